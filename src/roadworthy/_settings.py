@@ -1,0 +1,151 @@
+"""Every setting in one table: name, default, unit, what it means, where the default comes from.
+
+Environment names, the settings page and the arguments of `App(settings={...})` come from this table.
+A value is read once, when an `App` starts to work; importing reads nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
+
+from roadworthy._errors import WrongUse
+
+PREFIX = "ROADWORTHY_"
+
+
+def _row(default: float, unit: str, help_: str, source: str) -> float:
+    return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
+
+
+def _count(default: int, unit: str, help_: str, source: str) -> int:
+    return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
+
+
+OURS = "our choice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The limits and rates of one app; each is one row of docs/settings.md."""
+
+    file_bytes_max: int = _count(4_000_000_000, "bytes", "an input file larger than this is refused", OURS)
+    line_bytes_max: int = _count(4_000_000, "bytes", "a longer line is rejected, the run goes on", OURS)
+    field_chars_max: int = _count(1_000_000, "characters", "a longer text field is rejected", OURS)
+    json_depth_max: int = _count(64, "levels", "deeper JSON is refused, in records and in answers", OURS)
+    answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
+    response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
+
+    attempts_max: int = _count(
+        3, "attempts", "per request, the first one included", "Google SRE book, ch. 21"
+    )
+    retry_budget_ratio: float = _row(
+        0.1, "retries per success", "sustained retries a lane may add", "Google SRE book, ch. 21"
+    )
+    retry_budget_burst: int = _count(10, "retries", "tokens a lane starts with and can hold", "gRPC A6")
+    backoff_base_s: float = _row(
+        0.5,
+        "seconds",
+        "first backoff of a transient ending, full jitter",
+        "AWS, Exponential backoff and jitter",
+    )
+    backoff_cap_s: float = _row(
+        20.0, "seconds", "longest backoff of a transient ending", "AWS, Exponential backoff and jitter"
+    )
+    throttle_floor_s: float = _row(1.0, "seconds", "shortest pause after a 429 without Retry-After", OURS)
+    retry_after_cap_s: float = _row(
+        300.0, "seconds", "a longer Retry-After parks the record instead of waiting", OURS
+    )
+
+    connect_timeout_s: float = _row(5.0, "seconds", "to open a connection", "openai SDK's default")
+    read_timeout_s: float = _row(
+        60.0, "seconds", "without a byte from the provider", "observed: projects chose 60 to 120 s"
+    )
+    attempt_timeout_s: float = _row(300.0, "seconds", "one attempt, from send to last byte", OURS)
+    record_deadline_s: float = _row(
+        900.0, "seconds", "all attempts of one step of one record, waiting for money apart", OURS
+    )
+
+    breaker_failures: int = _count(
+        5, "endings", "transient endings in a row that open a lane's breaker", "Envoy outlier detection"
+    )
+    breaker_open_s: float = _row(
+        30.0, "seconds", "first time a breaker stays open; doubles each time", "Envoy outlier detection"
+    )
+    breaker_open_cap_s: float = _row(600.0, "seconds", "longest time a breaker stays open", OURS)
+
+    lane_concurrency_start: int = _count(64, "requests", "in flight per lane at the start", OURS)
+    lane_concurrency_max: int = _count(1_000, "requests", "in flight per lane at most", OURS)
+    lane_decrease: float = _row(
+        0.7, "factor", "concurrency after a throttled ending", "AIMD; Netflix concurrency-limits"
+    )
+    lane_requests_per_minute: int = _count(
+        0, "requests per minute", "0 = learned from the provider's headers only", OURS
+    )
+    lane_tokens_per_minute: int = _count(
+        0, "tokens per minute", "0 = learned from the provider's headers only", OURS
+    )
+
+    concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
+    queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
+    intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
+    park_rounds_max: int = _count(5, "rounds", "times a parked record re-enters within one run", OURS)
+    patience_s: float = _row(
+        1_800.0, "seconds", "a run waits this long for a provider, then stops with status 3", OURS
+    )
+    crash_loop_deaths: int = _count(
+        3, "deaths", "a record in flight at this many process deaths is failed", OURS
+    )
+    reask_guard_share: float = _row(
+        0.1, "share", "an edit that re-asks more than this share of answered records wants --yes", OURS
+    )
+
+    output_tokens_default: int = _count(
+        1_024, "tokens", "output cap for a schema with text of no stated length", OURS
+    )
+    output_tokens_floor: int = _count(64, "tokens", "smallest output cap that is derived from a schema", OURS)
+    framing_tokens: int = _count(
+        256, "tokens", "added to the byte bound for a provider's own message framing", OURS
+    )
+
+    commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
+    ledger_busy_s: float = _row(30.0, "seconds", "to wait for another process's transaction", OURS)
+
+
+DEFAULTS = Settings()
+
+
+def read_settings(
+    given: Mapping[str, float | int] | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The table's defaults, overlaid by `ROADWORTHY_<NAME>` from the environment, overlaid by `given`.
+
+    Raises:
+        WrongUse: a name that is not in the table, or a value that is not a number >= 0.
+    """
+    environ = os.environ if environ is None else environ
+    kinds = {row.name: type(row.default) for row in fields(Settings)}
+    values: dict[str, float] = {}
+    for name, kind in kinds.items():
+        text = environ.get(PREFIX + name.upper())
+        if text is not None:
+            values[name] = _number(PREFIX + name.upper(), text, kind)
+    for name, value in (given or {}).items():
+        if name not in kinds:
+            raise WrongUse(f"There is no setting {name!r}. docs/settings.md lists all of them.")
+        values[name] = _number(name, value, kinds[name])
+    return Settings(**values)  # type: ignore[arg-type] # each value has the type of its row's default
+
+
+def _number(name: str, value: object, kind: type) -> float:
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or number != number:  # noqa: PLR0124 - NaN is the number that differs from itself
+        raise WrongUse(
+            f"{name} is {value!r}. Give {'a whole number' if kind is int else 'a number'} of 0 or more."
+        )
+    return float(number) if kind is float else int(number)

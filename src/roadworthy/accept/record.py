@@ -1,0 +1,58 @@
+"""A record: one unit of input, cleaned and storable, with a stable key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """One repair made at the door, with what it changed."""
+
+    kind: str
+    where: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One usable unit of input.
+
+    Attributes:
+        key: stable identity: `step(key=...)`, else the field `id`, else the content's hash.
+        body: the cleaned record as JSON; text in it can be stored by every database.
+        body_hash: SHA-256 of the canonical body (sorted keys, UTF-8), 32 bytes.
+        line: 1-based position in the input.
+        value: the body validated into the step's type.
+        raw: the bytes as they came, kept only where cleaning changed something.
+        cleanings: what was changed, in order.
+    """
+
+    key: str
+    body: Json
+    body_hash: bytes
+    line: int
+    value: object
+    raw: bytes | None = None
+    cleanings: tuple[Cleaning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A unit of input that was read and cannot be used; it ends as `rejected` with this reason.
+
+    Attributes:
+        key: the record's own key where one could be read, else `line-<n>`.
+        line: 1-based position in the input.
+        raw: the bytes as they came (at most the line limit).
+        reason: what is wrong, with the place, the value and what to do.
+    """
+
+    key: str
+    line: int
+    raw: bytes
+    reason: str

@@ -1,0 +1,48 @@
+"""A question: what a model is really asked for one record, built once and pinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a question. `system` is the team's words; `user` carries data."""
+
+    role: Literal["system", "user"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSchema:
+    """What must come out, compiled once per step.
+
+    Attributes:
+        name: a name the providers accept (at most 64 of `a-zA-Z0-9_-`).
+        canonical: the JSON Schema of the output type as pydantic writes it, canonical JSON bytes.
+        strict: the same in the strict dialect of OpenAI's structured outputs, canonical JSON bytes.
+        words: what the dialect cannot say, in words for the instructions; empty where it says all.
+        output_tokens: an upper bound on the tokens of a valid answer, None where the schema sets none.
+    """
+
+    name: str
+    canonical: bytes
+    strict: bytes
+    words: str
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One record's question to a model.
+
+    Attributes:
+        version: 16 hex digits: the hash of template (or instructions) and schema; names the prompt.
+        fixed: 32 bytes: the hash of everything that does not move (instructions, data, schema); pins the row.
+        messages: what is said, in order.
+    """
+
+    version: str
+    fixed: bytes
+    messages: tuple[Message, ...]

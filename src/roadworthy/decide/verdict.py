@@ -1,0 +1,45 @@
+"""A verdict: accept, escalate, review or fail, with its grounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from roadworthy.check.checked import Valid
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Accept(Generic[T]):
+    """The answer leaves. `confidence` is None where the step names no source of it."""
+
+    valid: Valid[T]
+    confidence: float | None
+    grounds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """The next model is asked."""
+
+    grounds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person decides. `suggestion` is the best answer so far as JSON, where there is one."""
+
+    grounds: str
+    suggestion: bytes | None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """No acceptable answer, and nobody is asked."""
+
+    grounds: str
+
+
+Verdict = Accept[T] | Escalate | Review | Fail
