@@ -1,1 +1,21 @@
-"""The system around the model."""
+"""The system around the model: one input becomes one accepted, priced, explained, correctable result."""
+
+from roadworthy._errors import Failed, Fault, Rejected, Waiting
+from roadworthy.ask.prompt import Prompt
+from roadworthy.call.model import Function, Model
+from roadworthy.call.price import Price
+from roadworthy.run.app import App
+from roadworthy.run.entry import Result
+
+__all__ = [
+    "App",
+    "Failed",
+    "Fault",
+    "Function",
+    "Model",
+    "Price",
+    "Prompt",
+    "Rejected",
+    "Result",
+    "Waiting",
+]

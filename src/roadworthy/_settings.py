@@ -63,6 +63,9 @@ class Settings:
     read_timeout_s: float = _row(
         60.0, "seconds", "without a byte from the provider", "observed: projects chose 60 to 120 s"
     )
+    pool_idle_s: float = _row(
+        20.0, "seconds", "an idle connection is kept this long; below the servers' own", OURS
+    )
     attempt_timeout_s: float = _row(300.0, "seconds", "one attempt, from send to last byte", OURS)
     record_deadline_s: float = _row(
         900.0, "seconds", "all attempts of one step of one record, waiting for money apart", OURS

@@ -22,8 +22,10 @@ class OutputSchema:
         name: a name the providers accept (at most 64 of `a-zA-Z0-9_-`).
         canonical: the JSON Schema of the output type as pydantic writes it, canonical JSON bytes.
         strict: the same in the strict dialect of OpenAI's structured outputs, canonical JSON bytes.
-        words: what the dialect cannot say, in words for the instructions; empty where it says all.
+        words: what the dialect cannot say, one line each, for the instructions; empty where it says all.
         output_tokens: an upper bound on the tokens of a valid answer, None where the schema sets none.
+        wrapped: the type is no JSON object, so the answer is `{"value": ...}`; both schemas say so already.
+        speaks_strict: False where the dialect cannot say the type (maps, free-form JSON): send `strict: false`.
     """
 
     name: str
@@ -31,6 +33,8 @@ class OutputSchema:
     strict: bytes
     words: str
     output_tokens: int | None
+    wrapped: bool = False
+    speaks_strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)

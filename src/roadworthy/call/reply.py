@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from roadworthy.call.limits import Limits
+
 
 class Ending(StrEnum):
     """How one attempt ended. docs/endings.md is generated from this table and from `TREATMENT` in ending.py."""
@@ -78,6 +80,7 @@ class Outcome:
         retry_after_s: how long the provider asks to wait, in seconds; None where it says nothing.
         provider_id: the provider's id of the response, for its support desk.
         detail: one line for a person: what the provider said.
+        limits: what the provider's headers say of its limits, where they do.
     """
 
     ending: Ending
@@ -89,6 +92,7 @@ class Outcome:
     retry_after_s: float | None = None
     provider_id: str = ""
     detail: str = ""
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+# Each target does its own set-up into .venv; nothing but Python 3.11, pip and make is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo check test test-all bench docs lock format clean
+
+help:            ## say what there is to make
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roadworthy needs Python 3.11 or newer; name one with PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY)  ## make .venv with everything in it
+
+demo: $(READY)   ## run the shipped support inbox end to end
+	$(BIN)/roadworthy demo
+
+check: $(READY)  ## style, types, the law of imports, the frozen export list
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/law
+
+test: $(READY)   ## the tests, in minutes
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(READY)  ## every test
+	$(BIN)/pytest
+
+bench: $(READY)  ## measure against aiohttp + pydantic in the same run
+	$(BIN)/python -m benchmarks.call
+
+docs: $(READY)   ## write the pages that are generated from the code
+	$(BIN)/python -m docs.generate
+
+lock: $(READY)   ## choose newest versions and write their hashes
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  --group dev --output-file requirements.lock pyproject.toml
+
+format: $(READY) ## put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:           ## remove what was made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

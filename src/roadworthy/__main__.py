@@ -1,0 +1,78 @@
+"""The command line: mounts the commands of the rooms; decides nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from roadworthy._errors import Passing, RoadworthyError, WrongUse
+
+FIRST = ("demo", "run", "plan", "why", "review", "vet")
+COMMANDS = {
+    "demo": (
+        "roadworthy.vet.demonstration",
+        "demo",
+        "run the shipped support inbox end to end; nothing to sign up for",
+    ),
+    "run": ("roadworthy.run.command", "run", "run an input: capped, resumable, every record accounted for"),
+    "plan": ("roadworthy.run.command", "plan", "what it will cost, before it costs anything"),
+    "why": ("roadworthy.run.reading", "why", "everything about one record"),
+    "review": ("roadworthy.run.ruling", "review", "decide the doubtful ones, one key a ruling"),
+    "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
+    "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
+    "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "sim": ("roadworthy.vet.command", "sim", "the simulated provider"),
+}
+
+
+class Rooms(click.Group):
+    """The commands of the rooms, each imported when it is called, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, the first ones first."""
+        del ctx
+        return sorted(COMMANDS, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The six that matter first, the rest under More."""
+        names = self.list_commands(ctx)
+        for title, group in (("Commands", FIRST), ("More", tuple(set(names) - set(FIRST)))):
+            rows = [(name, COMMANDS[name][2]) for name in names if name in group]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=Rooms, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="roadworthy")
+def commands() -> None:
+    """Roadworthy is the system around the model: one input becomes one accepted, priced, explained result."""
+
+
+def main() -> None:
+    """Run one command; a wrong use ends with status 2 and one line that says what to do."""
+    try:
+        commands(prog_name="roadworthy", standalone_mode=True)
+    except WrongUse as error:
+        print(f"roadworthy: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Passing as error:
+        print(f"roadworthy: {error}", file=sys.stderr)
+        sys.exit(3)
+    except RoadworthyError as error:
+        print(f"roadworthy: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

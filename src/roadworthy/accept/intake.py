@@ -1,0 +1,171 @@
+"""Intake: raw units become records, or are told apart with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from roadworthy._errors import Rejected
+from roadworthy._settings import Settings
+from roadworthy.accept.clean import clean_body
+from roadworthy.accept.decode import Line
+from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
+from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
+from roadworthy.accept.reason import WrongRecord, shown
+from roadworthy.accept.record import Cleaning, Json, Record, Unusable
+from roadworthy.accept.schema import RecordSchema
+from roadworthy.accept.source import Source
+from roadworthy.accept.table import Row
+
+GIVEN: Final = "the value given"
+
+
+def read_records(
+    source: Source, *, schema: RecordSchema, key: Key = None, settings: Settings
+) -> Iterator[Record | Unusable]:
+    """Every unit of the source, in order, as a `Record` or an `Unusable`; blank lines are no units.
+
+    Args:
+        source: where they come from.
+        schema: the step's record type.
+        key: what `step(key=...)` declares.
+        settings: the limits on depth and text.
+
+    Raises:
+        WrongUse: the source or the record type cannot be used at all.
+    """
+    for unit in source:
+        yield unit if isinstance(unit, Unusable) else _taken(unit, source.name, schema, key, settings)
+
+
+def record_from_value(value: object, *, schema: RecordSchema, key: Key = None, settings: Settings) -> Record:
+    """One record from a Python object: a BaseModel, dataclass, mapping or text; its line is 0.
+
+    The record holds what the object becomes as JSON, by alias where a model has aliases.
+
+    Raises:
+        Rejected: it cannot be used; the reason says why.
+        WrongUse: the record type itself cannot be used.
+    """
+    body: Json = None
+    try:
+        body = _as_json(value, settings)
+        cleaned, cleanings = clean_body(body, depth_max=settings.json_depth_max)
+        raw = _written(body) if cleanings else None
+        body = cleaned
+        return _identified(body, schema.validate(body), key, 0, raw, cleanings)
+    except WrongRecord as wrong:
+        own = own_key(body, key) or "line-0"
+        raise Rejected(own, f"{GIVEN}: {wrong}") from wrong
+
+
+def _taken(
+    unit: Line | Row, name: str, schema: RecordSchema, key: Key, settings: Settings
+) -> Record | Unusable:
+    body: Json = None
+    try:
+        body = _parsed(unit, settings)
+        body, cleanings = _cleaned(body, unit, settings)
+        if isinstance(unit, Row) and isinstance(body, dict):
+            body, value, filled = _row_value(body, schema)
+            cleanings += filled
+        else:
+            value = schema.validate(body)
+        cleanings = unit.cleanings + cleanings
+        return _identified(body, value, key, unit.number, unit.raw if cleanings else None, cleanings)
+    except WrongRecord as wrong:
+        own = own_key(body, key) or f"line-{unit.number}"
+        return Unusable(own, unit.number, unit.raw.rstrip(b"\r\n"), f"{name}, line {unit.number}: {wrong}")
+
+
+def _parsed(unit: Line | Row, settings: Settings) -> Json:
+    if isinstance(unit, Row):
+        body: Json = dict(unit.cells)
+    else:
+        body = read_document(unit.text, settings.json_depth_max)
+        if isinstance(body, list):
+            raise WrongRecord(
+                f"a JSON array where one object is expected, {shown(body)}",
+                "`jq -c '.[]' FILE` writes the items of an array one per line.",
+            )
+        if not isinstance(body, dict | str):
+            raise WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
+    if len(unit.raw) > settings.field_chars_max:  # no field can be longer than all the bytes
+        refuse_long_text(body, settings.field_chars_max)
+    return body
+
+
+def _cleaned(body: Json, unit: Line | Row, settings: Settings) -> tuple[Json, tuple[Cleaning, ...]]:
+    # JSON in ASCII without a \u escape holds nothing to clean, and that is most of the world's JSONL.
+    if isinstance(unit, Line) and unit.text.isascii() and "\\u" not in unit.text:
+        return body, ()
+    return clean_body(body, depth_max=settings.json_depth_max)
+
+
+def _row_value(cells: dict[str, Json], schema: RecordSchema) -> tuple[Json, object, tuple[Cleaning, ...]]:
+    """The row validated, and what became of its empty cells.
+
+    A table has no way to leave a cell out, so an empty one that does not fit its field counts as absent, or as null
+    where the field is required.
+    """
+    try:
+        return cells, schema.validate(cells), ()
+    except WrongRecord as wrong:
+        empty = [name for name in wrong.fields if cells.get(name) == ""]
+        if not empty:
+            raise
+        body = {name: cell for name, cell in cells.items() if name not in empty}
+        notes = {name: Cleaning("empty", name, "", "absent") for name in empty}
+        try:
+            return body, schema.validate(body), tuple(notes.values())
+        except WrongRecord as again:
+            required = [name for name in again.fields if name in notes]
+            body |= dict.fromkeys(required)
+            notes |= {name: Cleaning("empty", name, "", "null") for name in required}
+        try:
+            return body, schema.validate(body), tuple(notes.values())
+        except WrongRecord:
+            raise wrong from None  # the sender wrote an empty cell, so that is what is told
+
+
+def _identified(
+    body: Json, value: object, key: Key, line: int, raw: bytes | None, cleanings: tuple[Cleaning, ...]
+) -> Record:
+    content = body_hash(body)
+    own = record_key(body, value, key, content)
+    return Record(own, body, content, line, value, None if raw is None else raw.rstrip(b"\r\n"), cleanings)
+
+
+def _as_json(value: object, settings: Settings) -> Json:
+    """The object as JSON values, within the limits."""
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        value = dict(value)
+    try:
+        body = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError) as error:
+        raise WrongRecord(f"{shown(value)} cannot be written as JSON: {error}", _GIVE) from error
+    if not isinstance(body, dict | str):
+        raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
+    refuse_foreign(body, settings.json_depth_max)
+    refuse_long_text(cast("Json", body), settings.field_chars_max)
+    size = len(_written(cast("Json", body)))
+    if size > settings.line_bytes_max:
+        raise WrongRecord(
+            f"the record has {size:,} bytes as JSON and at most {settings.line_bytes_max:,} are taken",
+            "Split it, or raise the setting line_bytes_max.",
+        )
+    return cast("Json", body)
+
+
+_GIVE: Final = "Give the step its record type, or an object made of JSON's types."
+
+
+def _written(body: Json) -> bytes:
+    """The body before cleaning as JSON; half surrogates, which UTF-8 cannot write, as escapes."""
+    try:
+        return canonical(body)
+    except UnicodeEncodeError:
+        return json.dumps(body, sort_keys=True).encode()

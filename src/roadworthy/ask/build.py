@@ -1,0 +1,119 @@
+"""Building a question: instructions, rules, examples and data become the messages that are sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import orjson
+
+from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
+from roadworthy.ask.part import json_bytes, part_text, storable
+from roadworthy.ask.prompt import Prompt
+from roadworthy.ask.question import Message, OutputSchema, Question
+from roadworthy.ask.schema import WRAPPER
+from roadworthy.ask.template import Template
+
+FAULT_CHARS_MAX = 500
+
+
+def build_question(
+    prompt: Prompt[object], schema: OutputSchema, *, template: Template | None = None
+) -> Question:
+    """The question for one record, the same bytes for the same input in every process.
+
+    The system message holds the team's words: instructions, what the schema cannot say, examples. The user
+    message holds the data. A prompt without parts has its instructions in the user message, since providers
+    want one.
+
+    Raises:
+        WrongUse: a prompt file's template is missing or another one, or a value has no JSON form.
+    """
+    if prompt.template != (template.name if template else ""):
+        raise WrongUse(
+            f"The prompt names the file {prompt.template!r} and was given {template.name if template else None!r}."
+        )
+    if template is not None:
+        head, user = template.render(prompt.values)
+        source = template.source_hash.hex()
+    else:
+        head, user = prompt.instructions, "\n\n".join(map(part_text, prompt.parts))
+        source = prompt.instructions
+        if not prompt.parts:
+            head, user = "", head
+    examples = "\n\n".join(_examples(prompt.examples, wrapped=schema.wrapped))
+    system = "\n\n".join(filter(None, (head, _rules(schema.words), examples)))
+    messages: tuple[Message, ...] = (Message("user", storable(user)),)
+    if system:
+        messages = (Message("system", storable(system)), *messages)
+    words = schema.words.encode()
+    return Question(
+        version=_digest(
+            source.encode("utf-8", "surrogatepass"), examples.encode(), schema.canonical, words
+        ).hex()[:16],
+        fixed=_digest(_body(messages), schema.canonical, schema.strict, words),
+        messages=messages,
+    )
+
+
+def again_message(fault: Fault) -> str:
+    """What the one re-ask adds to the original question. It states the fault and never quotes the answer."""
+    words = storable(" ".join(fault.message.split()))
+    if len(words) > FAULT_CHARS_MAX:
+        words = words[: FAULT_CHARS_MAX - 1] + "…"
+    place = f" at `{fault.where}`" if fault.where and f"`{fault.where}`" not in words else ""
+    return f"An earlier answer could not be used{place}: {words}\nGive the whole answer again, with this put right."
+
+
+def asked_again(question: Question, words: str) -> Question:
+    """The original question with `words` at the end of its user message; the wrong answer is not shown."""
+    *before, user = question.messages
+    messages = (*before, replace(user, text=f"{user.text}\n\n{words}"))
+    return replace(question, fixed=_digest(question.fixed, _body(messages)), messages=messages)
+
+
+def question_body(question: Question) -> bytes:
+    """The messages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
+    return _body(question.messages)
+
+
+def question_from(body: bytes, version: str, fixed: bytes) -> Question:
+    """The question that `question_body` wrote.
+
+    Raises:
+        LedgerUnavailable: the bytes are not a question, so the ledger was damaged or written by something else.
+    """
+    try:
+        messages = tuple(Message(row["role"], row["text"]) for row in orjson.loads(body))
+    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        raise LedgerUnavailable(
+            f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
+        ) from error
+    return Question(version, fixed, messages)
+
+
+def _rules(words: str) -> str:
+    if not words:
+        return ""
+    return "Rules for the fields of the answer:\n" + "\n".join(f"- {line}" for line in words.split("\n"))
+
+
+def _examples(examples: Sequence[tuple[object, object]], *, wrapped: bool) -> Iterator[str]:
+    for number, (given, answer) in enumerate(examples, start=1):
+        shown = {WRAPPER: answer} if wrapped else answer
+        written = json_bytes(shown, sort=False, by_alias=True).decode()
+        yield f"Example {number}\nInput:\n{part_text(given)}\nOutput:\n{written}"
+
+
+def _body(messages: Sequence[Message]) -> bytes:
+    return orjson.dumps([{"role": message.role, "text": message.text} for message in messages])
+
+
+def _digest(*parts: bytes) -> bytes:
+    """SHA-256 over the parts, each with its length, so that no two lists of parts run into one."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
+    return found.digest()

@@ -1,0 +1,114 @@
+"""A part of a question: how data is written into text, the same way every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set as AbstractSet
+from dataclasses import is_dataclass
+
+import orjson
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from roadworthy._errors import WrongUse
+from roadworthy.accept.record import Json
+
+EMPTY = "(empty)"
+
+
+def storable(text: str) -> str:
+    """`text` with NUL and lone surrogates replaced by U+FFFD, so that every ledger can hold it.
+
+    PostgreSQL refuses NUL in `text` and `jsonb`; neither NUL nor a lone surrogate survives UTF-8 everywhere.
+    """
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def is_part(value: object) -> bool:
+    """Whether `value` can stand in a prompt: text, a model, a dataclass, a dict or a list."""
+    if isinstance(value, str | BaseModel | dict | list):
+        return True
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def part_text(value: object) -> str:
+    """A part as the model reads it: text as it is, else JSON with sorted keys, two spaces of indentation.
+
+    Raises:
+        WrongUse: `value` holds something that has no JSON form.
+    """
+    text = value if isinstance(value, str) else json_bytes(value, indent=True).decode()
+    return text if text.strip() else EMPTY
+
+
+def plain(value: object) -> Json:
+    """`value` as plain JSON data, so that a template can read fields and nothing else.
+
+    Raises:
+        WrongUse: `value` holds something that has no JSON form.
+    """
+    if isinstance(value, str):
+        return value
+    data: Json = json.loads(json_bytes(value))
+    return data
+
+
+def json_bytes(value: object, *, sort: bool = True, indent: bool = False, by_alias: bool = False) -> bytes:
+    """JSON of models, dataclasses and plain data; equal values give equal bytes in every process.
+
+    Sets are sorted. Numbers of more than 64 bits keep every digit.
+
+    Raises:
+        WrongUse: `value` holds something that has no JSON form.
+    """
+
+    def default(inner: object) -> object:
+        return _step_down(inner, by_alias=by_alias)
+
+    option = orjson.OPT_NON_STR_KEYS
+    option |= orjson.OPT_SORT_KEYS if sort else 0
+    option |= orjson.OPT_INDENT_2 if indent else 0
+    try:
+        return orjson.dumps(value, default=default, option=option)
+    except TypeError:
+        return _slow_json(value, default, sort=sort, indent=indent)
+
+
+def _slow_json(value: object, default: object, *, sort: bool, indent: bool) -> bytes:
+    """The same for what orjson refuses though JSON allows it: numbers beyond 64 bits, text to be made storable."""
+    try:
+        text = json.dumps(
+            value,
+            default=default,  # type: ignore[arg-type] # the caller's function of one argument
+            sort_keys=sort,
+            indent=2 if indent else None,
+            separators=None if indent else (",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WrongUse(
+            f"A {type(value).__name__} has no JSON form: {error}. Pass text, a model, a dataclass, "
+            "a dict or a list of such."
+        ) from error
+    return storable(text).encode()
+
+
+def _step_down(value: object, *, by_alias: bool) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="python", by_alias=by_alias)
+    if isinstance(value, AbstractSet):
+        return sorted(value, key=lambda member: json_bytes(member, by_alias=by_alias))
+    try:
+        plainer: object = to_jsonable_python(value, by_alias=by_alias)
+    except PydanticSerializationError as error:
+        raise TypeError(str(error)) from error
+    return plainer

@@ -1,0 +1,86 @@
+"""A prompt: what a step's function returns for one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from roadworthy._errors import WrongUse
+from roadworthy.ask.part import is_part
+
+T_co = TypeVar("T_co", covariant=True)
+
+_NO_VALUES: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, init=False)
+class Prompt(Generic[T_co]):
+    """Instructions, the record's data and, in its type alone, what must come out.
+
+    `Prompt("Route this ticket.", ticket.body)` in a function that returns `Prompt[Triage]`. The instructions
+    are the team's words and become the system message; the parts carry data and become the user message, in
+    order, with a blank line between them. A prompt without parts is sent as one user message.
+
+    Args:
+        instructions: what the model shall do. Keep data out of it: the prompt's version is its hash.
+        parts: text as it is; a model, dataclass, dict or list as JSON.
+        examples: pairs of an input (like a part) and the right answer.
+
+    Raises:
+        WrongUse: blank instructions, or a part that is neither text nor data.
+    """
+
+    # Named here rather than by `slots=True`, with which `Prompt[Triage](...)` fails on Python 3.11.
+    __slots__ = ("examples", "instructions", "parts", "template", "values")
+
+    instructions: str
+    parts: tuple[object, ...]
+    examples: tuple[tuple[object, T_co], ...]
+    template: str
+    values: Mapping[str, object]
+
+    def __init__(
+        self, instructions: str, *parts: object, examples: Sequence[tuple[object, T_co]] = ()
+    ) -> None:
+        words: object = instructions
+        if not isinstance(words, str) or not words.strip():
+            raise WrongUse(
+                f"A prompt's instructions are {instructions!r}. Say in words what the model shall do."
+            )
+        for place, part in enumerate((*parts, *(given for given, _ in examples)), start=1):
+            if not is_part(part):
+                late = place > len(parts)
+                name = f"The input of example {place - len(parts)}" if late else f"Part {place}"
+                raise WrongUse(
+                    f"{name} of the prompt {instructions[:60]!r} is a {type(part).__name__}. "
+                    "Pass text, a model, a dataclass, a dict or a list."
+                )
+        self._fill(instructions, parts, tuple(examples), "", _NO_VALUES)
+
+    @classmethod
+    def file(cls, name: str, /, **values: object) -> Prompt[T_co]:
+        """A prompt that stands in the file `NAME.prompt.md`; it is read and filled when the question is built.
+
+        Args:
+            name: the file's name without its ending, from your code and never from a record.
+            values: what the template may use: text, numbers, models, dataclasses, dicts, lists.
+        """
+        prompt: Prompt[T_co] = cls.__new__(cls)
+        prompt._fill("", (), (), name, MappingProxyType(values))
+        return prompt
+
+    def _fill(
+        self,
+        instructions: str,
+        parts: tuple[object, ...],
+        examples: tuple[tuple[object, T_co], ...],
+        template: str,
+        values: Mapping[str, object],
+    ) -> None:
+        object.__setattr__(self, "instructions", instructions)
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "examples", examples)
+        object.__setattr__(self, "template", template)
+        object.__setattr__(self, "values", values)

@@ -1,0 +1,219 @@
+"""The one driver: it performs what the policies decide. Nothing else sends, sleeps or retries."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from roadworthy._clock import Clock
+from roadworthy._events import AttemptEnded, Listener, Noted
+from roadworthy._failpoints import failpoint
+from roadworthy._settings import Settings
+from roadworthy.call.ending import TREATMENT
+from roadworthy.call.lane import Lane
+from roadworthy.call.meter import Ask, Busy, Meter, NoMoney, Opened, Settlement
+from roadworthy.call.reply import Ending, Outcome, Reply
+from roadworthy.call.retry import Park, Retry, Wait
+from roadworthy.call.rung import Rung
+
+REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """Nothing came of it.
+
+    Attributes:
+        kind: `closed` (the lane: next model, else wait for the provider), `parked` (out of retries or time:
+            wait for the provider), `budget` (a cap has no room), `unusable` (this model cannot take this
+            request: next model).
+    """
+
+    kind: str
+    detail: str
+
+
+class Driver:
+    """Buys replies: admission, intent, send, settlement, retry.
+
+    Args:
+        settings: timeouts, patience.
+        clock: time and chance.
+        tell: hears of attempts.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, tell: Listener) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._tell = tell
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
+        """The reply to `ask`: from the ledger, from another's flight, or bought with at most `attempts_max` sends.
+
+        Args:
+            deadline: monotonic seconds after which nothing is sent.
+        """
+        retry = Retry(self._settings, rung.lane.retry_tokens)
+        while True:
+            refused = await self._admit(rung.lane, ask, deadline)
+            if refused is not None:
+                return refused
+            opened = await self._open(rung.lane, ask, meter)
+            if not isinstance(opened, Opened):
+                if isinstance(opened, Reply | NoReply):
+                    return opened
+                continue
+            outcome = await self._send(rung, ask, meter, opened, deadline)
+            if outcome.ending in REPLIES:
+                return _reply(ask, opened, outcome)
+            action = retry.after(outcome, self._clock.monotonic(), self._clock.random(), deadline)
+            match action:
+                case Wait(seconds):
+                    await self._clock.sleep(seconds)
+                case Park(reason):
+                    return NoReply("parked", reason)
+                case _:
+                    kind = "closed" if rung.lane.closed else "unusable"
+                    return NoReply(kind, f"{ask.model}: {outcome.ending.value}: {outcome.detail}")
+
+    async def _admit(self, lane: Lane, ask: Ask, deadline: float) -> NoReply | None:
+        """Wait until the lane lets one more request go; it then holds a slot and has spent its tokens."""
+        while not lane.closed:
+            now = self._clock.monotonic()
+            if now >= deadline:
+                return NoReply("parked", f"{lane.name}: out of time before it could be asked")
+            wait = lane.admit(now, ask.tokens_likely)
+            if wait <= 0:
+                return None
+            if lane.silent_s(now) > self._settings.patience_s:
+                lane.close(f"no answer for {self._settings.patience_s:g} s")
+                break
+            await self._turn(lane, min(wait, deadline - now))
+        return NoReply("closed", f"{lane.name}: {lane.closed}")
+
+    async def _turn(self, lane: Lane, seconds: float) -> None:
+        """Wait for a time, or, where only a slot is missing, for one to come free."""
+        if not math.isinf(seconds) and seconds > 0 and not lane.full:
+            await self._clock.sleep(seconds)
+            return
+        queue = self._queues.setdefault(lane.name, deque())
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await asyncio.wait_for(turn, 5.0)
+        except TimeoutError:
+            return
+
+    def _wake(self, lane: Lane) -> None:
+        queue = self._queues.get(lane.name)
+        while queue:
+            turn = queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
+        """The durable intent, or why there is none. None: look again."""
+        try:
+            opened = await meter.open(ask)
+        except BaseException:
+            lane.give_back(self._clock.monotonic(), ask.tokens_likely)
+            self._wake(lane)
+            raise
+        if isinstance(opened, Opened):
+            return opened
+        lane.give_back(self._clock.monotonic(), ask.tokens_likely)
+        self._wake(lane)
+        match opened:
+            case Busy():
+                await meter.changed(_POLL_S)
+                return None
+            case NoMoney(reserved_pico=reserved) if reserved > 0:
+                await meter.changed(_POLL_S)
+                return None
+            case NoMoney():
+                return NoReply("budget", _no_money(opened))
+            case _:
+                return opened
+
+    async def _send(self, rung: Rung, ask: Ask, meter: Meter, opened: Opened, deadline: float) -> Outcome:
+        """Send once and settle. A reply's settlement is owed to the record's next change; all else is written now."""
+        began = self._clock.monotonic()
+        timeout_s = max(0.001, min(self._settings.attempt_timeout_s, deadline - began))
+        failpoint("before_send")
+        try:
+            outcome = await rung.send(ask, timeout_s, self._clock.now())
+        except asyncio.CancelledError:
+            lost = Outcome(Ending.UNKNOWN, detail="interrupted before the answer came")
+            rung.lane.saw(lost, self._clock.monotonic(), ask.tokens_likely)
+            self._wake(rung.lane)
+            await asyncio.shield(
+                meter.settle(settle(rung, ask, opened, lost, self._clock.monotonic() - began))
+            )
+            raise
+        failpoint("after_send")
+        now = self._clock.monotonic()
+        rung.lane.saw(outcome, now, ask.tokens_likely)
+        self._wake(rung.lane)
+        settlement = settle(rung, ask, opened, outcome, now - began)
+        if settlement.cost_pico > ask.worst_pico:
+            rung.lane.close(
+                f"it billed {settlement.cost_pico} pico-dollars where {ask.worst_pico} was the most it was allowed"
+            )
+            self._tell(Noted(f"{ask.model} billed more than it was allowed to; its lane is closed"))
+        if outcome.ending in REPLIES:
+            meter.owe(settlement)
+        else:
+            await meter.settle(settlement)
+        self._tell(AttemptEnded(ask.model, outcome.ending.value, settlement.cost_pico, settlement.latency_s))
+        return outcome
+
+
+def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: float) -> Settlement:
+    """What an outcome costs: its usage where it has one, nothing where it provably cost nothing, else the worst case."""
+    charged = TREATMENT[outcome.ending].charged
+    if outcome.usage is not None:
+        state, cost = "settled", rung.cost_pico(outcome.usage)
+    elif charged == "nothing":
+        state, cost = ("unsent" if outcome.ending is Ending.UNSENT else "settled"), 0
+    else:
+        state, cost = "unknown", ask.worst_pico
+    return Settlement(
+        attempt_id=opened.attempt_id,
+        reserved_pico=ask.worst_pico,
+        state=state,
+        ending=outcome.ending,
+        cost_pico=cost,
+        latency_s=latency_s,
+        usage=outcome.usage,
+        text=outcome.text if outcome.ending in REPLIES else None,
+        finish=outcome.finish,
+        served_model=outcome.served_model,
+        token_probability=outcome.token_probability,
+        provider_id=outcome.provider_id,
+        detail=outcome.detail,
+    )
+
+
+def _reply(ask: Ask, opened: Opened, outcome: Outcome) -> Reply:
+    return Reply(
+        attempt=opened.attempt_id,
+        model=ask.model,
+        ending=outcome.ending,
+        text=outcome.text,
+        finish=outcome.finish,
+        served_model=outcome.served_model,
+        token_probability=outcome.token_probability,
+    )
+
+
+def _no_money(found: NoMoney) -> str:
+    dollars = 10**12
+    return (
+        f"the cap of {found.scope} is {found.limit_pico / dollars:.6f} USD, {found.spent_pico / dollars:.6f} is spent "
+        f"and the next request could cost {found.needed_pico / dollars:.6f}"
+    )

@@ -1,0 +1,96 @@
+"""A lane: one provider, model and key, with the pace and health that all its requests share."""
+
+from __future__ import annotations
+
+from roadworthy._settings import Settings
+from roadworthy.call.breaker import Breaker
+from roadworthy.call.pace import Pace
+from roadworthy.call.reply import Ending, Outcome
+from roadworthy.call.retry import RetryTokens
+from roadworthy.call.tokens import TokenRate
+
+_CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.GONE})
+
+
+class Lane:
+    """The memory of a lane. Pure: it reads no clock and never sleeps; `now` is monotonic seconds.
+
+    Attributes:
+        closed: why nothing is sent any more; "" while it is open.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+    ) -> None:
+        self.name = name
+        self.closed = ""
+        self.retry_tokens = RetryTokens(settings)
+        self.rate = TokenRate()
+        self._settings = settings
+        self._pace = Pace(settings, requests_per_minute or 0, tokens_per_minute or 0)
+        self._breaker = Breaker(settings)
+        self._silent_since: float | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether only a slot is missing."""
+        return self._pace.full
+
+    def likely_tokens(self, request_bytes: int) -> int:
+        """What a request of this size likely counts against the limit."""
+        return self.rate.likely(request_bytes)
+
+    def admit(self, now: float, tokens: int) -> float:
+        """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
+        wait = self._breaker.wait(now)
+        if wait > 0:
+            return wait
+        wait = self._pace.wait(now, tokens)
+        if wait == 0:
+            self._breaker.probe()
+        return wait
+
+    def give_back(self, now: float, tokens: int) -> None:
+        """The request that was let go did not go after all."""
+        self._breaker.forget_probe()
+        self._pace.give_back(now, tokens)
+
+    def saw(self, outcome: Outcome, now: float, tokens: int) -> None:
+        """A request ended: free its slot and learn from it."""
+        ending = outcome.ending
+        self._breaker.saw(ending, now)
+        if outcome.limits is not None:
+            self._pace.learn(outcome.limits, now)
+        if ending is Ending.THROTTLED:
+            self._pace.ended()
+            asked = min(outcome.retry_after_s or 0.0, self._settings.retry_after_cap_s)
+            self._pace.throttled(now, max(asked, self._settings.throttle_floor_s))
+        elif outcome.usage is not None:
+            used = outcome.usage.input_tokens + outcome.usage.output_tokens
+            self._pace.answered(now, tokens, used)
+            self.retry_tokens.earn()
+        else:
+            self._pace.ended()
+        if ending in {Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT}:
+            self._silent_since = now if self._silent_since is None else self._silent_since
+        else:
+            self._silent_since = None
+        if ending in _CLOSING:
+            self.close(f"{ending.value}: {outcome.detail}")
+
+    def silent_s(self, now: float) -> float:
+        """How long this lane has brought nothing but failures."""
+        return 0.0 if self._silent_since is None else now - self._silent_since
+
+    def close(self, reason: str) -> None:
+        """Send nothing more."""
+        self.closed = self.closed or reason
+
+    def reopen(self) -> None:
+        """Send again; whatever closed it was put right."""
+        self.closed = ""

@@ -1,0 +1,78 @@
+"""What a provider's headers say about waiting and about its limits.
+
+Sources: RFC 9110 section 10.2.3 (Retry-After); platform.openai.com/docs/guides/rate-limits (x-ratelimit-*).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A provider's limits per minute, and what is left of them; None where it does not say."""
+
+    requests: int | None
+    tokens: int | None
+    requests_left: int | None
+    tokens_left: int | None
+    requests_reset_s: float | None
+    tokens_reset_s: float | None
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """How long the provider asks to wait, in seconds; None where it says nothing that can be used."""
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1_000
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    if (seconds := _number(text)) is not None:
+        return seconds
+    try:
+        wait = parsedate_to_datetime(text).timestamp() - now
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return wait if wait > 0 else None
+
+
+def read_limits(headers: Mapping[str, str]) -> Limits | None:
+    """The x-ratelimit-* headers; None where there are none."""
+    if not any(name.startswith("x-ratelimit-") for name in headers):
+        return None
+    return Limits(
+        _whole(headers.get("x-ratelimit-limit-requests")),
+        _whole(headers.get("x-ratelimit-limit-tokens")),
+        _whole(headers.get("x-ratelimit-remaining-requests")),
+        _whole(headers.get("x-ratelimit-remaining-tokens")),
+        span_s(headers.get("x-ratelimit-reset-requests")),
+        span_s(headers.get("x-ratelimit-reset-tokens")),
+    )
+
+
+def span_s(text: str | None) -> float | None:
+    """Seconds in a span such as `6m0s`, `1s`, `20ms`; None where it is none."""
+    found = _SPAN.fullmatch(text or "")
+    if not text or found is None:
+        return None
+    return sum(float(part) * unit for part, unit in zip(found.groups(), _UNITS_S, strict=True) if part)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _whole(text: str | None) -> int | None:
+    value = _number(text)
+    return None if value is None else int(value)

@@ -1,0 +1,112 @@
+"""What may answer a prompt: a provider's model, a compatible endpoint's, or the team's own function."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from roadworthy._errors import WrongUse
+from roadworthy.accept.record import Json
+from roadworthy.call.price import Price, pico
+
+_NAME = re.compile(r"openai:[A-Za-z0-9._:/-]+|[A-Za-z0-9._:/-]+@https?://\S+")
+ACCEPTED = "`openai:NAME`, `NAME@https://host/v1` for any compatible endpoint, or Function(your_function, usd_per_call=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with its settings; a bare name such as `"openai:gpt-5"` is the same without any.
+
+    Args:
+        name: `openai:NAME`, or `NAME@https://host/v1` for any OpenAI-compatible endpoint.
+        max_output_tokens: the cap that is sent; default: what the output schema bounds.
+        temperature: sent where given; some models refuse it.
+        extra: more fields of the request body, such as `{"reasoning_effort": "low"}`.
+        price: USD per million tokens; default: the bundled price list.
+        requests_per_minute: the provider's limit, where its headers do not say it.
+        tokens_per_minute: the same in tokens.
+        timeout_s: one attempt at most, in seconds.
+        context_tokens: the most input the model takes.
+
+    Raises:
+        WrongUse: a name of another form, or `extra` that would replace what Roadworthy itself sends.
+    """
+
+    name: str
+    max_output_tokens: int | None = field(default=None, kw_only=True)
+    temperature: float | None = field(default=None, kw_only=True)
+    extra: Mapping[str, Json] = field(default_factory=dict, kw_only=True)
+    price: Price | None = field(default=None, kw_only=True)
+    requests_per_minute: int | None = field(default=None, kw_only=True)
+    tokens_per_minute: int | None = field(default=None, kw_only=True)
+    timeout_s: float | None = field(default=None, kw_only=True)
+    context_tokens: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise WrongUse(f"There is no model {self.name!r}. Use {ACCEPTED}.")
+        own = sorted({"messages", "model", "stream", "response_format", "n"} & set(self.extra))
+        if own:
+            raise WrongUse(
+                f"Model({self.name!r}, extra=...) may not set {', '.join(own)}: Roadworthy sends those itself."
+            )
+        if self.max_output_tokens is not None and self.max_output_tokens < 1:
+            raise WrongUse(
+                f"Model({self.name!r}, max_output_tokens={self.max_output_tokens}): give 1 or more."
+            )
+
+
+class Function:
+    """The team's own proof of concept as a model. One call is one attempt; what happens inside cannot be seen.
+
+    Args:
+        fn: sync or async; given the prompt as text, or the record where its parameter is annotated with
+            another type than `str`. It returns text or anything JSON-able.
+        usd_per_call: what one call costs, as text or Decimal; charged for every call, whatever comes back.
+        name: part of each reply's identity; give a new one when the function's answers change.
+
+    Raises:
+        WrongUse: not callable, or a price that is no amount.
+    """
+
+    __slots__ = ("fn", "name", "takes_record", "usd_per_call")
+
+    def __init__(
+        self,
+        fn: Callable[[Any], object] | Callable[[Any], Awaitable[object]],
+        *,
+        usd_per_call: str | Decimal,
+        name: str | None = None,
+    ) -> None:
+        if not callable(fn):
+            raise WrongUse(f"Function({fn!r}) is not callable. Pass the function itself.")
+        self.fn = fn
+        self.usd_per_call = Decimal(pico(usd_per_call)).scaleb(-12)
+        self.name = f"function:{name or getattr(fn, '__qualname__', type(fn).__name__)}"
+        self.takes_record = _takes_record(fn)
+
+    def __repr__(self) -> str:
+        return f"Function({self.name!r}, usd_per_call={self.usd_per_call:f})"
+
+
+def as_model(item: str | Model | Function) -> Model | Function:
+    """A model from its name, or as it is."""
+    if isinstance(item, Model | Function):
+        return item
+    if not isinstance(item, str):
+        raise WrongUse(f"models=[{item!r}] is no model. Use {ACCEPTED}.")
+    return Model(item)
+
+
+def _takes_record(fn: Callable[..., object]) -> bool:
+    try:
+        first = next(iter(inspect.signature(fn).parameters.values()), None)
+        hints = typing.get_type_hints(fn)
+    except (TypeError, ValueError, NameError):
+        return False
+    return first is not None and hints.get(first.name, str) is not str

@@ -1,0 +1,128 @@
+"""Pace: how fast a lane may send. Requests and tokens per minute, learned from headers; AIMD on concurrency."""
+
+from __future__ import annotations
+
+import math
+
+from roadworthy._settings import Settings
+from roadworthy.call.limits import Limits
+
+_MINUTE_S = 60.0
+_FULL_SHARE = 0.8
+
+
+class Bucket:
+    """A token bucket: at most `per_minute` a minute and never more than `burst` at once; 0 means no limit."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._level = 0.0
+        self._at = -math.inf
+        self.per_minute = 0
+        self.limit(per_minute)
+
+    def limit(self, per_minute: int) -> None:
+        """Take a limit; what is left of the bucket shrinks with it."""
+        if per_minute != self.per_minute:
+            self.per_minute = per_minute
+            self._level = min(self._level, self._burst) if math.isfinite(self._at) else self._burst
+
+    @property
+    def _burst(self) -> float:
+        return max(1.0, self.per_minute / 6)
+
+    def wait(self, now: float, amount: float) -> float:
+        """Seconds until `amount` may be taken; an amount above the burst waits for a full bucket."""
+        if not self.per_minute:
+            return 0.0
+        self._fill(now)
+        lacking = min(amount, self._burst) - self._level
+        return max(0.0, lacking) * _MINUTE_S / self.per_minute
+
+    def take(self, now: float, amount: float) -> None:
+        """Take it; below zero where it was more than the burst or was measured afterwards."""
+        if self.per_minute:
+            self._fill(now)
+            self._level -= amount
+
+    def left(self, now: float, amount: float) -> None:
+        """The provider says how much is left: believe it where it is less."""
+        if self.per_minute:
+            self._fill(now)
+            self._level = min(self._level, amount)
+
+    def _fill(self, now: float) -> None:
+        if math.isfinite(self._at):
+            self._level = min(self._burst, self._level + (now - self._at) * self.per_minute / _MINUTE_S)
+        self._at = now
+
+
+class Pace:
+    """When the next request of a lane may go. Pure: `now` is monotonic seconds.
+
+    Args:
+        requests_per_minute, tokens_per_minute: known limits; 0 until headers teach them.
+    """
+
+    def __init__(self, settings: Settings, requests_per_minute: int = 0, tokens_per_minute: int = 0) -> None:
+        self._settings = settings
+        self.requests = Bucket(requests_per_minute or settings.lane_requests_per_minute)
+        self.tokens = Bucket(tokens_per_minute or settings.lane_tokens_per_minute)
+        self.slots = float(settings.lane_concurrency_start)
+        self.in_flight = 0
+        self._paused_until = -math.inf
+        self._busiest = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether every slot is taken."""
+        return self.in_flight >= int(self.slots)
+
+    def wait(self, now: float, tokens: int) -> float:
+        """0 and the request may go, holding a slot and having spent its tokens; else seconds until it may."""
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self.full:
+            return math.inf
+        wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))
+        if wait > 0:
+            return wait
+        self.requests.take(now, 1)
+        self.tokens.take(now, tokens)
+        self.in_flight += 1
+        self._busiest = max(self._busiest, self.in_flight)
+        return 0.0
+
+    def give_back(self, now: float, tokens: int) -> None:
+        """The request did not go after all."""
+        self.in_flight -= 1
+        self.requests.take(now, -1)
+        self.tokens.take(now, -tokens)
+
+    def answered(self, now: float, likely: int, actual: int | None) -> None:
+        """A request ended well: its slot is free, its tokens are what they really were, one slot in many is won."""
+        self.in_flight -= 1
+        if actual is not None:
+            self.tokens.take(now, actual - likely)
+        if self.in_flight + 1 >= _FULL_SHARE * self.slots:
+            self.slots = min(float(self._settings.lane_concurrency_max), self.slots + 1 / self.slots)
+
+    def ended(self) -> None:
+        """A request ended otherwise: its slot is free."""
+        self.in_flight -= 1
+
+    def throttled(self, now: float, pause_s: float) -> None:
+        """The provider asks to slow down: the whole lane pauses; many answers of one burst shrink it once."""
+        if now >= self._paused_until:
+            self.slots = max(1.0, self.slots * self._settings.lane_decrease)
+        self._paused_until = max(self._paused_until, now + pause_s)
+
+    def learn(self, limits: Limits, now: float) -> None:
+        """Take over the provider's own limits and what it says is left."""
+        if limits.requests:
+            self.requests.limit(limits.requests)
+        if limits.tokens:
+            self.tokens.limit(limits.tokens)
+        if limits.requests_left is not None:
+            self.requests.left(now, limits.requests_left)
+        if limits.tokens_left is not None:
+            self.tokens.left(now, limits.tokens_left)

@@ -1,0 +1,208 @@
+"""A rung of a step's ladder: one model, made ready to be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import re
+from dataclasses import replace
+from typing import Protocol
+
+import orjson
+
+from roadworthy._settings import Settings
+from roadworthy.ask.question import OutputSchema, Question
+from roadworthy.call.endpoint import Endpoint
+from roadworthy.call.lane import Lane
+from roadworthy.call.limits import read_limits
+from roadworthy.call.meter import Ask
+from roadworthy.call.model import Function, Model
+from roadworthy.call.openai_chat import build_body, read_answer
+from roadworthy.call.price import pico
+from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.tokens import input_bound
+from roadworthy.call.transport import Transport
+
+
+class Rung(Protocol):
+    """One model, made ready: it words a request, sends it once, and knows its price."""
+
+    @property
+    def name(self) -> str:
+        """The model's canonical name."""
+
+    @property
+    def lane(self) -> Lane:
+        """The provider, model and key whose pace and health it shares."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether a truncated answer may be asked for again with more room."""
+
+    def ask(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> Ask:
+        """The request for a question: `words` added for a re-ask, the output cap times `room`."""
+
+    async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
+        """Send it, at most once, and classify what comes back. `now`: UTC seconds, for dates in headers."""
+
+    def cost_pico(self, usage: Usage) -> int:
+        """The price of reported usage in pico-dollars, exact."""
+
+
+def request_key(namespace: str, model: str, body: bytes, sample: int) -> bytes:
+    """The identity of a request: SHA-256 over namespace, model, the whole request and the sample number."""
+    digest = hashlib.sha256()
+    for part in (namespace.encode(), model.encode(), str(sample).encode(), body):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+class EndpointRung:
+    """A provider's model behind HTTP."""
+
+    grows: bool
+
+    def __init__(
+        self,
+        model: Model,
+        endpoint: Endpoint,
+        schema: OutputSchema,
+        lane: Lane,
+        transport: Transport,
+        settings: Settings,
+        *,
+        logprobs: bool,
+    ) -> None:
+        self.name = model.name
+        self.lane = lane
+        self.grows = model.max_output_tokens is None
+        self._model = model
+        self._endpoint = endpoint
+        self._schema = schema
+        self._transport = transport
+        self._settings = settings
+        self._logprobs = logprobs
+        self._cap = output_cap(model, schema, settings)
+        self._headers = endpoint.headers()
+
+    def ask(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> Ask:
+        """The request for a question."""
+        cap = self._cap * room
+        body = build_body(
+            self._endpoint.model_id,
+            self._model,
+            question,
+            self._schema,
+            again=words,
+            output_cap=cap,
+            logprobs=self._logprobs,
+        )
+        return Ask(
+            model=self.name,
+            body=body,
+            key=request_key(namespace, self.name, body, sample),
+            words=words,
+            output_cap=cap,
+            worst_pico=self._endpoint.price.worst_pico(input_bound(body, self._settings), cap),
+            tokens_likely=self.lane.likely_tokens(len(body)) + cap,
+            subject=subject,
+        )
+
+    async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
+        """Send it, at most once, and classify what comes back."""
+        exchange = await self._transport.post(self._endpoint.url, self._headers, ask.body, timeout_s)
+        outcome = read_answer(exchange, now)
+        limits = read_limits(exchange.headers)
+        return outcome if limits is None else replace(outcome, limits=limits)
+
+    def cost_pico(self, usage: Usage) -> int:
+        """The price of reported usage."""
+        return self._endpoint.price.cost_pico(usage)
+
+
+class FunctionRung:
+    """The team's own proof of concept. One call of it is one attempt; what happens inside cannot be seen."""
+
+    grows = False
+
+    def __init__(self, function: Function, schema: OutputSchema, lane: Lane, settings: Settings) -> None:
+        self.name = function.name
+        self.lane = lane
+        self._function = function
+        self._schema = schema
+        self._price_pico = pico(function.usd_per_call)
+        self._cap = schema.output_tokens or settings.output_tokens_default
+
+    def ask(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> Ask:
+        """The call for a question; the request is the prompt's text and the schema it must meet."""
+        messages = [message.text for message in question.messages]
+        if words:
+            messages.append(words)
+        body = orjson.dumps({"prompt": messages, "schema": self._schema.canonical.decode()})
+        return Ask(
+            model=self.name,
+            body=body,
+            key=request_key(namespace, self.name, body, sample),
+            words=words,
+            output_cap=self._cap * room,
+            worst_pico=self._price_pico,
+            tokens_likely=0,
+            subject=subject,
+        )
+
+    async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
+        """Call the function once. What it raises is an ending: a lost connection may pass, a bug does not."""
+        del now
+        given = ask.subject if self._function.takes_record else "\n\n".join(orjson.loads(ask.body)["prompt"])
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._call(given)
+        except (TimeoutError, ConnectionError) as error:
+            return Outcome(
+                Ending.UNKNOWN, detail=f"{self.name} raised {type(error).__name__}: {_line(error)}"
+            )
+        except Exception as error:  # noqa: BLE001 - the door to somebody else's code; kept with the attempt
+            return Outcome(
+                Ending.BAD_REQUEST,
+                detail=f"{self.name} raised {type(error).__name__}: {_line(error)}",
+                usage=Usage(),
+            )
+        text = answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
+        return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())
+
+    async def _call(self, given: object) -> object:
+        if inspect.iscoroutinefunction(self._function.fn):
+            return await self._function.fn(given)
+        return await asyncio.to_thread(self._function.fn, given)
+
+    def cost_pico(self, usage: Usage) -> int:
+        """Its price a call, whatever came back."""
+        del usage
+        return self._price_pico
+
+
+def output_cap(model: Model, schema: OutputSchema, settings: Settings) -> int:
+    """Tokens of output a request allows: what the model says, else what the schema bounds, else the default."""
+    if model.max_output_tokens is not None:
+        return model.max_output_tokens
+    bound = schema.output_tokens if schema.output_tokens is not None else settings.output_tokens_default
+    return max(settings.output_tokens_floor, min(bound, settings.output_tokens_default))
+
+
+def _plain(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):
+        return dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _line(error: BaseException) -> str:
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", str(error))[:300]

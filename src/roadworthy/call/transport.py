@@ -1,0 +1,123 @@
+"""The wire: one method that sends bytes and says what came back. pyreqwest behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from roadworthy._settings import Settings
+from roadworthy.call.reply import Exchange
+
+if TYPE_CHECKING:
+    from pyreqwest.client import Client
+    from pyreqwest.exceptions import DetailedPyreqwestError
+    from pyreqwest.response import Response
+
+_LOOPBACK = ("localhost", "127.", "[::1]")
+
+
+class Transport(Protocol):
+    """Sends one request, at most once, and never raises for what the network does."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Exchange:
+        """Post `body`; the exchange says what came back, or how it broke. `timeout_s` covers all of it."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class PyreqwestTransport:
+    """HTTP/1.1 over pyreqwest (Rust's reqwest): no redirects, no retries, certificates always verified."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clients: dict[bool, Client] = {}
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Exchange:
+        """Post `body` and read the whole response."""
+        from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError  # noqa: PLC0415 - with the first call
+
+        request = (
+            self._client(url)
+            .post(url)
+            .headers(dict(headers))
+            .body_bytes(body)
+            .timeout(timedelta(seconds=timeout_s))
+            .build()
+        )
+        try:
+            response = await request.send()
+        except DetailedPyreqwestError as error:
+            return Exchange(0, {}, b"", error=_kind(error), detail=_words(error))
+        except PyreqwestError as error:
+            return Exchange(0, {}, b"", error="reset", detail=str(error)[:300])
+        return await self._read(response)
+
+    async def _read(self, response: Response) -> Exchange:
+        from pyreqwest.exceptions import DetailedPyreqwestError, ReadTimeoutError  # noqa: PLC0415 - as above
+
+        most = self._settings.response_bytes_max
+        head = {name.lower(): value for name, value in response.headers.items()}
+        parts: list[bytes] = []
+        size = 0
+        try:
+            if int(head.get("content-length", most + 1)) <= most:
+                return Exchange(response.status, head, bytes(await response.bytes()))
+            while chunk := await response.body_reader.read_chunk():
+                size += len(chunk)
+                if size > most:
+                    return Exchange(
+                        response.status, head, b"", error="too_large", detail=f"more than {most} bytes"
+                    )
+                parts.append(bytes(chunk))
+        except ReadTimeoutError as error:
+            return Exchange(response.status, head, b"".join(parts), error="timeout", detail=_words(error))
+        except DetailedPyreqwestError as error:
+            return Exchange(response.status, head, b"".join(parts), error="cut", detail=_words(error))
+        except ValueError:
+            return Exchange(
+                response.status, head, b"", error="cut", detail="a content-length that is no number"
+            )
+        return Exchange(response.status, head, b"".join(parts))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.close()
+
+    def _client(self, url: str) -> Client:
+        """Two clients at most: proxies of the environment are for the world, not for this machine."""
+        local = (urlsplit(url).hostname or "").startswith(_LOOPBACK)
+        if local not in self._clients:
+            from importlib.metadata import version  # noqa: PLC0415 - with the first call
+
+            from pyreqwest.client import ClientBuilder  # noqa: PLC0415 - with the first call
+
+            settings = self._settings
+            builder = (
+                ClientBuilder()
+                .user_agent(f"roadworthy/{version('roadworthy')}")
+                .follow_redirects(enable=False)
+                .referer(enable=False)
+                .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
+                .read_timeout(timedelta(seconds=settings.read_timeout_s))
+                .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
+            )
+            self._clients[local] = (builder.no_proxy() if local else builder).build()
+        return self._clients[local]
+
+
+def _kind(error: DetailedPyreqwestError) -> str:
+    """How it broke. Only a failed connect provably sent nothing; whatever is unclear counts as sent."""
+    causes = [cause["message"] for cause in error.details["causes"] or []]
+    if "client error (Connect)" in causes:
+        return "unsent"
+    return "timeout" if isinstance(error, TimeoutError) else "reset"
+
+
+def _words(error: DetailedPyreqwestError) -> str:
+    causes = [cause["message"] for cause in error.details["causes"] or [] if "http" not in cause["message"]]
+    return ": ".join([error.message, *causes[-1:]])[:300]

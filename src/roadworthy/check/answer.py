@@ -1,0 +1,153 @@
+"""Judging an answer: from a raw reply to a valid value or the fault that says why not."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar, cast
+
+import orjson
+from pydantic import TypeAdapter, ValidationError, create_model
+
+from roadworthy._errors import Fault, WrongUse
+from roadworthy._settings import Settings
+from roadworthy.accept.record import Json
+from roadworthy.ask.part import json_bytes
+from roadworthy.ask.question import OutputSchema
+from roadworthy.ask.schema import WRAPPER
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Checked, Invalid, Valid
+from roadworthy.check.fault import summed, validation_fault
+from roadworthy.check.mend import mend
+from roadworthy.check.shape import Shape
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+UNFINISHED = {
+    Ending.TRUNCATED: "The answer was cut off before its end. Answer more briefly, or allow more output tokens.",
+    Ending.REFUSED: "The model refused to answer.",
+    Ending.FILTERED: "The provider's content filter held the answer back.",
+    Ending.EMPTY: "There was no answer. Send one JSON object that meets the schema.",
+}
+
+
+class Checker(Generic[T]):
+    """Checks the replies of one step. Build it once; it is a pure function of the reply and the record.
+
+    The answer is validated by pydantic in strict JSON mode: JSON's own types and pydantic's own text forms
+    (dates, decimals, UUIDs, enumerations) are taken, and nothing is converted that would change what was said.
+    The text "5" is no number, 1 is no truth value, and 5 is no moment in 1970. A type that wants leniency says so
+    with a validator of its own. Fields that no model knows are a fault, unless the model allows them.
+
+    Args:
+        kind: the output type.
+        schema: its compiled schema.
+        checks: functions of the answer and the record, in order; the first fault ends the checking. A check
+            raises `Fault` (or fails an `assert`) or returns None, and does not change the answer. Any other
+            exception of theirs is a bug in the check and passes through `check`.
+        settings: the limits of an answer.
+
+    Raises:
+        WrongUse: a check is a coroutine function.
+    """
+
+    def __init__(
+        self,
+        kind: type[T],
+        schema: OutputSchema,
+        checks: Sequence[Callable[[T, R], None]],
+        settings: Settings,
+    ) -> None:
+        for check in checks:
+            if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(type(check).__call__):
+                raise WrongUse(
+                    f"The check {_named(check)} is async. A check only looks at the answer and the record: "
+                    "make it a plain function, and ask models in a step of their own."
+                )
+        self._wrapped = schema.wrapped
+        outer: Any = create_model("Answer", value=(kind, ...)) if schema.wrapped else kind
+        self._outer: TypeAdapter[Any] = TypeAdapter(outer)
+        self._inner: TypeAdapter[T] = TypeAdapter(kind)
+        self._shape = Shape(schema.canonical)
+        self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
+        self._has_sets = b'"uniqueItems":true' in schema.canonical
+        self._checks = cast("tuple[Callable[[T, object], None], ...]", tuple(checks))
+        self._settings = settings
+
+    def check(self, reply: Reply, record_value: object) -> Checked[T]:
+        """The reply's answer if it finished, parsed, meets the schema and passes the checks; else why not."""
+        answer: Json = None
+        came = False
+        try:
+            _refuse_unfinished(reply)
+            answer, mended = mend(reply.text, self._settings)
+            came = True
+            value = self._validated(answer)
+            body = self._body(value)
+            for check in self._checks:
+                _apply(check, value, record_value)
+        except Fault as fault:
+            return Invalid(reply, fault, self._suggestion(answer) if came else None)
+        return Valid(reply, value, body, mended)
+
+    def _validated(self, answer: Json) -> T:
+        text = _written(answer)
+        if b"null" in text:
+            answer = self._shape.drop_nulls(answer)
+            text = _written(answer)
+        if self._shape.is_open:
+            unknown = list(self._shape.extra_keys(answer))
+            if unknown:
+                raise summed([(path, "is not a field of the answer: leave it out") for path in unknown])
+        try:
+            found = self._outer.validate_json(text, strict=True, extra=self._extra)
+        except ValidationError as error:
+            raise validation_fault(error) from error
+        return cast("T", getattr(found, WRAPPER) if self._wrapped else found)
+
+    def _body(self, value: T) -> bytes:
+        """Canonical JSON: sorted keys, sorted sets, the names the schema uses."""
+        if self._has_sets:
+            return json_bytes(value, by_alias=True)
+        return _written(self._inner.dump_python(value, mode="json", by_alias=True, warnings=False), sort=True)
+
+    def _suggestion(self, answer: Json) -> bytes:
+        if self._wrapped and isinstance(answer, dict) and answer.keys() == {WRAPPER}:
+            answer = answer[WRAPPER]
+        return _written(answer, sort=True)
+
+
+def _refuse_unfinished(reply: Reply) -> None:
+    """What did not come to its end is never parsed, whatever it looks like."""
+    ending = reply.ending
+    if ending is Ending.OK and not reply.text.strip():
+        ending = Ending.EMPTY
+    if ending is not Ending.OK:
+        words = UNFINISHED.get(ending, f"The attempt ended as {ending.value}, without an answer.")
+        raise Fault(words, kind=ending.value)
+
+
+def _apply(check: Callable[[T, object], None], value: T, record_value: object) -> None:
+    try:
+        returned: object = check(value, record_value)  # type: ignore[func-returns-value] # it may break its word
+    except AssertionError as error:
+        raise Fault(str(error) or f"The check {_named(check)} did not hold for the answer.") from error
+    if returned is not None:
+        raise WrongUse(
+            f"The check {_named(check)} returned a {type(returned).__name__}. "
+            "A check raises Fault when the answer is wrong, and returns nothing when it is right."
+        )
+
+
+def _named(check: object) -> str:
+    return repr(getattr(check, "__name__", type(check).__name__))
+
+
+def _written(value: object, *, sort: bool = False) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None)
+    except TypeError:
+        # Numbers beyond 64 bits, which orjson refuses to write.
+        return json.dumps(value, sort_keys=sort, ensure_ascii=False, separators=(",", ":")).encode()

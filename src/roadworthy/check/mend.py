@@ -1,0 +1,73 @@
+"""Mending: the slips that can be undone without adding or leaving out anything the model said.
+
+In this order, each only when strict parsing failed before it: `bom` (a byte order mark at the start),
+`white_space` (around the answer, of kinds JSON does not know), `fence` (a ``` or ```json fence around the whole
+message), and for an object that came as a JSON string, `double_encoding`, one level. Prose around the answer,
+trailing commas, single quotes, two values, a missing end: none of these is mended, the model is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roadworthy._errors import Fault
+from roadworthy._settings import Settings
+from roadworthy.accept.record import Json
+from roadworthy.check.parse import parse_answer
+
+BOM = "\ufeff"
+FENCE = "```"
+LANGUAGES = ("json", "JSON")
+
+
+def mend(text: str, settings: Settings, *, wants_object: bool = True) -> tuple[Json, tuple[str, ...]]:
+    """The answer's JSON value and the names of the mendings it needed, in order; none for strict JSON.
+
+    Args:
+        text: the whole answer, which must have come to its end.
+        settings: the limits of an answer.
+        wants_object: the schema's root is an object, so a string that holds one was encoded twice.
+
+    Raises:
+        Fault: kind `malformed`: what is wrong after the mendings that applied.
+    """
+    names: tuple[str, ...] = ()
+    fault: Fault | None = None
+    for candidate, names in _candidates(text):  # noqa: B007 - the names of the candidate that parsed
+        try:
+            value = parse_answer(candidate, settings)
+            break
+        except Fault as error:
+            fault = error
+    else:
+        assert fault is not None, "the text itself is the first candidate"
+        raise fault
+    if wants_object and isinstance(value, str):
+        return _decoded(value, names, settings)
+    return value, names
+
+
+def _candidates(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The text, then the text less one slip after another."""
+    yield text, ()
+    names: tuple[str, ...] = ()
+    if text.startswith(BOM):
+        text, names = text.removeprefix(BOM), (*names, "bom")
+        yield text, names
+    if text != text.strip():
+        text, names = text.strip(), (*names, "white_space")
+        yield text, names
+    if text.startswith(FENCE) and text.endswith(FENCE) and len(text) >= 2 * len(FENCE):
+        inner = text[len(FENCE) : -len(FENCE)]
+        for language in LANGUAGES:
+            inner = inner.removeprefix(language)
+        yield inner.strip(), (*names, "fence")
+
+
+def _decoded(value: str, names: tuple[str, ...], settings: Settings) -> tuple[Json, tuple[str, ...]]:
+    """The object that the string holds; the string itself where it holds none."""
+    try:
+        inner = parse_answer(value, settings)
+    except Fault:
+        return value, names
+    return (inner, (*names, "double_encoding")) if isinstance(inner, dict) else (value, names)

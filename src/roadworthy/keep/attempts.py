@@ -1,0 +1,197 @@
+"""Attempts and their money: intent before the wire, settlement after it, never more than the caps allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.keep.transaction import Row, Transaction, as_int, as_text, text_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The question of an attempt: where it is kept, or what is to be pinned with the first attempt."""
+
+    record_id: int
+    step: str
+    version: str
+    fixed: bytes
+    body: str
+    question_id: int = 0
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who asks and whose money it is.
+
+    Attributes:
+        scopes: the accounts a reservation is promised from; all of them must have room.
+        period: the app's budget period at the time, such as `2026-11-24`; "" for one without end.
+    """
+
+    scopes: tuple[str, ...]
+    period: str
+    run_id: int
+    owner: int
+
+
+def scopes_of(app: str, period: str, job_id: int) -> tuple[str, ...]:
+    """The accounts of an attempt: the job's first (its tick orders the history), then the app's for the period."""
+    return f"job:{job_id}", f"app:{app}:{period}"
+
+
+def key64(key: bytes) -> int:
+    """The indexed prefix of a request key, as a signed 64-bit number."""
+    return int.from_bytes(key[:8], "big", signed=True)
+
+
+def find_reply(tx: Transaction, key: bytes) -> Reply | None:
+    """The reply to a request, if it was ever bought."""
+    row = tx.row("reply_by_key", key64=key64(key), key=key)
+    return None if row is None else _reply(row)
+
+
+def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
+    """Look up, claim, check every cap and note the intent, in one transaction."""
+    found = find_reply(tx, ask.key)
+    if found is not None:
+        return found
+    prefix = key64(ask.key)
+    busy = tx.row("open_by_key", key64=prefix, key=ask.key)
+    if busy is not None:
+        return Busy(as_int(busy[1]))
+    accounts = [tx.account(scope) for scope in payer.scopes]
+    for account in accounts:
+        if not account.room_for(ask.worst_pico):
+            return NoMoney(
+                account.scope,
+                account.limit_pico or 0,
+                account.spent_pico,
+                account.reserved_pico,
+                ask.worst_pico,
+            )
+    ticks = [tx.put_account(replace(a, reserved_pico=a.reserved_pico + ask.worst_pico)) for a in accounts]
+    question_id = pin.question_id or tx.add(
+        "add_question",
+        record_id=pin.record_id,
+        step=pin.step,
+        version=pin.version,
+        fixed=pin.fixed,
+        body=pin.body,
+        now=tx.now,
+    )
+    attempt_id = tx.add(
+        "add_attempt",
+        key64=prefix,
+        key=ask.key,
+        record_id=pin.record_id,
+        question_id=question_id,
+        run_id=payer.run_id,
+        owner=payer.owner,
+        period=payer.period,
+        model=ask.model,
+        sample=pin.sample,
+        words=ask.words or None,
+        output_cap=ask.output_cap,
+        reserved_pico=ask.worst_pico,
+        now=tx.now,
+        tick=ticks[0],
+    )
+    return Opened(attempt_id, question_id)
+
+
+def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scopes: tuple[str, ...]) -> bool:
+    """Turn a promise into cost, and keep the reply. False if the attempt was no longer open."""
+    accounts = [tx.account(scope) for scope in scopes]
+    usage = settlement.usage
+    changed = tx.change(
+        "settle_attempt",
+        attempt_id=settlement.attempt_id,
+        state=settlement.state,
+        ending=settlement.ending.value,
+        cost_pico=settlement.cost_pico,
+        input_tokens=usage.input_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        cached_tokens=usage.cached_tokens if usage else None,
+        reasoning_tokens=usage.reasoning_tokens if usage else None,
+        served_model=settlement.served_model or None,
+        provider_id=settlement.provider_id or None,
+        detail=settlement.detail or None,
+        latency_s=settlement.latency_s,
+        tick=accounts[0].tick + 1,
+    )
+    if not changed:
+        return False
+    overrun = max(0, settlement.cost_pico - settlement.reserved_pico)
+    for account in accounts:
+        tx.put_account(
+            replace(
+                account,
+                spent_pico=account.spent_pico + settlement.cost_pico,
+                reserved_pico=account.reserved_pico - settlement.reserved_pico,
+                overrun_pico=account.overrun_pico + overrun,
+            )
+        )
+    tx.change("charge_record", record_id=record_id, attempts=1, cost_pico=settlement.cost_pico)
+    if settlement.text is not None:
+        tx.add(
+            "add_reply",
+            attempt_id=settlement.attempt_id,
+            ending=settlement.ending.value,
+            finish=settlement.finish,
+            served_model=settlement.served_model,
+            token_probability=settlement.token_probability,
+            text=settlement.text,
+        )
+    return True
+
+
+def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int]:
+    """Charge every intent of processes that are gone, at its worst case. Returns whose leases ended.
+
+    Giving the promise back instead was measured unsafe: a call may have been made and billed.
+    """
+    gone = [
+        as_int(owner)
+        for owner, _pid in tx.rows("live_leases")
+        if owner != own and not is_alive(as_int(owner))
+    ]
+    for owner in gone:
+        in_flight = set()
+        for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
+            settle_attempt(
+                tx,
+                Settlement(
+                    attempt_id=as_int(attempt_id),
+                    reserved_pico=as_int(reserved),
+                    state="unknown",
+                    ending=Ending.UNKNOWN,
+                    cost_pico=as_int(reserved),
+                    latency_s=0.0,
+                    detail="the process that sent it died before the answer was kept",
+                ),
+                as_int(record_id),
+                scopes_of(as_text(app), as_text(period), as_int(job_id)),
+            )
+            in_flight.add(as_int(record_id))
+        for record_id in in_flight:
+            tx.change("add_death", record_id=record_id)
+        tx.change("end_lease", owner=owner, now=tx.now)
+    return gone
+
+
+def _reply(row: Row) -> Reply:
+    attempt, model, ending, text, finish, served, probability = row
+    return Reply(
+        attempt=as_int(attempt),
+        model=as_text(model),
+        ending=Ending(as_text(ending)),
+        text=as_text(text),
+        finish=text_or_none(finish) or "",
+        served_model=text_or_none(served) or "",
+        token_probability=None if probability is None else float(probability),
+        reused=True,
+    )

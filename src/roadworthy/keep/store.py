@@ -1,0 +1,152 @@
+"""The SQLite ledger: one file, every commit durable, several processes in an orderly queue."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._failpoints import failpoint
+from roadworthy._settings import Settings
+from roadworthy.keep.liveness import LifeSign
+from roadworthy.keep.queries import migrations
+from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.keep.writer import Writer
+
+R = TypeVar("R")
+
+
+class SqliteStore:
+    """One ledger file, opened by one process.
+
+    Processes that share it queue on a blocking file lock: a busy handler polls, is unfair and lets the tail
+    of waiting grow (measured: 99th percentile 137 ms against 17 ms with two processes).
+
+    Args:
+        path: the ledger's file; made where it is missing.
+        settings: `commit_rows_max`, `ledger_busy_s`.
+        now: the clock that stamps transactions.
+
+    Raises:
+        WrongUse: the folder is missing, the file is not a ledger, or a newer Roadworthy wrote it.
+        LedgerUnavailable: the file cannot be opened or locked just now.
+    """
+
+    def __init__(self, path: Path, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        if not path.parent.is_dir():
+            raise WrongUse(
+                f"The ledger {str(path)!r} is in a folder that does not exist. Make the folder first."
+            )
+        self.path = path
+        self._now = now
+        self._lock = os.open(
+            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            with self._turn():
+                self._connection = _open(path, settings)
+                _migrate(self._connection, path)
+            self._reader = _open(path, settings)
+        except sqlite3.DatabaseError as error:
+            os.close(self._lock)
+            raise _explain(path, error) from error
+        self._writer = Writer(self._run, settings.commit_rows_max)
+        self.owner, self._sign = self.write_now(self._begin)
+
+    async def write(self, change: Change[R]) -> R:
+        """Run `change` in the next durable transaction and return its result."""
+        return await self._writer.write(change)
+
+    def write_now(self, change: Change[R]) -> R:
+        """The same from a thread without an event loop; blocks."""
+        return self._writer.write_now(change)
+
+    def read(self, look: Change[R]) -> R:
+        """Look at what is committed. A look is short: it runs in the caller's thread."""
+        try:
+            return look(Transaction(self._reader, self._now()))
+        except sqlite3.Error as error:
+            raise _explain(self.path, error) from error
+
+    def close(self) -> None:
+        """Commit what is queued, say good-bye, close the file."""
+        self.write_now(lambda tx: tx.change("end_lease", owner=self.owner, now=tx.now))
+        self._writer.close()
+        self._sign.end()
+        self._reader.close()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _begin(self, transaction: Transaction) -> tuple[int, LifeSign]:
+        """Be known and alive in one step, so that nobody takes a newcomer for dead."""
+        owner = transaction.add("add_lease", pid=os.getpid(), now=transaction.now)
+        return owner, LifeSign(self.path, owner)
+
+    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+        transaction = Transaction(self._connection, self._now())
+        try:
+            with self._turn():
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    for change in changes:
+                        change(transaction)
+                    transaction.flush()
+                    failpoint("before_commit")
+                    self._connection.execute("COMMIT")
+                    failpoint("after_commit")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            raise _explain(self.path, error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def _open(path: Path, settings: Settings) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        timeout=settings.ledger_busy_s,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to today's shape, all of it or nothing."""
+    known = migrations()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > known[-1][0]:
+        raise WrongUse(
+            f"The ledger {str(path)!r} has schema {version}; this Roadworthy knows {known[-1][0]}. "
+            "Install the version that wrote it, or a newer one."
+        )
+    for number, script in known:
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _explain(path: Path, error: sqlite3.Error) -> LedgerUnavailable | WrongUse:
+    if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
+        return WrongUse(f"{str(path)!r} is not a ledger: {error}. Name another file with App(ledger=...).")
+    return LedgerUnavailable(
+        f"The ledger {str(path)!r} cannot be used just now: {error}. Nothing that was kept is lost; "
+        "see to the disk or the file's rights and run the same command again."
+    )

@@ -1,0 +1,139 @@
+"""One transaction: named queries in, rows out, and the accounts that change with them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+from roadworthy.keep.queries import queries
+
+Value: TypeAlias = "str | bytes | int | float | None"
+Row: TypeAlias = "tuple[Value, ...]"
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One cap: what may be spent, what is spent, what is promised to attempts on the wire. Pico-dollars.
+
+    Attributes:
+        limit_pico: the cap; None where there is none, the account still counts.
+        overrun_pico: what a provider billed above what it was allowed to; part of `spent_pico`.
+        tick: grows by one with each change; orders the history.
+    """
+
+    scope: str
+    limit_pico: int | None = None
+    spent_pico: int = 0
+    reserved_pico: int = 0
+    overrun_pico: int = 0
+    tick: int = 0
+
+    def room_for(self, amount_pico: int) -> bool:
+        """Whether `amount_pico` more can be promised."""
+        return (
+            self.limit_pico is None or self.spent_pico + self.reserved_pico + amount_pico <= self.limit_pico
+        )
+
+
+class Transaction:
+    """The one way to read and write the ledger. Text that a database refuses never gets this far.
+
+    Accounts are read once and written once per transaction, however many changes it holds.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: float) -> None:
+        self._connection = connection
+        self._accounts: dict[str, Account] = {}
+        self._changed: set[str] = set()
+        self.now = now
+
+    def row(self, query: str, /, **values: Value) -> Row | None:
+        """The first row of a named query, or None."""
+        found: Row | None = self._connection.execute(queries()[query], values).fetchone()
+        return found
+
+    def rows(self, query: str, /, **values: Value) -> list[Row]:
+        """All rows of a named query; for queries that are bounded by their own LIMIT or subject."""
+        return self._connection.execute(queries()[query], values).fetchall()
+
+    def add(self, query: str, /, **values: Value) -> int:
+        """Insert one row and return its id."""
+        return self._connection.execute(queries()[query], values).lastrowid or 0
+
+    def change(self, query: str, /, **values: Value) -> int:
+        """Update or delete, and return how many rows that touched."""
+        return self._connection.execute(queries()[query], values).rowcount
+
+    def account(self, scope: str) -> Account:
+        """The account of a scope as it stands inside this transaction."""
+        held = self._accounts.get(scope)
+        if held is None:
+            row = self.row("budget", scope=scope)
+            held = Account(scope) if row is None else _account(scope, row)
+            self._accounts[scope] = held
+        return held
+
+    def put_account(self, account: Account) -> int:
+        """Change an account; it is written with the transaction. Returns its new tick."""
+        account = replace(account, tick=account.tick + 1)
+        self._accounts[account.scope] = account
+        self._changed.add(account.scope)
+        return account.tick
+
+    def flush(self) -> None:
+        """Write the accounts that changed; called once, right before the commit."""
+        for scope in sorted(self._changed):
+            account = self._accounts[scope]
+            self.change("put_budget", **_columns(account))
+        self._changed.clear()
+
+
+Change: TypeAlias = Callable[[Transaction], R]
+
+
+def _account(scope: str, row: Row) -> Account:
+    limit, spent, reserved, overrun, tick = (None if cell is None else as_int(cell) for cell in row)
+    return Account(scope, limit, spent or 0, reserved or 0, overrun or 0, tick or 0)
+
+
+def _columns(account: Account) -> Mapping[str, Value]:
+    return {
+        "scope": account.scope,
+        "limit_pico": account.limit_pico,
+        "spent_pico": account.spent_pico,
+        "reserved_pico": account.reserved_pico,
+        "overrun_pico": account.overrun_pico,
+        "tick": account.tick,
+    }
+
+
+def as_int(cell: Value) -> int:
+    """A cell that the schema says is a whole number."""
+    assert isinstance(cell, int)
+    return cell
+
+
+def as_float(cell: Value) -> float:
+    """A cell that the schema says is a number."""
+    assert isinstance(cell, int | float)
+    return float(cell)
+
+
+def as_text(cell: Value) -> str:
+    """A cell that the schema says is text."""
+    assert isinstance(cell, str)
+    return cell
+
+
+def as_bytes(cell: Value) -> bytes:
+    """A cell that the schema says is bytes."""
+    assert isinstance(cell, bytes)
+    return cell
+
+
+def text_or_none(cell: Value) -> str | None:
+    """A cell that the schema says is text or nothing."""
+    return None if cell is None else as_text(cell)

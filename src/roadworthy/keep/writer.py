@@ -1,0 +1,142 @@
+"""Group commit: one thread per process drains its queue into one transaction.
+
+A caller goes on when its change is on disk. A transaction that fails fails every caller in it, so nobody
+waits for ever and nobody is told of a commit that did not happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from roadworthy._errors import LedgerUnavailable
+from roadworthy.keep.transaction import Change, Transaction
+
+R = TypeVar("R")
+_Run = Callable[[list[Callable[[Transaction], None]]], None]
+
+
+class _Job:
+    """One change, and who waits for it."""
+
+    __slots__ = ("_change", "_loop", "_result", "_waiter")
+
+    def __init__(
+        self,
+        change: Change[object],
+        loop: asyncio.AbstractEventLoop | None,
+        waiter: asyncio.Future[object] | Future[object],
+    ) -> None:
+        self._change = change
+        self._loop = loop
+        self._waiter = waiter
+        self._result: object = None
+
+    def apply(self, transaction: Transaction) -> None:
+        self._result = self._change(transaction)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        return self._loop
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell the waiter; runs in the waiter's loop where it has one."""
+        if self._waiter.done():
+            return
+        if error is None:
+            self._waiter.set_result(self._result)
+        else:
+            self._waiter.set_exception(error)
+
+
+class Writer:
+    """The queue and its thread.
+
+    Args:
+        run: performs a list of changes as one durable transaction; raises LedgerUnavailable.
+        rows_max: changes in one transaction at most.
+    """
+
+    def __init__(self, run: _Run, rows_max: int) -> None:
+        self._run = run
+        self._rows_max = rows_max
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
+        self._broken: BaseException | None = None
+        self._thread.start()
+
+    async def write(self, change: Change[R]) -> R:
+        """Run `change` in the next transaction and return its result once that is on disk.
+
+        The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
+        that is cancelled while it waits does not undo the change.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[object] = loop.create_future()
+        self._put(_Job(change, loop, waiter))
+        return await waiter  # type: ignore[return-value] # the job's result is the change's
+
+    def write_now(self, change: Change[R]) -> R:
+        """The same from a thread without an event loop."""
+        waiter: Future[object] = Future()
+        self._put(_Job(change, None, waiter))
+        return waiter.result()  # type: ignore[return-value] # the job's result is the change's
+
+    def close(self) -> None:
+        """Commit what is queued and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, job: _Job) -> None:
+        if self._broken is not None:
+            raise LedgerUnavailable(f"The ledger's writer has stopped: {self._broken}")
+        self._queue.put(job)
+
+    def _work(self) -> None:
+        while True:
+            batch, last = self._drain()
+            try:
+                if batch:
+                    self._run([job.apply for job in batch])
+                error: BaseException | None = None
+            except BaseException as caught:  # noqa: BLE001 - handed to every waiter; a silent thread strands them
+                error = caught
+            _tell(batch, error)
+            if last:
+                return
+
+    def _drain(self) -> tuple[list[_Job], bool]:
+        batch: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) >= self._rows_max:
+                return batch, False
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+
+def _tell(batch: list[_Job], error: BaseException | None) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in batch:
+        if job.loop is None:
+            job.end(error)
+        else:
+            by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_end_all, jobs, error)
+        except RuntimeError:
+            continue  # the loop is closed: whoever waited is gone, the change stands
+
+
+def _end_all(jobs: list[_Job], error: BaseException | None) -> None:
+    for job in jobs:
+        job.end(error)

@@ -1,0 +1,105 @@
+"""The summary of a run: the job's fates and what this command did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from roadworthy.call.price import usd
+from roadworthy.keep.records import fates
+from roadworthy.keep.transaction import Transaction
+
+
+@dataclass(slots=True)
+class Did:
+    """What one command did so far; it grows as the command works."""
+
+    reused: int = 0
+    attempts: int = 0
+    unknown: int = 0
+    repaired: int = 0
+    escalated: int = 0
+    cost_pico: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What `run --json` prints.
+
+    Attributes:
+        records: lines read; accepted + rejected + failed + waiting + pending.
+        waiting: how many wait, by what for.
+        reused: replies this command took from the ledger instead of buying them.
+        attempts: requests this command noted an intent for.
+        unknown: of those, how many ended unseen and are charged at their worst case.
+        repaired: records accepted after mending or a re-ask.
+        escalated: records that went above the first model.
+        cost_usd: what this command spent; `job_cost_usd` what the job has spent in all its runs.
+        reserved_usd: what is promised to attempts on the wire; 0 after a run.
+    """
+
+    job: str
+    run: int
+    records: int
+    accepted: int
+    rejected: int
+    failed: int
+    waiting: dict[str, int]
+    pending: int
+    reused: int
+    attempts: int
+    unknown: int
+    repaired: int
+    escalated: int
+    cost_usd: Decimal
+    job_cost_usd: Decimal
+    reserved_usd: Decimal
+    budget_usd: Decimal | None
+    seconds: float
+
+    @classmethod
+    def of_job(cls, tx: Transaction, *, job_id: int, run_id: int, job: str, did: Did) -> Summary:
+        """The summary of a job as the ledger stands, with what this command did."""
+        outcomes, waiting = fates(tx, job_id)
+        account = tx.account(f"job:{job_id}")
+        return cls(
+            job=job,
+            run=run_id,
+            records=sum(outcomes.values()),
+            accepted=outcomes["accepted"],
+            rejected=outcomes["rejected"],
+            failed=outcomes["failed"],
+            waiting=waiting,
+            pending=outcomes["pending"],
+            reused=did.reused,
+            attempts=did.attempts,
+            unknown=did.unknown,
+            repaired=did.repaired,
+            escalated=did.escalated,
+            cost_usd=usd(did.cost_pico),
+            job_cost_usd=usd(account.spent_pico),
+            reserved_usd=usd(account.reserved_pico),
+            budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
+            seconds=round(did.seconds, 3),
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """Flat JSON; money as text with every digit."""
+        return {
+            name: f"{value:f}" if isinstance(value := getattr(self, name), Decimal) else value
+            for name in self.__dataclass_fields__
+        }
+
+    def text(self) -> str:
+        """What a person reads at the end of a run."""
+        waiting = ", ".join(f"{count} for {what}" for what, count in sorted(self.waiting.items()))
+        budget = "no cap" if self.budget_usd is None else f"of {self.budget_usd:f} USD"
+        waits = f"{sum(self.waiting.values())} waiting" + (f" ({waiting})" if waiting else "")
+        return (
+            f"{self.records} records: {self.accepted} accepted, {self.rejected} rejected, {self.failed} failed, "
+            f"{waits}, {self.pending} pending\n"
+            f"this run: {self.attempts} attempts ({self.unknown} unknown), {self.reused} replies reused, "
+            f"{self.repaired} repaired, {self.escalated} escalated, {self.cost_usd:f} USD in {self.seconds:.1f} s\n"
+            f"job so far: {self.job_cost_usd:f} USD ({budget})"
+        )

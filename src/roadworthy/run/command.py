@@ -1,0 +1,187 @@
+"""The commands `plan` and `run`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.accept.intake import read_records
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.accept.source import Source
+from roadworthy.call.price import pico
+from roadworthy.observe.progress import Progress
+from roadworthy.observe.summary import Summary
+from roadworthy.run.entry import Entry
+from roadworthy.run.forecast import draw_sample, forecast
+from roadworthy.run.job import INTERRUPTED, Job
+from roadworthy.run.load import load
+from roadworthy.run.options import Options
+from roadworthy.run.output import check_output
+from roadworthy.run.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An app's entry and an input, both found."""
+
+    entry: Entry[Any, Any]
+    start: Callable[..., Runtime]
+    items: Callable[[], Iterator[Record | Unusable]]
+    job: str
+
+
+def find_target(app: str, place: str, job: str | None, limit: int | None = None) -> Target:
+    """The entry and the input that a command names.
+
+    Raises:
+        WrongUse: app or input cannot be used, or standard input came without `--job`.
+    """
+    loaded = load(app)
+    entry = loaded.entry()
+    if place == "-" and not job:
+        raise WrongUse("Standard input has no name to find its job by. Give one: --job NAME.")
+    settings = loaded.app.start_settings()
+
+    def items() -> Iterator[Record | Unusable]:
+        stream: BinaryIO = sys.stdin.buffer
+        source = (
+            Source.from_stream(stream, settings) if place == "-" else Source.from_path(Path(place), settings)
+        )
+        records = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
+        yield from (
+            records if limit is None else (item for _, item in zip(range(limit), records, strict=False))
+        )
+
+    if place != "-":
+        Source.from_path(Path(place), settings)
+    return Target(entry, loaded.app.start, items, job or str(Path(place).resolve()))
+
+
+@click.command()
+@click.argument("app")
+@click.argument("input_", metavar="INPUT")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write every record of the job here (.jsonl, .csv).",
+)
+@click.option(
+    "--budget-usd", type=str, help="The job's cap in USD; what earlier runs of it spent still counts."
+)
+@click.option("--limit", type=click.IntRange(1), help="Take only the first N records.")
+@click.option("--concurrency", type=click.IntRange(1), help="Records worked on at the same time.")
+@click.option("--job", help="The job's name; needed for standard input.")
+@click.option("--retry", type=click.Choice(["failed"]), help="Ask failed records anew.")
+@click.option("--refresh", is_flag=True, help="Ask every answered record anew.")
+@click.option("--patience", type=click.FloatRange(0), help="Seconds to wait for a provider that is down.")
+@click.option("--yes", is_flag=True, help="Go on when an edit asks many answered records anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def run(
+    app: str, input_: str, *, as_json: bool, retry: str | None, patience: float | None, **given: Any
+) -> None:
+    """Run INPUT through APP: capped, resumable, every record accounted for. The same command again goes on."""
+    target = find_target(app, input_, given["job"], given["limit"])
+    output: Path | None = given["output"]
+    if output is not None:
+        check_output(output)
+    options = Options(
+        job=target.job,
+        budget_pico=_dollars(given["budget_usd"]),
+        limit=given["limit"],
+        concurrency=given["concurrency"],
+        retry_failed=retry == "failed",
+        refresh=given["refresh"],
+        yes=given["yes"],
+        output=output,
+    )
+    progress = Progress(options.limit or 0, options.budget_pico)
+    changes = {} if patience is None else {"patience_s": patience}
+    summary, status = asyncio.run(_run(target, options, progress, changes))
+    if as_json:
+        click.echo(orjson.dumps(summary.as_json()).decode())
+    else:
+        click.echo(summary.text())
+        if output is not None:
+            click.echo(f"every record: {output}")
+    sys.exit(status)
+
+
+async def _run(
+    target: Target, options: Options, progress: Progress, changes: dict[str, float]
+) -> tuple[Summary, int]:
+    """One run, from opening the ledger to closing it; an interrupt ends it in order."""
+    runtime = target.start(tell=progress, **changes)
+    job: Job | None = None
+    try:
+        job = Job(runtime, target.entry, target.items(), options)
+        working = asyncio.create_task(job.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, working.cancel)
+        try:
+            return await working
+        except asyncio.CancelledError:
+            return job.summary(), INTERRUPTED
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+    finally:
+        progress.close()
+        await runtime.close()
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@click.command()
+@click.argument("app")
+@click.argument("input_", metavar="INPUT")
+@click.option("--sample", type=click.IntRange(1), help="Pay for N records first; their answers are kept.")
+@click.option("--budget-usd", type=str, help="The cap for the sample.")
+@click.option("--job", help="The job's name; needed for standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def plan(
+    app: str, input_: str, *, sample: int | None, budget_usd: str | None, job: str | None, as_json: bool
+) -> None:
+    """Say what INPUT will cost before it costs anything: low, likely, high."""
+    target = find_target(app, input_, job)
+    items = target.items
+    if input_ == "-":
+        held = list(target.items())
+        items = lambda: iter(held)  # noqa: E731 - standard input is read once
+    found = asyncio.run(_plan(target, items, sample, _dollars(budget_usd)))
+    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
+
+
+async def _plan(
+    target: Target,
+    items: Callable[[], Iterator[Record | Unusable]],
+    sample: int | None,
+    budget_pico: int | None,
+) -> Any:
+    progress = Progress(sample or 0, budget_pico)
+    runtime = target.start(tell=progress)
+    try:
+        if sample:
+            options = Options(job=target.job, budget_pico=budget_pico, limit=sample)
+            await Job(runtime, target.entry, iter(draw_sample(items(), sample)), options).run()
+        return await forecast(runtime, target.entry, items(), target.job)
+    finally:
+        progress.close()
+        await runtime.close()
+
+
+def _dollars(text: str | None) -> int | None:
+    return None if text is None else pico(text)

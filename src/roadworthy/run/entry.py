@@ -1,0 +1,202 @@
+"""What can be run on a record: a step, or a workflow of steps."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_args, get_origin
+
+from pydantic import TypeAdapter
+
+from roadworthy._errors import WrongUse
+from roadworthy._settings import Settings
+from roadworthy.accept.schema import RecordSchema
+from roadworthy.ask.prompt import Prompt
+from roadworthy.ask.question import OutputSchema
+from roadworthy.ask.schema import compile_schema
+from roadworthy.call.model import Function, Model
+from roadworthy.check.answer import Checker
+from roadworthy.decide.confidence import samples_of
+from roadworthy.decide.rule import Rule
+
+R = TypeVar("R")
+T = TypeVar("T")
+Key: TypeAlias = "str | Callable[[R], str] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[T]):
+    """Where a record stands, as `step.result(record)` says it.
+
+    Attributes:
+        outcome: `accepted`, `rejected`, `failed`, `waiting` or `pending`.
+        value: the answer; None unless accepted.
+        confidence: from 0 to 1 where the step names a source of it.
+        certified: whether the answer is covered by a certificate.
+        cost_usd: what all attempts for this record have cost so far.
+        reason: why it is not accepted.
+        waiting_for: `review`, `budget`, `provider` or `batch` where it waits.
+    """
+
+    key: str
+    outcome: str
+    value: T | None
+    confidence: float | None
+    certified: bool
+    cost_usd: Decimal
+    model: str
+    attempts: int
+    reason: str = ""
+    waiting_for: str = ""
+
+
+class Home(Protocol):
+    """What an entry needs of its app."""
+
+    name: str
+
+    async def answer(self, entry: Entry[R, T], record: R) -> T:
+        """The accepted answer, or Waiting, Rejected, Failed."""
+
+    async def result(self, entry: Entry[R, T], record: R) -> Result[T]:
+        """Where the record stands after trying."""
+
+    def wait_for(self, work: Awaitable[T]) -> T:
+        """Run `work` to its end from code without an event loop, or beside one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[T]):
+    """What is built once per step, at the start of work."""
+
+    kind: type[T]
+    schema: OutputSchema
+    checker: Checker[T]
+    folder: Path
+
+
+class Entry(Generic[R, T]):
+    """A step or a workflow: something a record can be run through."""
+
+    def __init__(self, home: Home, fn: Callable[[R], object], key: Key[R]) -> None:
+        self.home = home
+        self.fn = fn
+        self.name: str = fn.__name__
+        self.key = key
+
+    async def __call__(self, record: R) -> T:
+        """The accepted answer for one record.
+
+        Raises:
+            Waiting: it waits for review, budget or a provider (a BaseException, so that nothing swallows it).
+            Rejected: the record cannot be used, or a person said no.
+            Failed: it ended without an acceptable answer.
+        """
+        return await self.home.answer(self, record)
+
+    async def result(self, record: R) -> Result[T]:
+        """Where one record stands; never raises for a record."""
+        return await self.home.result(self, record)
+
+    def sync(self, record: R) -> T:
+        """The same as awaiting the entry, from code without an event loop; works in a notebook too."""
+        return self.home.wait_for(self(record))
+
+    @cached_property
+    def hints(self) -> dict[str, object]:
+        """The function's annotations, read when work begins so that names may be defined later in the file."""
+        try:
+            return typing.get_type_hints(self.fn)
+        except NameError as error:
+            raise WrongUse(
+                f"{self.name}: an annotation names something that does not exist: {error}."
+            ) from error
+
+    @cached_property
+    def answer_type(self) -> TypeAdapter[T]:
+        """How an answer is read back from the ledger."""
+        returned = self.hints.get("return", object)
+        kind: Any = get_args(returned)[0] if get_origin(returned) is Prompt else returned
+        return TypeAdapter(kind)
+
+    def read_answer(self, text: str) -> T:
+        """A kept answer, typed again."""
+        return self.answer_type.validate_json(text)
+
+    @cached_property
+    def record_schema(self) -> RecordSchema:
+        """The type of record it takes: the annotation of its first parameter."""
+        names = list(inspect.signature(self.fn).parameters)
+        if not names:
+            raise WrongUse(f"{self.name}() takes no record. Give it one parameter, such as `ticket: Ticket`.")
+        return RecordSchema(self.hints.get(names[0], dict))
+
+
+class Step(Entry[R, T]):
+    """One question to a model with its rules. Made by `@app.step(...)`."""
+
+    def __init__(
+        self,
+        home: Home,
+        fn: Callable[[R], Prompt[T]],
+        *,
+        models: Sequence[Model | Function],
+        rule: Rule,
+        key: Key[R],
+        settings: Callable[[], Settings],
+    ) -> None:
+        super().__init__(home, fn, key)
+        self.prompt = fn
+        self.models = tuple(models)
+        self.rule = rule
+        self.checks: list[Callable[[T, R], None]] = []
+        self._settings = settings
+
+    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]:
+        """Add a check: a function of (answer, record) that raises Fault when the answer is not valid."""
+        if inspect.iscoroutinefunction(fn):
+            raise WrongUse(
+                f"The check {fn.__name__} is async. A check is a plain function of (answer, record)."
+            )
+        self.checks.append(fn)
+        return fn
+
+    @property
+    def samples(self) -> int:
+        """How many answers of one model its confidence needs."""
+        return samples_of(self.rule.source)
+
+    @cached_property
+    def prepared(self) -> Prepared[T]:
+        """Schema, checker and folder; built once, at the start of work.
+
+        Raises:
+            WrongUse: the function does not say what it returns, or the type cannot be asked for.
+        """
+        returned = self.hints.get("return")
+        if get_origin(returned) is not Prompt or not get_args(returned):
+            raise WrongUse(f"{self.name}() must say what comes out: annotate it `-> Prompt[YourType]`.")
+        kind: type[T] = get_args(returned)[0]
+        schema = compile_schema(kind)
+        settings = self._settings()
+        return Prepared(
+            kind=kind,
+            schema=schema,
+            checker=Checker(kind, schema, tuple(self.checks), settings),
+            folder=Path(self.fn.__code__.co_filename).resolve().parent / "prompts",
+        )
+
+
+class Workflow(Entry[R, T]):
+    """A plain async function that awaits steps; resumable because steps are kept. Made by `@app.workflow`."""
+
+    def __init__(self, home: Home, fn: Callable[[R], Awaitable[T]], *, key: Key[R]) -> None:
+        if not inspect.iscoroutinefunction(fn):
+            raise WrongUse(f"The workflow {fn.__name__} is not async. Write `async def {fn.__name__}(...)`.")
+        super().__init__(home, fn, key)
+        self.body = fn

@@ -1,0 +1,311 @@
+"""The forecast: what an input will cost and how long it will take, with an interval, before it costs anything.
+
+Without experience the figures rest on stated assumptions and the interval is wide. With a sample (`plan
+--sample N` pays for N records, drawn by the hash of their keys, and keeps their answers) two things are
+estimated: what the first models of the ladder cost a record, and how often a record goes further up, which is
+rare and dear. The rare part is given the Jeffreys prior Beta(1/2, 1/2), so that "never seen in 50" is not taken
+for "never". The interval is the central 95 % of the predictive distribution, drawn with a fixed seed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.call.price import usd
+from roadworthy.call.reply import Usage
+from roadworthy.keep.jobs import find_job
+from roadworthy.keep.records import Kept, find_record
+from roadworthy.keep.transaction import Transaction, as_float, as_int
+from roadworthy.run.entry import Entry, Step
+from roadworthy.run.runtime import Runtime
+from roadworthy.run.session import Session, WouldAsk
+from roadworthy.run.work import begin, look
+
+DRAWS = 4_000
+TOKENS_A_BYTE = (0.20, 0.27, 0.45)
+OUTPUT_SHARE = (0.05, 0.25, 1.0)
+ESCALATED = (0.0, 0.1, 0.4)
+EXPERIENCE_MIN = 10
+LATENCY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What `plan` prints. Costs are for what is still to be asked; `spent_usd` is what the job has cost so far.
+
+    Attributes:
+        answered: records whose answer is in the ledger and still stands; they cost nothing.
+        to_ask: records that something would be bought for.
+        sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
+    """
+
+    records: int
+    duplicates: int
+    rejected: int
+    answered: int
+    to_ask: int
+    input_tokens: int
+    output_tokens: int
+    low_usd: Decimal
+    likely_usd: Decimal
+    high_usd: Decimal
+    spent_usd: Decimal
+    seconds: float
+    sampled: int
+
+    def as_json(self) -> dict[str, object]:
+        """Flat JSON but for `cost_usd`; money as text."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "records",
+                "duplicates",
+                "rejected",
+                "answered",
+                "to_ask",
+                "input_tokens",
+                "output_tokens",
+                "sampled",
+            )
+        }
+        cost = {"low": f"{self.low_usd:f}", "likely": f"{self.likely_usd:f}", "high": f"{self.high_usd:f}"}
+        return {
+            **plain,
+            "cost_usd": cost,
+            "spent_usd": f"{self.spent_usd:f}",
+            "seconds": round(self.seconds, 1),
+        }
+
+    def text(self) -> str:
+        """What a person reads."""
+        basis = (
+            f"from {self.sampled} records asked so far"
+            if self.sampled
+            else "from assumptions; --sample 50 sharpens it"
+        )
+        return (
+            f"{self.records} records: {self.duplicates} duplicates, {self.rejected} rejected, {self.answered} answered already, "
+            f"{self.to_ask} to ask\n"
+            f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; about {self.seconds:.0f} s\n"
+            f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
+            f"spent on this job so far: {self.spent_usd:.4f} USD"
+        )
+
+
+@dataclass(slots=True)
+class _Count:
+    """What one pass over the input found."""
+
+    records: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    answered: int = 0
+    to_ask: int = 0
+    request_bytes: int = 0
+    output_caps: int = 0
+    first_steps: dict[str, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What records of this job have cost: pico-dollars spent on first models, and above them."""
+
+    first: tuple[int, ...]
+    above: tuple[int, ...]
+    input_tokens: float
+    output_tokens: float
+    latency_s: float
+
+
+async def forecast(
+    runtime: Runtime, entry: Entry[Any, Any], items: Iterable[Record | Unusable], job: str
+) -> Forecast:
+    """Look at the whole input and at what the ledger knows; buys nothing and writes nothing."""
+    plan = runtime.plan
+    job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
+    count = _Count()
+    for item in items:
+        await _look_at(runtime, entry, item, job_id, count)
+    firsts = sorted({runtime.rungs(step)[0].name for step in plan.steps})
+    known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts))
+    spent = 0 if job_id is None else runtime.store.read(lambda tx: tx.account(f"job:{job_id}").spent_pico)
+    if known is not None and len(known.first) >= EXPERIENCE_MIN:
+        low, likely, high = predict(known, count.to_ask, _dear(runtime, entry, count, known))
+        tokens = (known.input_tokens * count.to_ask, known.output_tokens * count.to_ask)
+        latency = known.latency_s
+    else:
+        low, likely, high = _assume(runtime, entry, count)
+        tokens = (count.request_bytes * TOKENS_A_BYTE[1], count.output_caps * OUTPUT_SHARE[1])
+        latency, known = LATENCY_S, None
+    return Forecast(
+        records=count.records,
+        duplicates=count.duplicates,
+        rejected=count.rejected,
+        answered=count.answered,
+        to_ask=count.to_ask,
+        input_tokens=round(tokens[0]),
+        output_tokens=round(tokens[1]),
+        low_usd=usd(round(low)),
+        likely_usd=usd(round(likely)),
+        high_usd=usd(round(high)),
+        spent_usd=usd(spent),
+        seconds=latency * count.to_ask / runtime.settings.concurrency,
+        sampled=len(known.first) if known else 0,
+    )
+
+
+def draw_sample(items: Iterable[Record | Unusable], size: int) -> list[Record]:
+    """The `size` usable records whose content hashes are smallest: a random sample that a second look repeats."""
+    heap: list[tuple[int, int, Record]] = []
+    seen: set[int] = set()
+    for item in items:
+        if isinstance(item, Unusable):
+            continue
+        rank = -int.from_bytes(item.body_hash[:8], "big")
+        if rank in seen:
+            continue
+        seen.add(rank)
+        if len(heap) < size:
+            heapq.heappush(heap, (rank, item.line, item))
+        elif rank > heap[0][0]:
+            heapq.heapreplace(heap, (rank, item.line, item))
+    return sorted((record for _, _, record in heap), key=lambda record: record.line)
+
+
+def experience(tx: Transaction, job_id: int, first_models: Sequence[str]) -> Known:
+    """What answered records of a job cost, apart by first models and models above them."""
+    first: dict[int, int] = {}
+    above: dict[int, int] = {}
+    totals = [0, 0, 0.0]
+    for record_id, model, cost, input_tokens, output_tokens, latency in tx.rows(
+        "costs_by_record", job_id=job_id
+    ):
+        part = first if model in first_models else above
+        part[as_int(record_id)] = part.get(as_int(record_id), 0) + as_int(cost)
+        totals[0] += as_int(input_tokens)
+        totals[1] += as_int(output_tokens)
+        totals[2] += as_float(latency)
+    ids = sorted(first.keys() | above.keys())
+    number = max(1, len(ids))
+    return Known(
+        tuple(first.get(i, 0) for i in ids),
+        tuple(above.get(i, 0) for i in ids),
+        totals[0] / number,
+        totals[1] / number,
+        totals[2] / number,
+    )
+
+
+def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, float]:
+    """Low, likely and high cost of `count` more records, in pico-dollars.
+
+    Args:
+        dear_pico: what a record that goes above the first models likely costs there, by price list; it counts
+            as two observations beside the real ones.
+    """
+    if not count:
+        return 0.0, 0.0, 0.0
+    number = len(known.first)
+    mean = statistics.fmean(known.first)
+    spread = statistics.stdev(known.first) if number > 1 else mean
+    gone_up = [cost for cost in known.above if cost]
+    dear = (sum(gone_up) + 2 * dear_pico) / (len(gone_up) + 2)
+    rate = (len(gone_up) + 0.5) / (number + 1) if dear else 0.0
+    likely = count * (mean + rate * dear)
+    chance = random.Random(number * 1_000_003 + count)  # noqa: S311 - a repeatable draw, not a secret
+    totals = []
+    for _ in range(DRAWS):
+        true_mean = chance.gauss(mean, spread / number**0.5)
+        share = chance.betavariate(len(gone_up) + 0.5, number - len(gone_up) + 0.5)
+        ups = max(0.0, chance.gauss(count * share, (count * share * (1 - share)) ** 0.5))
+        each = dear * chance.lognormvariate(0, 0.25)
+        totals.append(max(0.0, chance.gauss(count * true_mean, spread * count**0.5)) + ups * each)
+    totals.sort()
+    return totals[int(DRAWS * 0.025)], likely, totals[int(DRAWS * 0.975)]
+
+
+async def _look_at(
+    runtime: Runtime, entry: Entry[Any, Any], item: Record | Unusable, job_id: int | None, count: _Count
+) -> None:
+    count.records += 1
+    if isinstance(item, Unusable):
+        count.rejected += 1
+        return
+    mark = hash(item.key)
+    if mark in count.seen:
+        count.duplicates += 1
+        return
+    count.seen.add(mark)
+    kept = _known_record(runtime, item, job_id)
+    session: Session = begin(runtime, kept, 0, offline=True)
+    try:
+        await look(entry, item.value, session)
+        count.answered += 1
+    except WouldAsk as missing:
+        if missing.tried and kept.outcome in {"failed", "waiting"} and kept.waiting_for in {"", "review"}:
+            count.answered += 1
+            return
+        count.to_ask += 1
+        count.request_bytes += missing.request_bytes
+        count.output_caps += missing.output_cap
+        count.first_steps[missing.step] = count.first_steps.get(missing.step, 0) + 1
+
+
+def _known_record(runtime: Runtime, record: Record, job_id: int | None) -> Kept:
+    """The record as the ledger has it, or as it would be taken in."""
+    if job_id is not None:
+        row = runtime.store.read(lambda tx: tx.row("newest_version", job_id=job_id, key=record.key))
+        if row is not None and row[2] == record.body_hash:
+            found = runtime.store.read(lambda tx: find_record(tx, as_int(row[0])))
+            if found is not None:
+                return found
+    return Kept.new(job_id or 0, record)
+
+
+def _ladders(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> Iterator[tuple[Step[Any, Any], int]]:
+    """The steps that would be asked first, and for how many records."""
+    for step in runtime.plan.steps:
+        asked = count.first_steps.get(step.name, 0)
+        if asked:
+            yield step, asked
+        elif not isinstance(entry, Step):
+            yield step, count.to_ask
+
+
+def _assume(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> tuple[float, float, float]:
+    """Low, likely and high cost with nothing to go by but prices and sizes."""
+    totals = []
+    for tokens, share, escalated in zip(TOKENS_A_BYTE, OUTPUT_SHARE, ESCALATED, strict=True):
+        total = 0.0
+        for step, asked in _ladders(runtime, entry, count):
+            usage = _usage(count, tokens, share)
+            for place, rung in enumerate(runtime.rungs(step)):
+                total += asked * rung.cost_pico(usage) * escalated**place
+        totals.append(total)
+    return totals[0], totals[1], totals[2]
+
+
+def _dear(runtime: Runtime, entry: Entry[Any, Any], count: _Count, known: Known) -> float:
+    """What going one model up likely costs a record, by price list and the tokens seen so far."""
+    usage = Usage(round(known.input_tokens), round(known.output_tokens))
+    above = [
+        float(rung.cost_pico(usage))
+        for step, _ in _ladders(runtime, entry, count)
+        for rung in runtime.rungs(step)[1:2]
+    ]
+    return max(above, default=0.0)
+
+
+def _usage(count: _Count, tokens_a_byte: float, output_share: float) -> Usage:
+    number = max(1, count.to_ask)
+    return Usage(
+        round(count.request_bytes / number * tokens_a_byte), round(count.output_caps / number * output_share)
+    )

@@ -1,0 +1,238 @@
+"""A job: an input run through an entry, in bounded memory, resumable at any instant.
+
+A run takes the input in and works on records as they come. Where earlier runs answered some already, it first
+judges those anew from their stored replies, which costs nothing, and counts what an edit would ask again; only
+past the guard is anything bought. Records that had to wait come round again at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy._events import Noted
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.call.price import usd
+from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
+from roadworthy.keep.records import Fate, Kept, fates, keep, page_unfinished, take_in
+from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.observe.summary import Summary
+from roadworthy.run.entry import Entry
+from roadworthy.run.options import Options
+from roadworthy.run.output import write_output
+from roadworthy.run.runtime import Runtime
+from roadworthy.run.session import WouldAsk
+from roadworthy.run.work import begin, run_record
+
+DONE, SOME_FAILED, STOPPED, INTERRUPTED = 0, 1, 3, 130
+_PAGE = 500
+_ROUND_PAUSE_S = 1.0
+
+
+@dataclass(slots=True)
+class _Stale:
+    """What an edit would ask again: found by judging stored replies under today's rules."""
+
+    answered: int = 0
+    count: int = 0
+    worst_pico: int = 0
+
+
+class Job:
+    """One run of one job.
+
+    Args:
+        runtime: the app at work.
+        entry: what each record is run through.
+        items: the input, record by record.
+        options: the command's options.
+    """
+
+    def __init__(
+        self, runtime: Runtime, entry: Entry[Any, Any], items: Iterator[Record | Unusable], options: Options
+    ) -> None:
+        self._runtime = runtime
+        self._entry = entry
+        self._items = items
+        self._options = options
+        self._stale = _Stale()
+        self._began = time.monotonic()
+        plan, store = runtime.plan, runtime.store
+        self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
+        runtime.set_caps(self.job_id, options.budget_pico)
+        self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))
+        if options.retry_failed:
+            store.write_now(lambda tx: put_back_failed(tx, self.job_id))
+        if options.refresh:
+            store.write_now(lambda tx: put_back_all(tx, self.job_id))
+        self._known = store.read(lambda tx: tx.row("any_answered", job_id=self.job_id)) is not None
+
+    async def run(self) -> tuple[Summary, int]:
+        """Run to the end, a stop or an interrupt. Returns the summary and the exit status.
+
+        Raises:
+            WrongUse: an edit would ask more answered records anew than the guard lets pass.
+        """
+        status = INTERRUPTED
+        try:
+            await self._work(self._taken_in())
+            self._guard()
+            await self._unfinished()
+            if self._options.output is not None:
+                await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
+            status = self._status()
+        finally:
+            summary = self.summary()
+            text = orjson.dumps(summary.as_json()).decode()
+            self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
+        return summary, status
+
+    def summary(self) -> Summary:
+        """The job's fates and what this run did, as they stand now."""
+        return self._runtime.store.read(self._summarize)
+
+    async def _taken_in(self) -> AsyncIterator[tuple[Kept, object | None]]:
+        """Take the input into the ledger batch by batch; yield what is to be worked on."""
+        store, size = self._runtime.store, self._runtime.settings.intake_batch
+        items = islice(self._items, self._options.limit)
+        last = 0
+        while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
+            firsts = await store.write(lambda tx, batch=batch: take_in(tx, self.job_id, self.run_id, batch))  # type: ignore[misc] # mypy cannot type a lambda's default
+            last = batch[-1].line
+            for kept, value in firsts:
+                if kept.outcome != "rejected" or kept.body is not None:
+                    yield kept, value
+        if self._options.limit is None:
+            await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
+
+    async def _work(self, records: AsyncIterator[tuple[Kept, object | None]]) -> None:
+        """Feed records to a bounded pool of workers; memory does not grow with their number."""
+        queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(self._runtime.settings.queue_max)
+        count = self._options.concurrency or self._runtime.settings.concurrency
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._serve(queue)) for _ in range(count)]
+            async for item in records:
+                await queue.put(item)
+            await queue.join()
+            for worker in workers:
+                worker.cancel()
+
+    async def _serve(self, queue: asyncio.Queue[tuple[Kept, object | None]]) -> None:
+        while True:
+            kept, value = await queue.get()
+            try:
+                await self._one(kept, value)
+            finally:
+                queue.task_done()
+
+    async def _one(self, kept: Kept, value: object | None) -> None:
+        runtime = self._runtime
+        fresh = kept.outcome == "pending" and not kept.attempts
+        if runtime.stopped or (self._known and fresh):
+            return
+        session = begin(runtime, kept, self.run_id, offline=self._known)
+        try:
+            value = self._revive(kept) if value is None else value
+            fate = await run_record(self._entry, value, session)
+        except WrongRecord as wrong:
+            reason = f"it no longer meets the record type: {wrong}"
+            await runtime.store.write(lambda tx: keep(tx, kept.id, Fate("rejected", reason=reason)))
+            return
+        except WouldAsk as missing:
+            await self._note_stale(kept, missing)
+            return
+        if fate.outcome == "waiting" and fate.waiting_for in {"budget", "provider"}:
+            self._stop_if_nobody_answers(fate.waiting_for, fate.reason)
+
+    def _revive(self, kept: Kept) -> object:
+        assert kept.body is not None
+        return self._entry.record_schema.revive(orjson.loads(kept.body))
+
+    async def _note_stale(self, kept: Kept, missing: WouldAsk) -> None:
+        """Its answer is out of date, or it never had one: mark it for the paid part of the run."""
+        given_up = kept.outcome == "failed" or kept.waiting_for == "review"
+        if kept.outcome == "accepted" or (given_up and not missing.tried):
+            self._stale.count += 1
+            self._stale.worst_pico += missing.worst_pico
+            await self._runtime.store.write(
+                lambda tx: tx.change("mark_stale", record_id=kept.id, run_id=self.run_id)
+            )
+
+    def _guard(self) -> None:
+        """Stop before an edit re-buys many answers that nobody asked to buy again."""
+        if not self._known:
+            return
+        self._known = False
+        answered = self._runtime.store.read(lambda tx: tx.row("answered", job_id=self.job_id))
+        self._stale.answered = as_int(answered[0]) if answered else 0
+        share = self._runtime.settings.reask_guard_share
+        if self._options.yes or self._stale.count <= share * max(1, self._stale.answered):
+            return
+        raise WrongUse(
+            f"Something was edited: {self._stale.count} of {self._stale.answered} answered records would be asked again, "
+            f"for at most {usd(self._stale.worst_pico):.4f} USD. Nothing was bought; the answers kept so far stand. "
+            "Give --yes to ask them again."
+        )
+
+    async def _unfinished(self) -> None:
+        """Go round the records that are not done until none is left or nothing moves any more."""
+        for turn in range(self._runtime.settings.park_rounds_max + 1):
+            if self._runtime.stopped:
+                return
+            worked = await self._round()
+            if not worked:
+                return
+            waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
+            if waiting.get("budget"):
+                self._runtime.stopped = "budget"
+            if not waiting.get("provider"):
+                return
+            self._runtime.tell(Noted(f"{waiting['provider']} records wait for a provider; round {turn + 1}"))
+            await self._runtime.clock.sleep(_ROUND_PAUSE_S)
+
+    async def _round(self) -> int:
+        worked = 0
+
+        async def records() -> AsyncIterator[tuple[Kept, object | None]]:
+            nonlocal worked
+            after = 0
+            while not self._runtime.stopped:
+                page = self._runtime.store.read(
+                    lambda tx: page_unfinished(tx, self.job_id, self.run_id, after, _PAGE)  # noqa: B023 - read at once
+                )
+                if not page:
+                    return
+                for _number, kept in page:
+                    worked += 1
+                    yield kept, None
+                after = page[-1][0]
+
+        await self._work(records())
+        return worked
+
+    def _stop_if_nobody_answers(self, waiting_for: str, reason: str) -> None:
+        """A cap with nothing in flight, or no lane open, ends the run; everything else may go on."""
+        lanes = self._runtime.lanes
+        if waiting_for == "budget" or all(lane.closed for lane in lanes):
+            if not self._runtime.stopped:
+                self._runtime.tell(Noted(f"the run stops and can be resumed: {reason}"))
+            self._runtime.stopped = self._runtime.stopped or waiting_for
+
+    def _status(self) -> int:
+        outcomes, waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))
+        if self._runtime.stopped or waiting.get("budget") or waiting.get("provider") or outcomes["pending"]:
+            return STOPPED
+        return SOME_FAILED if outcomes["failed"] else DONE
+
+    def _summarize(self, tx: Transaction) -> Summary:
+        did = self._runtime.tally
+        did.seconds = time.monotonic() - self._began
+        return Summary.of_job(tx, job_id=self.job_id, run_id=self.run_id, job=self._options.job, did=did)

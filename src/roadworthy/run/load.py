@@ -1,0 +1,81 @@
+"""Finding the app that a command names: `file.py`, `file.py:name` or `module:name`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from roadworthy._errors import WrongUse
+from roadworthy.run.app import App
+from roadworthy.run.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An app and the entry that was named, if one was."""
+
+    app: App
+    name: str | None
+
+    def entry(self) -> Entry[Any, Any]:
+        """The entry that the command means.
+
+        Raises:
+            WrongUse: there is none of that name, or a choice that nobody made.
+        """
+        return self.app.plan.entry(self.name)
+
+
+def load(target: str) -> Loaded:
+    """The app behind `target`. Its file runs, as any Python file that is imported does.
+
+    Raises:
+        WrongUse: no such file or module, its code fails, or it holds no app.
+    """
+    place, _, name = target.partition(":")
+    module = _run_file(Path(place)) if place.endswith(".py") else _import(place, target)
+    apps = [value for value in vars(module).values() if isinstance(value, App)]
+    if name and isinstance(chosen := vars(module).get(name), App):
+        return Loaded(chosen, None)
+    unique = list({id(app): app for app in apps}.values())
+    if len(unique) != 1:
+        raise WrongUse(
+            f"{target!r} holds {len(unique)} apps. "
+            + ("Make one: `app = App('name')`." if not unique else "Name one: FILE.py:APP.")
+        )
+    return Loaded(unique[0], name or None)
+
+
+def _run_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise WrongUse(f"There is no file {str(path)!r} (looked in {Path.cwd()}).")
+    resolved = path.resolve()
+    spec = importlib.util.spec_from_file_location(f"_roadworthy_app_{path.stem}", resolved)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(resolved.parent))
+    try:
+        spec.loader.exec_module(module)
+    except WrongUse:
+        raise
+    except Exception as error:
+        raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+    finally:
+        sys.path.remove(str(resolved.parent))
+    return module
+
+
+def _import(place: str, target: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ImportError as error:
+        raise WrongUse(
+            f"{target!r} is neither a .py file nor a module that can be imported: {error}."
+        ) from error

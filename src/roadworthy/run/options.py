@@ -1,0 +1,31 @@
+"""What a run is told on top of the app's declarations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `roadworthy run`, one field each.
+
+    Attributes:
+        job: the job's name; the absolute input path unless `--job` was given.
+        budget_pico: the job's cap in pico-dollars; None for none.
+        limit: lines of the input to take; None for all.
+        concurrency: records worked on at the same time; None for the setting.
+        retry_failed: ask failed records anew.
+        refresh: ask every answered record anew.
+        yes: go on when an edit re-asks more answered records than the guard lets pass.
+        output: where every record of the job is written.
+    """
+
+    job: str
+    budget_pico: int | None = None
+    limit: int | None = None
+    concurrency: int | None = None
+    retry_failed: bool = False
+    refresh: bool = False
+    yes: bool = False
+    output: Path | None = None

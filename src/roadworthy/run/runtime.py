@@ -1,0 +1,186 @@
+"""What an app needs while it works: ledger, lanes, driver, tally. Opened by the app, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import orjson
+
+from roadworthy._clock import Clock, SystemClock
+from roadworthy._events import Listener, silence
+from roadworthy._settings import Settings
+from roadworthy.ask.question import Question
+from roadworthy.call.driver import Driver
+from roadworthy.call.endpoint import find_endpoint
+from roadworthy.call.lane import Lane
+from roadworthy.call.model import Function
+from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
+from roadworthy.call.transport import PyreqwestTransport, Transport
+from roadworthy.decide.confidence import TokenProbability
+from roadworthy.keep.attempts import Payer, reap, scopes_of
+from roadworthy.keep.jobs import remember_version, set_cap
+from roadworthy.keep.liveness import forget_sign, is_alive
+from roadworthy.keep.store import SqliteStore
+from roadworthy.keep.transaction import Change
+from roadworthy.observe.summary import Did
+from roadworthy.run.entry import Step
+from roadworthy.run.plan import Plan
+
+R = TypeVar("R")
+T = TypeVar("T")
+_VERSIONS_MAX = 1_000
+_REAP_EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """Wakes whoever waits for money or for another's flight."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Runtime:
+    """An app at work in one event loop.
+
+    Args:
+        plan: the app's declarations.
+        store: its ledger.
+        settings: limits and rates.
+        environ: where keys and base URLs are read.
+        transport: the one way out; another one is for tests of what needs no wire.
+
+    Raises:
+        WrongUse: a model, price or key is wrong; found here, before anything is paid.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: SqliteStore,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+        tell: Listener = silence,
+    ) -> None:
+        self.plan = plan
+        self.store = store
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.namespace = plan.namespace
+        self.tally = Did()
+        self.tell = tell
+        self.stopped = ""
+        self.driver = Driver(settings, self.clock, tell)
+        self._transport: Transport = transport or PyreqwestTransport(settings)
+        self._lanes: dict[str, Lane] = {}
+        self._rungs: dict[str, list[Rung]] = {}
+        self._remembered: set[tuple[str, str]] = set()
+        self._pulse = _Pulse()
+        self._reaped_at = self.clock.monotonic()
+        for step in plan.steps:
+            self._rungs[step.name] = self._build(step, environ)
+
+    def rungs(self, step: Step[R, T]) -> list[Rung]:
+        """The models of a step, made ready, cheapest first."""
+        return self._rungs[step.name]
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """Every lane that the app's models use."""
+        return list(self._lanes.values())
+
+    def payer(self, job_id: int, run_id: int) -> Payer:
+        """Whose money a record of this run is asked for with, at this moment."""
+        period = self.period()
+        return Payer(scopes_of(self.plan.name, period, job_id), period, run_id, self.store.owner)
+
+    def period(self) -> str:
+        """The budget period that now lies in, UTC: "" for one without end."""
+        today = dt.datetime.fromtimestamp(self.clock.now(), dt.UTC)
+        return {"day": f"{today:%Y-%m-%d}", "month": f"{today:%Y-%m}"}.get(self.plan.budget_period, "")
+
+    def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
+        """Write the app's cap for this period and the job's."""
+        job, app = scopes_of(self.plan.name, self.period(), job_id)
+        self.store.write_now(
+            lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
+        )
+
+    def reap(self) -> list[int]:
+        """Charge what processes that are gone had on the wire."""
+        path = self.store.path
+        gone = self.store.write_now(
+            lambda tx: reap(tx, lambda owner: is_alive(path, owner), self.store.owner)
+        )
+        for owner in gone:
+            forget_sign(path, owner)
+        return gone
+
+    def unseen_version(self, step: Step[R, T], question: Question) -> Change[None] | None:
+        """The change that keeps the text behind a prompt version, the first time this process meets it."""
+        seen = (step.name, question.version)
+        if seen in self._remembered or len(self._remembered) > _VERSIONS_MAX:
+            return None
+        self._remembered.add(seen)
+        system = "\n".join(message.text for message in question.messages if message.role == "system")
+        spec = {
+            "instructions": system,
+            "schema": step.prepared.schema.canonical.decode(),
+            "models": [model.name for model in step.models],
+        }
+        text = orjson.dumps(spec).decode()
+        return lambda tx: remember_version(tx, self.plan.name, step.name, question.version, text)
+
+    def settled(self, count: int) -> None:
+        """Attempts were settled: wake whoever waits for their money or their replies."""
+        if count:
+            self._pulse.event.set()
+            self._pulse = _Pulse()
+
+    async def wait_for_settlement(self, seconds: float) -> None:
+        """Return when an attempt of this process was settled, or after `seconds`."""
+        try:
+            await asyncio.wait_for(self._pulse.event.wait(), seconds)
+        except TimeoutError:
+            if self.clock.monotonic() - self._reaped_at > _REAP_EVERY_S:
+                self._reaped_at = self.clock.monotonic()
+                await asyncio.to_thread(self.reap)
+
+    async def close(self) -> None:
+        """Close the wire and the ledger."""
+        await self._transport.close()
+        self.store.close()
+
+    def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
+        prepared = step.prepared
+        built: list[Rung] = []
+        for model in step.models:
+            if isinstance(model, Function):
+                lane = self._lane(f"function/{model.name}", None, None)
+                built.append(FunctionRung(model, prepared.schema, lane, self.settings))
+                continue
+            endpoint = find_endpoint(model, environ, self.plan.prices)
+            lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
+            logprobs = isinstance(step.rule.source, TokenProbability)
+            built.append(
+                EndpointRung(
+                    model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs
+                )
+            )
+        return built
+
+    def _lane(self, name: str, requests_per_minute: int | None, tokens_per_minute: int | None) -> Lane:
+        if name not in self._lanes:
+            self._lanes[name] = Lane(
+                name,
+                self.settings,
+                requests_per_minute=requests_per_minute,
+                tokens_per_minute=tokens_per_minute,
+            )
+        return self._lanes[name]

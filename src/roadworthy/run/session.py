@@ -1,0 +1,90 @@
+"""One record being worked on: who pays, until when, and what is remembered on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from roadworthy.keep.attempts import Payer
+from roadworthy.keep.records import Kept
+from roadworthy.run.runtime import Runtime
+
+
+class WouldAsk(BaseException):
+    """The ledger has no reply and this session may not buy one. Not an Exception, so no user code swallows it.
+
+    Args:
+        step: the step that would ask.
+        model: the model that would be asked.
+        worst_pico: the most the request could cost.
+        request_bytes: the size of the request.
+        output_cap: the tokens of output it would allow.
+        tried: whether this very request was sent before and got no reply.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        model: str,
+        *,
+        worst_pico: int,
+        request_bytes: int,
+        output_cap: int,
+        tried: bool = False,
+    ) -> None:
+        super().__init__(f"{step} would ask {model}")
+        self.tried = tried
+        self.step = step
+        self.model = model
+        self.worst_pico = worst_pico
+        self.request_bytes = request_bytes
+        self.output_cap = output_cap
+
+
+@dataclass(slots=True)
+class Session:
+    """One record being worked on.
+
+    Attributes:
+        offline: only the ledger answers; a missing reply raises WouldAsk.
+        deadline: monotonic seconds after which nothing more is sent for it.
+        models: the models whose answers were accepted on the way, one a step.
+        confidences: how sure those were, where they said.
+        mended: what deterministic mending was needed.
+        asked: whether anything was bought in this session.
+        escalated: whether a model above the first was asked.
+        question_id: the question of the step that ended the record, for `--retry failed`.
+    """
+
+    runtime: Runtime
+    kept: Kept
+    payer: Payer
+    offline: bool
+    deadline: float
+    models: list[str] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    asked: bool = False
+    escalated: bool = False
+    repaired: bool = False
+    question_id: int = 0
+
+
+_current: ContextVar[Session | None] = ContextVar("roadworthy_session", default=None)
+
+
+def current_session() -> Session | None:
+    """The session that a workflow's code runs in, None outside of one."""
+    return _current.get()
+
+
+@contextmanager
+def in_session(session: Session) -> Iterator[None]:
+    """Make `session` the one that steps, `once` and approvals inside belong to."""
+    token = _current.set(session)
+    try:
+        yield
+    finally:
+        _current.reset(token)

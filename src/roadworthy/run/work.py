@@ -1,0 +1,211 @@
+"""Working on one record: run its entry, and write where it stands."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TypeVar
+
+from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting, WrongUse
+from roadworthy._events import RecordEnded
+from roadworthy.accept.record import Json
+from roadworthy.decide.verdict import Accept, Review, Verdict
+from roadworthy.keep.jobs import note
+from roadworthy.keep.records import Fate, Kept, json_text, keep
+from roadworthy.keep.reviews import Doubt, ask_person, withdraw
+from roadworthy.keep.transaction import Transaction
+from roadworthy.run.desk import Desk, subject_of
+from roadworthy.run.entry import Entry, Step, Workflow
+from roadworthy.run.runtime import Runtime
+from roadworthy.run.session import Session, in_session
+from roadworthy.run.step import run_step
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def begin(runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False) -> Session:
+    """A session for one record."""
+    deadline = runtime.clock.monotonic() + runtime.settings.record_deadline_s
+    return Session(runtime, kept, runtime.payer(kept.job_id, run_id), offline, deadline)
+
+
+async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
+    """Run one record through its entry and write where it stands. Never raises for what a record or model does.
+
+    Raises:
+        WouldAsk: in a session that may not buy.
+        LedgerUnavailable: the outcome could not be written.
+    """
+    if session.kept.deaths >= session.runtime.settings.crash_loop_deaths:
+        fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
+        await _write(session, None, fate, None)
+    elif isinstance(entry, Step):
+        fate = await _run_single(entry, value, session)
+    else:
+        assert isinstance(entry, Workflow)
+        fate = await _run_workflow(entry, value, session)
+    tally = session.runtime.tally
+    tally.escalated += session.escalated and session.asked
+    tally.repaired += (
+        fate.outcome == "accepted" and session.asked and (session.repaired or bool(session.mended))
+    )
+    session.runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked))
+    return fate
+
+
+async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
+    subject = subject_of(step.name, value)
+    desk = Desk(session, step.name, subject)
+    doubt: Doubt | None = None
+    try:
+        verdict = await run_step(step, value, desk)
+        fate, doubt = _fate(verdict, session), _doubt(verdict, step.name, subject)
+    except (Waiting, Rejected, Failed) as stop:
+        fate = _stopped(stop, session)
+    except (LedgerUnavailable, WrongUse):
+        raise
+    except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
+        fate = _broken(bug, session)
+    await _write(session, desk, fate, doubt)
+    return fate
+
+
+async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) -> Fate:
+    try:
+        with in_session(session):
+            answer = await workflow.body(value)
+        fate = Fate(
+            "accepted",
+            value=json_text(_plain(answer)),
+            confidence=min(session.confidences, default=None),
+            model=", ".join(dict.fromkeys(session.models)),
+            mended=", ".join(dict.fromkeys(session.mended)),
+        )
+    except (Waiting, Rejected, Failed) as stop:
+        fate = _stopped(stop, session)
+    except (LedgerUnavailable, WrongUse):
+        raise
+    except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a workflow is this record's fate
+        fate = _broken(bug, session)
+    await _write(session, None, fate, None)
+    return fate
+
+
+async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
+    """One step inside a workflow: its answer, or the exception that suspends or ends the record."""
+    subject = subject_of(step.name, value)
+    desk = Desk(session, step.name, subject)
+    try:
+        verdict = await run_step(step, value, desk)
+    except BaseException:
+        await desk.finish()
+        raise
+    doubt = _doubt(verdict, step.name, subject)
+    record_id = session.kept.id
+    await desk.finish(None if doubt is None else lambda tx: ask_person(tx, record_id, doubt))
+    match verdict:
+        case Accept(valid, confidence, _):
+            session.models.append(valid.reply.model)
+            session.mended += valid.mended
+            session.confidences += [] if confidence is None else [confidence]
+            return valid.value
+        case Review(grounds):
+            raise Waiting("review", f"{step.name}: {grounds}")
+        case _:
+            raise Failed(session.kept.key, f"{step.name}: {verdict.grounds}")
+
+
+def _fate(verdict: Verdict[T], session: Session) -> Fate:
+    match verdict:
+        case Accept(valid, confidence, _):
+            session.mended += valid.mended
+            return Fate(
+                "accepted",
+                value=valid.body.decode(),
+                confidence=confidence,
+                model=valid.reply.model,
+                mended=", ".join(valid.mended),
+            )
+        case Review(grounds):
+            return Fate("waiting", waiting_for="review", reason=grounds)
+        case _:
+            return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
+
+
+def _doubt(verdict: Verdict[T], step: str, subject: bytes) -> Doubt | None:
+    if not isinstance(verdict, Review):
+        return None
+    suggestion = None if verdict.suggestion is None else verdict.suggestion.decode()
+    return Doubt(step, subject, "doubt", verdict.grounds, suggestion, verdict.confidence)
+
+
+def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
+    match stop:
+        case Waiting():
+            return Fate("waiting", waiting_for=stop.waiting_for, reason=stop.detail)
+        case Rejected():
+            return Fate("rejected", reason=stop.reason)
+        case _:
+            return Fate("failed", reason=stop.reason, question_id=session.question_id)
+
+
+def _broken(bug: Exception, session: Session) -> Fate:
+    """A bug in the team's code: the record fails, and the reason says where in their file."""
+    frames = traceback.extract_tb(bug.__traceback__)
+    own = [frame for frame in frames if "roadworthy" not in Path(frame.filename).parts] or list(frames)
+    place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    what = bug.message if isinstance(bug, Fault) else str(bug)
+    return Fate(
+        "failed", reason=f"{type(bug).__name__}{place}: {what[:500]}", question_id=session.question_id
+    )
+
+
+async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt | None) -> None:
+    """Settlements, outcome and question to a person: one commit; nothing where nothing changed."""
+    kept = session.kept
+    same = fate.is_of(kept) and not kept.stale_run
+    if same and not session.asked and doubt is None:
+        if desk is not None:
+            await desk.finish()
+        return
+
+    def change(tx: Transaction) -> None:
+        if not same or session.asked:
+            keep(tx, kept.id, fate)
+        if doubt is not None:
+            ask_person(tx, kept.id, doubt)
+        elif desk is not None and kept.waiting_for == "review":
+            withdraw(tx, kept.id, desk.step, desk.subject)
+        if not same and kept.outcome == "accepted":
+            note(tx, "changed", f"was accepted: {kept.value}", run_id=session.payer.run_id, record_id=kept.id)
+
+    await (desk.finish(change) if desk is not None else session.runtime.store.write(change))
+
+
+async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
+    """Whether the record would end without asking anybody; writes nothing.
+
+    Raises:
+        WouldAsk: it would not.
+    """
+    assert session.offline
+    try:
+        if isinstance(entry, Step):
+            await run_step(entry, value, Desk(session, entry.name, subject_of(entry.name, value)))
+        else:
+            assert isinstance(entry, Workflow)
+            with in_session(session):
+                await entry.body(value)
+    except (Waiting, Rejected, Failed):
+        return True
+    except Exception:  # noqa: BLE001 - a bug in the team's code would end the record too; the run records it
+        return True
+    return True
+
+
+def _plain(value: object) -> Json:
+    from pydantic_core import to_jsonable_python  # noqa: PLC0415 - with the first workflow's answer
+
+    plain: Json = to_jsonable_python(value)
+    return plain

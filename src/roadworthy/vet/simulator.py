@@ -1,0 +1,337 @@
+"""The simulated provider: a request comes in, is counted, and gets the answer and the trouble that its script holds for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from hashlib import blake2b
+from types import TracebackType
+from typing import Final, Self, Unpack
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.vet.allowance import Allowance, Grant
+from roadworthy.vet.bill import Account, Bill, Entry, LoggedRequest, bill_as_json, money_text, read_price
+from roadworthy.vet.blemish import blemish
+from roadworthy.vet.connection import House
+from roadworthy.vet.dialect import (
+    BadRequest,
+    ChatRequest,
+    Envelope,
+    capped,
+    completion,
+    model_entry,
+    model_list,
+    output_tokens,
+    read_request,
+    stream,
+)
+from roadworthy.vet.error_page import INVALID, PAGES, error_body
+from roadworthy.vet.exchange import EVENTS, JSON, Manner, Request, Response
+from roadworthy.vet.kind import Kind
+from roadworthy.vet.options import Options, limits_of, rows_of, script_of
+from roadworthy.vet.recording import Answer, Recording
+from roadworthy.vet.script import Plan
+from roadworthy.vet.server import Server
+from roadworthy.vet.stand_in import stand_in
+
+LOG_ROWS_MAX: Final = 200_000
+_PLAIN_ANSWER: Final = "ok"
+_MANNERS: Final = {
+    Kind.RESET: Manner.RESET,
+    Kind.CUT: Manner.CUT,
+    Kind.HANG: Manner.HANG,
+    Kind.TRICKLE: Manner.TRICKLE,
+    Kind.SILENT_STREAM: Manner.STALL,
+}
+_NOTHING_SENT: Final = (Manner.RESET, Manner.HANG)
+
+
+class _Known:
+    """What is remembered of a request's bytes, one for each different body."""
+
+    __slots__ = ("arrivals", "in_a_row", "question", "turn")
+
+    def __init__(self, question: int | None, turn: int) -> None:
+        self.question = question
+        self.turn = turn
+        self.arrivals = 0
+        self.in_a_row = 0
+
+
+class Simulator:
+    """A local provider that speaks OpenAI chat completions, replays recorded answers, misbehaves by script, keeps the bill.
+
+    Memory grows with the number of different request bodies (a few hundred bytes each), as it must for the same
+    bytes to meet the same fate. `reset` frees it.
+
+    Example:
+        `async with Simulator(answers="recorded.jsonl", faults="mixed:0.10", seed=7) as simulator: simulator.url`
+
+    Args:
+        options: see `Options`; each may be left out.
+
+    Raises:
+        WrongUse: an option that makes no sense, or recorded answers that cannot be read.
+    """
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._recording = Recording(rows_of(options), wrap=options.get("wrap", ""))
+        self._default_answer = options.get("default_answer")
+        self._aliases = dict(options.get("aliases", {}))
+        prices = {model: read_price(said) for model, said in options.get("prices", {}).items()}
+        self._models = sorted({*self._recording.models, *self._aliases, *prices})
+        self._account = Account(prices, rows_max=LOG_ROWS_MAX)
+        self._allowance = Allowance(
+            requests_per_minute=options.get("requests_per_minute", 0),
+            tokens_per_minute=options.get("tokens_per_minute", 0),
+        )
+        self._script = script_of(options)
+        self._known: dict[bytes, _Known] = {}
+        self._turns: dict[tuple[int, str], int] = {}
+        self._house = House(self.handle, self._left_early, limits_of(options))
+        self._host = options.get("host", "127.0.0.1")
+        self._server = Server(self._house, host=self._host, port=options.get("port", 0))
+        self._running = AsyncExitStack()
+
+    # -- doors --
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        await self._running.enter_async_context(self._server)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection at once."""
+        await self._running.aclose()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """The base URL for an OpenAI client."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}/v1"
+
+    def bill(self) -> Bill:
+        """The bill as it stands."""
+        return self._account.bill()
+
+    def requests(self, after: int = 0) -> list[LoggedRequest]:
+        """The latest requests (200,000 at most) with a number above `after`, oldest first."""
+        return self._account.rows(after)
+
+    def script(self, change: Mapping[str, object]) -> None:
+        """Behave differently from now on; see `Script.changed` for the names.
+
+        Raises:
+            WrongUse: an unknown name or kind, or a value that makes no sense.
+        """
+        self._script = self._script.changed(change)
+
+    def reset(self) -> None:
+        """Forget every request: the bill, the log, the turns, the arrivals and the rate limits begin anew."""
+        self._account.reset()
+        self._allowance.reset()
+        self._known.clear()
+        self._turns.clear()
+
+    def handle(self, request: Request) -> Response:
+        """The response to one request, which is counted before anything else happens to it."""
+        if request.path == b"/v1/chat/completions" and request.method == b"POST":
+            return self._chat(request.body)
+        if request.path.startswith(b"/sim/"):
+            return self._desk(request)
+        if request.method == b"GET" and request.path == b"/v1/models":
+            return Response(200, model_list(self._models))
+        if request.method == b"GET" and request.path.startswith(b"/v1/models/"):
+            name = unquote(request.path.removeprefix(b"/v1/models/").decode("utf-8", "replace"))
+            if name in self._models:
+                return Response(200, orjson.dumps(model_entry(name)))
+        return _unknown_url(request)
+
+    def _left_early(self) -> None:
+        self._account.incomplete += 1
+
+    # -- chat completions --
+
+    def _chat(self, body: bytes) -> Response:
+        digest = blake2b(body, digest_size=16).digest()
+        entry = self._account.arrive(time.time(), digest)
+        try:
+            asked = read_request(body)
+        except BadRequest as error:
+            entry.status = 400
+            said = error_body(error.message, INVALID, None, error.param)
+            return Response(400, said, JSON + _named(entry), receipt=entry)
+        self._account.name(entry, asked.model)
+        need = max(asked.output_tokens_max or 0, asked.input_tokens)
+        grant = self._allowance.take(asked.model, need, time.monotonic())
+        if grant.refused:
+            return self._limited(entry, asked, grant)
+        known = self._recall(digest, asked)
+        entry.turn, entry.arrival = known.turn, known.arrivals
+        entry.question = None if known.question is None else self._recording.ids[known.question]
+        plan = self._script.plan(asked.model, digest, known.arrivals, known.in_a_row, streamed=asked.stream)
+        known.arrivals += 1
+        known.in_a_row = known.in_a_row + 1 if plan.in_transit else 0
+        return self._perform(entry, asked, known, plan, grant)
+
+    def _limited(self, entry: Entry, asked: ChatRequest, grant: Grant) -> Response:
+        self._account.note(entry, "rate_limit")
+        entry.status = 429
+        wait_ms = max(1, round(grant.wait_s * 1000))
+        message = f"Rate limit reached for {asked.model} on {grant.refused} per min. Please try again in {wait_ms}ms."
+        wait = b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-wait_ms // 1000), wait_ms)
+        said = error_body(message, grant.refused, "rate_limit_exceeded")
+        return Response(429, said, JSON + _named(entry) + wait + grant.headers, receipt=entry)
+
+    def _recall(self, digest: bytes, asked: ChatRequest) -> _Known:
+        known = self._known.get(digest)
+        if known is None:
+            question, turn = self._recording.find(asked.question), 0
+            if question is not None:
+                turn = self._turns.get((question, asked.model), 0)
+                self._turns[question, asked.model] = turn + 1
+            known = self._known[digest] = _Known(question, turn)
+        return known
+
+    def _perform(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan, grant: Grant) -> Response:
+        """Carry out the plan: an error page, or an answer, billed now, with what befalls it on its way."""
+        for kind in (plan.standing, plan.in_transit):
+            if kind is not None:
+                self._account.note(entry, kind)
+                if page := PAGES.get(kind):
+                    entry.status = page.status
+                    headers = page.headers + _named(entry) + grant.headers
+                    body = page.body(asked.model, asked.input_tokens)
+                    return Response(page.status, body, headers, plan.latency_s, receipt=entry)
+        answer = self._answer(entry, asked, known, plan)
+        produced = output_tokens(answer.content if answer.content is not None else answer.refusal or "")
+        produced = min(produced, asked.output_tokens_max or produced)
+        if plan.in_transit is not Kind.ERROR_EVENT:
+            self._account.charge(entry, asked.input_tokens, produced)
+        envelope = Envelope(
+            name=f"{entry.body.hex()[:16]}{entry.n:08x}",
+            created=int(entry.at),
+            model=f"{asked.model}-substitute" if plan.standing is Kind.SERVED_MODEL else asked.model,
+            usage=None if plan.standing is Kind.NO_USAGE else (asked.input_tokens, produced),
+            chance=plan.chance,
+        )
+        return _dispatch(entry, asked, answer, envelope, plan, grant)
+
+    def _answer(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan) -> Answer:
+        answer = None
+        if known.question is not None:
+            model = self._aliases.get(asked.model, asked.model)
+            answer = self._recording.answer(known.question, model, known.turn)
+        answer = answer or self._unrecorded(asked)
+        if plan.in_content is not None:
+            spoiled = blemish(answer, plan.in_content, plan.chance, asked.schema)
+            if spoiled is not None:
+                self._account.note(entry, plan.in_content)
+                answer = spoiled
+        return capped(answer, asked.output_tokens_max)
+
+    def _unrecorded(self, asked: ChatRequest) -> Answer:
+        if self._default_answer is not None:
+            return Answer(self._default_answer)
+        if asked.schema is not None:
+            return Answer(orjson.dumps(stand_in(asked.schema)).decode())
+        return Answer("{}" if asked.json_wanted else _PLAIN_ANSWER)
+
+    # -- the desk: what a test asks of the simulator itself --
+
+    def _desk(self, request: Request) -> Response:
+        match request.method, request.path:
+            case b"GET", b"/sim/bill":
+                return Response(200, orjson.dumps(bill_as_json(self.bill())))
+            case b"GET", b"/sim/requests":
+                return self._log(request.query)
+            case b"GET", b"/sim/script":
+                return Response(200, orjson.dumps(self._script.told()))
+            case b"POST", b"/sim/script":
+                return self._new_script(request.body)
+            case b"POST", b"/sim/reset":
+                self.reset()
+                return Response(200, b"{}")
+            case _:
+                return _unknown_url(request)
+
+    def _log(self, query: bytes) -> Response:
+        said = parse_qs(query.decode("ascii", "replace"))
+        try:
+            after, most = (int(said.get(name, ["0"])[0]) for name in ("after", "limit"))
+        except ValueError:
+            after = most = -1
+        if after < 0 or most < 0:
+            return Response(400, error_body("after and limit are whole numbers of 0 or more.", INVALID))
+        rows = self._account.rows(after, most or None)
+        return Response(200, orjson.dumps({"requests": rows}, default=money_text))
+
+    def _new_script(self, body: bytes) -> Response:
+        try:
+            self.script(_object(body))
+        except (orjson.JSONDecodeError, WrongUse) as error:
+            return Response(400, error_body(str(error), INVALID))
+        return Response(200, orjson.dumps(self._script.told()))
+
+
+def _dispatch(
+    entry: Entry, asked: ChatRequest, answer: Answer, envelope: Envelope, plan: Plan, grant: Grant
+) -> Response:
+    """The answer in the provider's dialect, in the manner of the plan."""
+    manner = _MANNERS.get(plan.in_transit, Manner.WHOLE) if plan.in_transit else Manner.WHOLE
+    entry.status = 0 if manner in _NOTHING_SENT else 200
+    if asked.stream:
+        body = _events(stream(asked, answer, envelope), plan)
+    else:
+        body = completion(asked, answer, envelope)
+    return Response(
+        200,
+        body,
+        (EVENTS if asked.stream else JSON) + _named(entry) + grant.headers,
+        plan.latency_s,
+        manner,
+        streamed=asked.stream,
+        receipt=entry,
+    )
+
+
+def _events(events: Sequence[bytes], plan: Plan) -> bytes:
+    """The stream as far as it comes: half of it where it falls silent or an error breaks in."""
+    if plan.in_transit not in {Kind.SILENT_STREAM, Kind.ERROR_EVENT}:
+        return b"".join(events)
+    begun = b"".join(events[: max(1, len(events) // 2)])
+    if plan.in_transit is Kind.SILENT_STREAM:
+        return begun
+    return (
+        begun + b"data: " + error_body("The server had an error.", "server_error", "server_error") + b"\n\n"
+    )
+
+
+def _object(body: bytes) -> dict[str, object]:
+    said = orjson.loads(body)
+    if not isinstance(said, dict):
+        raise WrongUse('The script is not a JSON object. Write it as {"faults": {"429": 0.05}}.')
+    return said
+
+
+def _named(entry: Entry) -> bytes:
+    return b"x-request-id: req_%b%08x\r\nopenai-version: 2020-10-01\r\n" % (
+        entry.body.hex()[:16].encode(),
+        entry.n,
+    )
+
+
+def _unknown_url(request: Request) -> Response:
+    where = f"{request.method.decode('ascii', 'replace')} {request.path.decode('ascii', 'replace')}"
+    return Response(404, error_body(f"Unknown request URL: {where}.", INVALID, "unknown_url"))

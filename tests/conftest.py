@@ -1,0 +1,27 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from roadworthy._settings import DEFAULTS
+from roadworthy.keep.store import SqliteStore
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads a real key or writes a ledger where it was started."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "ROADWORTHY_")) and name != "ROADWORTHY_SHARED_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A new ledger."""
+    opened = SqliteStore(tmp_path / "ledger.db", DEFAULTS)
+    yield opened
+    opened.close()

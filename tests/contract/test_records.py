@@ -1,0 +1,132 @@
+"""Records in the ledger: taken in once, versions, duplicates, conflicts, rejections."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roadworthy._settings import DEFAULTS
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.records import Fate, fates, find_record, keep, page_lines, page_unfinished, take_in
+from roadworthy.keep.store import SqliteStore
+
+
+def record(key: str, body: str, line: int) -> Record:
+    """A record with this key and body."""
+    return Record(key, {"id": key, "body": body}, hashlib.sha256(body.encode()).digest(), line, None)
+
+
+def begin(store: SqliteStore) -> tuple[int, int]:
+    """(job, run)."""
+    job = store.write_now(lambda tx: open_job(tx, "a", "e", "j"))
+    return job, store.write_now(lambda tx: begin_run(tx, job, store.owner))
+
+
+def lines(store: SqliteStore, job: int) -> list[tuple[int, str, str, str]]:
+    """(number, kind, key, outcome) of every line."""
+    return [
+        (line.number, line.kind, line.key, line.outcome)
+        for line in store.read(lambda tx: page_lines(tx, job, 0, 1_000))
+    ]
+
+
+def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: SqliteStore) -> None:
+    """A line would be lost from the accounts, or two records would answer to one key."""
+    job, run = begin(store)
+    batch: list[Record | Unusable] = [
+        record("a", "1", 1),
+        record("a", "1", 2),
+        record("a", "2", 3),
+        Unusable("b", 4, b"x", "not JSON"),
+    ]
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch))
+    assert [kept.key for kept, _ in firsts] == ["a"]
+    store.write_now(lambda tx: keep(tx, firsts[0][0].id, Fate("accepted", value="{}")))
+    assert [row[1] for row in lines(store, job)] == ["first", "duplicate", "conflict", "first"]
+    outcomes, _ = store.read(lambda tx: fates(tx, job))
+    assert outcomes == {"accepted": 2, "rejected": 2, "failed": 0, "waiting": 0, "pending": 0}
+
+
+def test_the_same_input_again_changes_nothing(store: SqliteStore) -> None:
+    """A resumed run would take records in twice."""
+    job, run = begin(store)
+    batch: list[Record | Unusable] = [
+        record("a", "1", 1),
+        Unusable("a", 2, b"x", "no"),
+        record("a", "1", 3),
+        record("c", "9", 4),
+    ]
+    store.write_now(lambda tx: take_in(tx, job, run, batch))
+    before = lines(store, job)
+    _, second = begin(store)
+    firsts = store.write_now(lambda tx: take_in(tx, job, second, batch))
+    assert lines(store, job) == before
+    assert [kept.version for kept, _ in firsts] == [1, 1]
+    (count,) = store.read(lambda tx: tx._connection.execute("SELECT count(*) FROM record").fetchone())
+    assert count == 3
+
+
+def test_another_body_in_a_later_run_is_a_new_version(store: SqliteStore) -> None:
+    """An edited record would keep the answer of its old text."""
+    job, run = begin(store)
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
+    store.write_now(lambda tx: keep(tx, firsts[0][0].id, Fate("accepted", value="{}")))
+    _, second = begin(store)
+    again = store.write_now(lambda tx: take_in(tx, job, second, [record("a", "2", 1)]))
+    assert (again[0][0].version, again[0][0].outcome) == (2, "pending")
+    assert lines(store, job) == [(1, "first", "a", "pending")]
+
+
+def test_a_fate_reads_back_as_it_was_written(store: SqliteStore) -> None:
+    """A record whose outcome did not change would be written again at every run."""
+    job, run = begin(store)
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
+    fate = Fate(
+        "waiting", "review", "low", '{"x":1}', 0.5, certified=False, model="m", mended="fence", question_id=3
+    )
+    store.write_now(lambda tx: keep(tx, firsts[0][0].id, fate))
+    kept = store.read(lambda tx: find_record(tx, firsts[0][0].id))
+    assert kept is not None
+    assert fate.is_of(kept)
+
+
+def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: SqliteStore) -> None:
+    """A resumed run would pass over a record that can go on, or disturb one that waits for a person."""
+    job, run = begin(store)
+    batch: list[Record | Unusable] = [record(str(n), str(n), n) for n in range(1, 7)]
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch))
+    ends = [
+        Fate("accepted"),
+        Fate("waiting", "budget"),
+        Fate("waiting", "provider"),
+        Fate("waiting", "review"),
+        Fate("failed"),
+    ]
+    for (kept, _), fate in zip(firsts, ends, strict=False):
+        store.write_now(lambda tx, i=kept.id, f=fate: keep(tx, i, f))  # type: ignore[misc] # a lambda's default
+    found = store.read(lambda tx: page_unfinished(tx, job, run, 0, 10))
+    assert [kept.key for _, kept in found] == ["2", "3", "6"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.booleans()), max_size=12))
+def test_every_line_that_was_read_is_counted(entries: list[tuple[str, str, bool]]) -> None:
+    """Accepted + rejected + failed + waiting + pending would not be the records read."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "l.db", DEFAULTS)
+        job, run = begin(store)
+        batch: list[Record | Unusable] = [
+            record(key, body, number) if usable else Unusable(key, number, b"x", f"line {number}")
+            for number, (key, body, usable) in enumerate(entries, start=1)
+        ]
+        for _ in range(2):
+            store.write_now(lambda tx, r=run: take_in(tx, job, r, batch))  # type: ignore[misc] # a lambda's default
+            outcomes, _waiting = store.read(lambda tx: fates(tx, job))
+            assert sum(outcomes.values()) == len(entries)
+            first = lines(store, job)
+            _, run = begin(store)
+        store.write_now(lambda tx: take_in(tx, job, run, batch))
+        assert lines(store, job) == first
+        store.close()

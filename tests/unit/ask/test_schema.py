@@ -1,0 +1,256 @@
+"""The output schema: what the strict dialect says, what it leaves to words, and how long an answer can be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, create_model
+from typing_extensions import TypedDict
+
+from roadworthy._errors import WrongUse
+from roadworthy.ask.dialect import FORMATS, KEPT
+from roadworthy.ask.schema import compile_schema
+
+STRICT_KEYWORDS = KEPT | {
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "anyOf",
+    "$ref",
+    "$defs",
+    "format",
+    "pattern",
+}
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Item(BaseModel):
+    price: Annotated[float, Field(ge=0)]
+    label: str = Field(max_length=40, min_length=2, description="What it is")
+    link: AnyUrl | None = None
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+class Node(BaseModel):
+    name: str
+    kids: list[Node] = []
+
+
+class Claim(BaseModel):
+    model_config = ConfigDict(regex_engine="python-re")
+    item: Item = Field(description="The main item")
+    other: Item = Field(default=Item(price=1, label="no"), description="Another")
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    tags: set[str] = Field(default_factory=set, max_length=3)
+    pair: tuple[int, str]
+    colour: Colour = Colour.RED
+    one: Literal[1] = 1
+    code: str = Field(pattern=r"^(?!x)[a-z]+$", examples=["abc"])
+    tree: Node | None = None
+    amount: Decimal = Decimal(0)
+
+
+@dataclass
+class Plain:
+    a: int
+    b: bool = False
+
+
+class Typed(TypedDict, total=False):
+    a: int
+
+
+class Free(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    a: int
+
+
+def strict_of(kind: object) -> dict[str, Any]:
+    """The strict form as data."""
+    found: dict[str, Any] = json.loads(compile_schema(kind).strict)
+    return found
+
+
+def assert_strict(node: Any, defs: dict[str, Any]) -> None:
+    """Every rule of the dialect that can be seen on a node, on each node."""
+    assert isinstance(node, dict)
+    assert node.keys() <= STRICT_KEYWORDS, node
+    if "$ref" in node:
+        assert len(node) == 1, node
+        assert node["$ref"].removeprefix("#/$defs/") in defs
+        return
+    assert "type" in node or "anyOf" in node, node
+    if node.get("type") == "object":
+        assert node["required"] == list(node["properties"])
+        assert node["additionalProperties"] is False
+    if "format" in node:
+        assert node["format"] in FORMATS
+    inner = [*node.get("properties", {}).values(), *node.get("anyOf", []), *node.get("$defs", {}).values()]
+    for child in [*inner, *([node["items"]] if "items" in node else [])]:
+        assert_strict(child, defs)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Item,
+        Claim,
+        Node,
+        Plain,
+        Typed,
+        int,
+        str,
+        list[Item],
+        Cat | Dog,
+        Literal["a", 1],
+        Colour,
+        list[list[int]],
+        int | None,
+        Free,
+    ],
+)
+def test_strict_form_keeps_to_the_dialect(kind: object) -> None:
+    """If this fails, OpenAI answers 400 to every request of a step with such a type."""
+    schema = strict_of(kind)
+    assert schema["type"] == "object"
+    assert_strict(schema, schema.get("$defs", {}))
+    assert compile_schema(kind).speaks_strict
+
+
+def test_what_the_dialect_cannot_say_is_said_in_words() -> None:
+    """If this fails, a limit is checked that the model was never told."""
+    words = compile_schema(Claim).words.split("\n")
+    assert "`Item.label`: at most 40 characters" in words
+    assert "`Item.label`: at least 2 characters" in words
+    assert "`Item.link`: in the format uri" in words
+    assert "`tags`: no item twice" in words
+    assert "`tags`: null means that it is left out" in words
+    assert "`pair`: the items in this order: integer, string" in words
+    assert "`colour`: null means red" in words
+    assert "`Cat.lives`: null means 9" in words
+    assert "`code`: matches the regular expression ^(?!x)[a-z]+$" in words
+    assert '`code`: for example ["abc"]' in words
+    assert compile_schema(Dog).words == ""
+
+
+def test_description_beside_a_reference_is_kept() -> None:
+    """If this fails, OpenAI refuses `$ref` with a sibling, or the team's words about the field are lost."""
+    properties = strict_of(Claim)["properties"]
+    assert properties["item"] == {"description": "The main item", "anyOf": [{"$ref": "#/$defs/Item"}]}
+    assert properties["other"]["anyOf"] == [{"$ref": "#/$defs/Item"}, {"type": "null"}]
+
+
+def test_optional_fields_may_be_null() -> None:
+    """If this fails, a model must invent a value for a field it would leave out."""
+    properties = strict_of(Claim)["properties"]
+    assert properties["tags"]["anyOf"][1] == {"type": "null"}
+    assert properties["one"] == {"type": ["integer", "null"], "enum": [1, None]}
+    assert properties["colour"]["anyOf"] == [{"$ref": "#/$defs/Colour"}, {"type": "null"}]
+
+
+def test_fields_stay_in_their_declared_order() -> None:
+    """If this fails, a model answers before it reasons, because `answer` sorts before `reasoning`."""
+
+    class Thought(BaseModel):
+        reasoning: str
+        answer: str
+
+    compiled = compile_schema(Thought)
+    for text in (compiled.canonical, compiled.strict):
+        assert list(json.loads(text)["properties"]) == ["reasoning", "answer"]
+
+
+@pytest.mark.parametrize("kind", [str, int, list[Item], Literal["a"], Cat | Dog, int | None, Colour])
+def test_what_is_no_object_is_wrapped(kind: object) -> None:
+    """If this fails, providers refuse a root that is no object."""
+    compiled = compile_schema(kind)
+    assert compiled.wrapped
+    assert list(json.loads(compiled.canonical)["properties"]) == ["value"]
+
+
+@pytest.mark.parametrize("kind", [Item, Node, Plain, Typed, dict[str, int]])
+def test_an_object_is_not_wrapped(kind: object) -> None:
+    """If this fails, an object gains a level that nobody asked for."""
+    assert not compile_schema(kind).wrapped
+
+
+@pytest.mark.parametrize(
+    "kind", [dict[str, int], dict[str, Any], list[Any], create_model("M", a=(dict[str, Item], ...))]
+)
+def test_what_cannot_be_said_strictly_is_flagged(kind: object) -> None:
+    """If this fails, the provider refuses the schema, or a map always comes back empty."""
+    compiled = compile_schema(kind)
+    assert not compiled.speaks_strict
+    assert json.loads(compiled.strict)["type"] == "object"
+
+
+def test_too_deep_a_type_is_refused_with_its_path() -> None:
+    """If this fails, the provider refuses the request, after the run began."""
+    kind: Any = create_model("Level0", leaf=(int, ...))
+    for level in range(1, 11):
+        kind = create_model(f"Level{level}", below=(kind, ...))
+    with pytest.raises(WrongUse, match=r"nests 11 objects at `below(\.below){9}"):
+        compile_schema(kind)
+    compile_schema(kind.model_fields["below"].annotation)
+
+
+def test_too_large_a_type_is_refused() -> None:
+    """If this fails, the provider refuses the request, after the run began."""
+    fields: dict[str, Any] = {f"f{number}": (int, ...) for number in range(5_001)}
+    with pytest.raises(WrongUse, match="5001 properties"):
+        compile_schema(create_model("Wide", **fields))
+
+
+@pytest.mark.parametrize("kind", [object(), lambda: 0, BaseModel.model_dump])
+def test_a_type_that_pydantic_does_not_know_is_refused(kind: object) -> None:
+    """If this fails, a mistake in a step's annotation is a traceback out of pydantic."""
+    with pytest.raises(WrongUse, match="output type"):
+        compile_schema(kind)
+
+
+@pytest.mark.parametrize("kind", [Item, list[Item], Literal["é" * 90], dict[str, int]])
+def test_names_are_ones_that_providers_accept(kind: object) -> None:
+    """If this fails, the provider answers 400 for the schema's name alone."""
+    name = compile_schema(kind).name
+    assert 0 < len(name) <= 64
+    assert name.isascii()
+    assert name.replace("_", "").replace("-", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounded"),
+    [
+        (Literal["a", "bb"], True),
+        (Plain, True),
+        (Annotated[str, Field(max_length=10)], True),
+        (Annotated[list[int], Field(max_length=10)], True),
+        (tuple[int, bool], True),
+        (str, False),
+        (list[int], False),
+        (dict[str, int], False),
+        (Node, False),
+        (Free, False),
+        (object, False),
+    ],
+)
+def test_a_bound_stands_only_where_the_schema_sets_one(kind: object, bounded: bool) -> None:  # noqa: FBT001 - a column
+    """If this fails, an answer is cut off at a cap that is too small, or money is held for nothing."""
+    assert (compile_schema(kind).output_tokens is not None) is bounded

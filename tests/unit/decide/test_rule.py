@@ -1,0 +1,106 @@
+"""The rule: what is accepted, what goes up the ladder, what a person sees."""
+
+import pytest
+
+from roadworthy._errors import Fault, WrongUse
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Checked, Invalid, Valid
+from roadworthy.decide.confidence import Models, Samples, SelfReported, TokenProbability, parse_source
+from roadworthy.decide.rule import Rule, decide, give_up
+from roadworthy.decide.verdict import Accept, Escalate, Fail, Review
+
+
+def valid(body: str, model: str = "small", probability: float | None = None) -> Valid[str]:
+    """A valid answer."""
+    reply = Reply(1, model, Ending.OK, body, "stop", token_probability=probability)
+    return Valid(reply, body, body.encode())
+
+
+def invalid(suggestion: bytes | None = None, model: str = "small") -> Invalid:
+    """An answer that may not leave."""
+    return Invalid(Reply(2, model, Ending.OK, "x"), Fault("`q` is missing"), suggestion)
+
+
+def test_without_a_threshold_a_valid_answer_is_accepted() -> None:
+    """The plain ladder would ask for more than was declared."""
+    verdict = decide([valid("{}")], [], Rule())
+    assert isinstance(verdict, Accept)
+    assert verdict.confidence is None
+
+
+def test_an_invalid_answer_goes_up_with_its_fault() -> None:
+    """Nobody would know why the next model was asked."""
+    answers: list[Checked[str]] = [invalid()]
+    verdict = decide(answers, [], Rule())
+    assert isinstance(verdict, Escalate)
+    assert verdict.grounds == "small: invalid: `q` is missing"
+
+
+@pytest.mark.parametrize(
+    ("answers", "earlier", "source", "confidence"),
+    [
+        ([valid('{"sure":0.9}')], [], SelfReported("sure"), 0.9),
+        ([valid('{"a":{"sure":0.8}}')], [], SelfReported("a.sure"), 0.8),
+        ([valid("{}", probability=0.97)], [], TokenProbability(), 0.97),
+        ([valid("1"), valid("1"), valid("2"), invalid()], [], Samples(4), 0.5),
+        ([valid("1", "large")], [valid("1")], Models(), 1.0),
+        ([valid("1", "large")], [valid("2"), valid("1", "middle")], Models(), 2 / 3),
+    ],
+)
+def test_each_source_reads_its_confidence(
+    answers: list[Checked[str]], earlier: list[Valid[str]], source: object, confidence: float
+) -> None:
+    """A threshold would be compared with the wrong number."""
+    verdict = decide(answers, earlier, Rule(0.4, source))  # type: ignore[arg-type] # one of the four
+    assert isinstance(verdict, Accept)
+    assert verdict.confidence == pytest.approx(confidence)
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        (valid('{"sure":0.2}'), SelfReported("sure")),
+        (valid('{"sure":"high"}'), SelfReported("sure")),
+        (valid('{"sure":1.5}'), SelfReported("sure")),
+        (valid('{"sure":true}'), SelfReported("sure")),
+        (valid("{}"), TokenProbability()),
+        (valid("{}"), Models()),
+    ],
+)
+def test_an_answer_that_is_not_sure_enough_goes_up(answer: Valid[str], source: object) -> None:
+    """A doubtful answer, or one that says nothing of its doubt, would be accepted."""
+    assert isinstance(decide([answer], [], Rule(0.5, source)), Escalate)  # type: ignore[arg-type] # one of the four
+
+
+def test_samples_choose_what_most_of_them_say() -> None:
+    """A minority answer would be accepted because it came first."""
+    verdict = decide([valid("1"), valid("2"), valid("2")], [], Rule(0.6, Samples(3)))
+    assert isinstance(verdict, Accept)
+    assert verdict.valid.body == b"2"
+
+
+def test_a_person_sees_the_best_answer_so_far() -> None:
+    """The reviewer would start from nothing, or from the weakest model's answer."""
+    heard: list[Checked[str]] = [invalid(b'{"a":1}'), valid("small"), valid("large", "large")]
+    review = give_up(heard, ["low"], Rule())
+    assert isinstance(review, Review)
+    assert review.suggestion == b"large"
+    assert isinstance(give_up([invalid(b"7"), invalid()], ["bad"], Rule()), Review)
+    fail = give_up(heard, ["low"], Rule(people=False))
+    assert isinstance(fail, Fail)
+
+
+@pytest.mark.parametrize("text", ["field:", "sample:3", "samples:1", "samples:x", "token", ""])
+def test_an_unknown_source_is_refused(text: str) -> None:
+    """A typo would silently switch the threshold off."""
+    with pytest.raises(WrongUse, match="is not known"):
+        parse_source(text)
+
+
+@pytest.mark.parametrize(
+    ("below", "source"), [(0.0, Samples(3)), (1.2, Samples(3)), (0.5, None), (None, Samples(3))]
+)
+def test_a_threshold_that_cannot_work_is_refused(below: float | None, source: object) -> None:
+    """A step would be declared with a threshold that never, or always, holds."""
+    with pytest.raises(WrongUse):
+        Rule(below, source)  # type: ignore[arg-type] # what a user might write
