@@ -4,7 +4,8 @@ Without experience the figures rest on stated assumptions and the interval is wi
 --sample N` pays for N records, drawn by the hash of their keys, and keeps their answers) two things are
 estimated: what the first models of the ladder cost a record, and how often a record goes further up, which is
 rare and dear. The rare part is given the Jeffreys prior Beta(1/2, 1/2), so that "never seen in 50" is not taken
-for "never". The interval is the central 95 % of the predictive distribution, drawn with a fixed seed.
+for "never". The likely figure is the median of the predictive distribution (the cost is as likely above as
+below it), the interval its central 95 %; both are drawn with a fixed seed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from roadworthy.run.work import begin, look
 DRAWS = 4_000
 TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
-ESCALATED = (0.0, 0.1, 0.4)
+ESCALATED = (0.0, 0.03, 0.3)
 EXPERIENCE_MIN = 10
 LATENCY_S = 2.0
 
@@ -218,8 +219,6 @@ def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, f
     spread = statistics.stdev(known.first) if number > 1 else mean
     gone_up = [cost for cost in known.above if cost]
     dear = (sum(gone_up) + 2 * dear_pico) / (len(gone_up) + 2)
-    rate = (len(gone_up) + 0.5) / (number + 1) if dear else 0.0
-    likely = count * (mean + rate * dear)
     chance = random.Random(number * 1_000_003 + count)  # noqa: S311 - a repeatable draw, not a secret
     totals = []
     for _ in range(DRAWS):
@@ -229,7 +228,7 @@ def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, f
         each = dear * chance.lognormvariate(0, 0.25)
         totals.append(max(0.0, chance.gauss(count * true_mean, spread * count**0.5)) + ups * each)
     totals.sort()
-    return totals[int(DRAWS * 0.025)], likely, totals[int(DRAWS * 0.975)]
+    return totals[int(DRAWS * 0.025)], totals[DRAWS // 2], totals[int(DRAWS * 0.975)]
 
 
 async def _look_at(
