@@ -131,7 +131,9 @@ def test_ten_identical_concurrent_calls_are_one_request(
 ) -> None:
     """Concurrent callers with the same question would each pay for it (single flight)."""
     rows = [{"id": "1", "text": "hello there", "answers": {"gpt-5-nano": "a greeting"}}]
-    with start_simulator(answers=rows, latency_ms=200.0, wrap="value", prices={"gpt-5-nano": "0.05,0.40"}) as sim:
+    with start_simulator(
+        answers=rows, latency_ms=200.0, wrap="value", prices={"gpt-5-nano": "0.05,0.40"}
+    ) as sim:
         monkeypatch.setenv("OPENAI_BASE_URL", sim.url)
         app = App("flight", ledger=tmp_path / "flight.db")
 
