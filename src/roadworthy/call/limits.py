@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
@@ -36,6 +35,8 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
         return None
     if (seconds := _number(text)) is not None:
         return seconds
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few providers send a date
+
     try:
         wait = parsedate_to_datetime(text).timestamp() - now
     except (TypeError, ValueError, OverflowError):

@@ -5,47 +5,33 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings, read_settings
-from roadworthy.accept.intake import record_from_value
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model, as_model
-from roadworthy.call.price import Price, pico, usd
+from roadworthy.call.price import Price, pico
 from roadworthy.decide.confidence import parse_source
 from roadworthy.decide.rule import Rule
-from roadworthy.keep.jobs import begin_run, open_job
-from roadworthy.keep.records import Kept, find_record, take_direct
-from roadworthy.keep.store import SqliteStore
-from roadworthy.run.approval import approve
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
-from roadworthy.run.once import Once
 from roadworthy.run.plan import PERIODS, Plan
-from roadworthy.run.runtime import Runtime
-from roadworthy.run.session import current_session
-from roadworthy.run.work import begin, run_record, step_in_workflow
+
+if TYPE_CHECKING:
+    from roadworthy.run.door import Door
+    from roadworthy.run.runtime import Runtime
+    from roadworthy.run.session import Session
 
 R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 P = ParamSpec("P")
-DIRECT = "(direct)"
-
-
-@dataclass(slots=True)
-class _Open:
-    """A runtime at work in one event loop, with the job that direct calls belong to."""
-
-    runtime: Runtime
-    loop: asyncio.AbstractEventLoop
-    jobs: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class App:
@@ -89,7 +75,7 @@ class App:
             prices=dict(prices or {}),
             given_settings=dict(settings or {}),
         )
-        self._open: _Open | None = None
+        self._opened: Door | None = None
         self._thread: _LoopThread | None = None
 
     def step(
@@ -140,14 +126,15 @@ class App:
         It runs at least once: a process that dies inside it runs it again with the same `idempotency_key`,
         which is passed to a parameter of that name where the function has one. Its result must be JSON-able.
         """
-        once = Once(fn)
 
         @functools.wraps(fn)
         async def kept(*args: P.args, **kwargs: P.kwargs) -> T:
-            session = current_session()
+            session = self._session()
             if session is None:
                 return await fn(*args, **kwargs)
-            return await once.run(session, args, kwargs)
+            from roadworthy.run.once import Once  # noqa: PLC0415 - the rooms load when work begins
+
+            return await Once(fn).run(session, args, kwargs)
 
         return kept
 
@@ -159,15 +146,19 @@ class App:
             Rejected: the person said no.
             WrongUse: called outside a workflow.
         """
-        session = current_session()
+        session = self._session()
         if session is None:
             raise WrongUse("app.approval() works inside a workflow only; outside there is nothing to resume.")
+        from roadworthy.run.approval import approve  # noqa: PLC0415 - the rooms load when work begins
+
         return await approve(session, question, subject)
 
     async def answer(self, entry: Entry[R, T], record: R) -> T:
         """The accepted answer of an entry for one record; inside a workflow, as part of its record."""
-        session = current_session()
+        session = self._session()
         if session is not None and isinstance(entry, Step):
+            from roadworthy.run.work import step_in_workflow  # noqa: PLC0415 - the rooms load when work begins
+
             return await step_in_workflow(entry, record, session)
         result = await self.result(entry, record)
         match result.outcome:
@@ -181,18 +172,8 @@ class App:
                 raise Failed(result.key, result.reason)
 
     async def result(self, entry: Entry[R, T], record: R) -> Result[T]:
-        """Where one record stands after running it through an entry."""
-        opened = self._runtime()
-        job_id, run_id = await self._direct_job(opened, entry.name)
-        taken = record_from_value(
-            record, schema=entry.record_schema, key=entry.key, settings=opened.runtime.settings
-        )
-        kept = await opened.runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken))
-        session = begin(opened.runtime, kept, run_id)
-        await run_record(entry, cast("R", taken.value), session)
-        after = opened.runtime.store.read(lambda tx: find_record(tx, kept.id))
-        assert after is not None
-        return _result(entry, after)
+        """Where one record stands after running it through an entry; never raises for a record."""
+        return await self._door().result(entry, record)
 
     def wait_for(self, work: Awaitable[T]) -> T:
         """Run `work` to its end in the app's own thread; for code without an event loop, or beside one."""
@@ -202,9 +183,9 @@ class App:
 
     async def close(self) -> None:
         """Close ledger and connections; the app may be used again after."""
-        opened, self._open = self._open, None
+        opened, self._opened = self._opened, None
         if opened is not None:
-            await opened.runtime.close()
+            await opened.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -230,16 +211,10 @@ class App:
             WrongUse: any of those is wrong.
             LedgerUnavailable: the ledger cannot be opened just now.
         """
+        from roadworthy.run.door import start  # noqa: PLC0415 - the rooms load when work begins
+
         environ = os.environ if environ is None else environ
-        settings = replace(self._settings(), **changes)  # type: ignore[arg-type] # every setting is a number
-        store = SqliteStore(self.ledger_path(environ), settings)
-        try:
-            runtime = Runtime(self.plan, store, settings, environ, tell=tell)
-            runtime.reap()
-        except BaseException:
-            store.close()
-            raise
-        return runtime
+        return start(self.plan, self.ledger_path(environ), self._settings(), environ, tell, **changes)
 
     def ledger_path(self, environ: Mapping[str, str] | None = None) -> Path:
         """Where the ledger is."""
@@ -261,23 +236,25 @@ class App:
         if name in taken:
             raise WrongUse(f"The app {self.name!r} has two entries called {name!r}. Rename one.")
 
-    def _runtime(self) -> _Open:
-        loop = asyncio.get_running_loop()
-        if self._open is not None and self._open.loop is not loop:
-            self._open.runtime.store.close()
-            self._open = None
-        if self._open is None:
-            self._open = _Open(self.start(), loop)
-        return self._open
+    def _door(self) -> Door:
+        from roadworthy.run.door import Door  # noqa: PLC0415 - the rooms load when work begins
 
-    async def _direct_job(self, opened: _Open, entry: str) -> tuple[int, int]:
-        if entry not in opened.jobs:
-            store = opened.runtime.store
-            job_id = await store.write(lambda tx: open_job(tx, self.name, entry, DIRECT))
-            await asyncio.to_thread(opened.runtime.set_caps, job_id, None)
-            run_id = await store.write(lambda tx: begin_run(tx, job_id, store.owner))
-            opened.jobs[entry] = (job_id, run_id)
-        return opened.jobs[entry]
+        loop = asyncio.get_running_loop()
+        if self._opened is not None and self._opened.loop is not loop:
+            self._opened.abandon()
+            self._opened = None
+        if self._opened is None:
+            self._opened = Door(self.start())
+        return self._opened
+
+    def _session(self) -> Session | None:
+        """The session of this app's workflow that the caller runs in."""
+        if "roadworthy.run.session" not in sys.modules:
+            return None
+        from roadworthy.run.session import current_session  # noqa: PLC0415 - the rooms load when work begins
+
+        session = current_session()
+        return session if session is not None and session.runtime.plan is self.plan else None
 
 
 class _LoopThread:
@@ -292,21 +269,3 @@ class _LoopThread:
             return await work
 
         return asyncio.run_coroutine_threadsafe(all_of_it(), self._loop).result()
-
-
-def _result(entry: Entry[R, T], kept: Kept) -> Result[T]:
-    value: T | None = None
-    if kept.outcome == "accepted" and kept.value is not None:
-        value = entry.read_answer(kept.value)
-    return Result(
-        key=kept.key,
-        outcome=kept.outcome,
-        value=value,
-        confidence=kept.confidence,
-        certified=kept.certified,
-        cost_usd=usd(kept.cost_pico),
-        model=kept.model,
-        attempts=kept.attempts,
-        reason=kept.reason,
-        waiting_for=kept.waiting_for,
-    )

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_args, get_origin
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, get_args, get_origin
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
-from roadworthy.accept.schema import RecordSchema
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
-from roadworthy.ask.schema import compile_schema
 from roadworthy.call.model import Function, Model
-from roadworthy.check.answer import Checker
 from roadworthy.decide.confidence import samples_of
 from roadworthy.decide.rule import Rule
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from roadworthy.accept.schema import RecordSchema
+    from roadworthy.check.answer import Checker
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -120,6 +121,8 @@ class Entry(Generic[R, T]):
     @cached_property
     def answer_type(self) -> TypeAdapter[T]:
         """How an answer is read back from the ledger."""
+        from pydantic import TypeAdapter  # noqa: PLC0415 - the rooms load when work begins
+
         returned = self.hints.get("return", object)
         kind: Any = get_args(returned)[0] if get_origin(returned) is Prompt else returned
         return TypeAdapter(kind)
@@ -131,6 +134,8 @@ class Entry(Generic[R, T]):
     @cached_property
     def record_schema(self) -> RecordSchema:
         """The type of record it takes: the annotation of its first parameter."""
+        from roadworthy.accept.schema import RecordSchema  # noqa: PLC0415 - the rooms load when work begins
+
         names = list(inspect.signature(self.fn).parameters)
         if not names:
             raise WrongUse(f"{self.name}() takes no record. Give it one parameter, such as `ticket: Ticket`.")
@@ -178,6 +183,9 @@ class Step(Entry[R, T]):
         Raises:
             WrongUse: the function does not say what it returns, or the type cannot be asked for.
         """
+        from roadworthy.ask.schema import compile_schema  # noqa: PLC0415 - the rooms load when work begins
+        from roadworthy.check.answer import Checker  # noqa: PLC0415 - the rooms load when work begins
+
         returned = self.hints.get("return")
         if get_origin(returned) is not Prompt or not get_args(returned):
             raise WrongUse(f"{self.name}() must say what comes out: annotate it `-> Prompt[YourType]`.")

@@ -1,0 +1,107 @@
+"""The direct door: `await step(record)` outside of any run, in the caller's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+from roadworthy._errors import Rejected
+from roadworthy._events import Listener
+from roadworthy._settings import Settings
+from roadworthy.accept.intake import record_from_value
+from roadworthy.call.price import usd
+from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.records import Kept, find_record, take_direct
+from roadworthy.keep.store import SqliteStore
+from roadworthy.run.entry import Entry, Result
+from roadworthy.run.plan import Plan
+from roadworthy.run.runtime import Runtime
+from roadworthy.run.work import begin, run_record
+
+R = TypeVar("R")
+T = TypeVar("T")
+DIRECT = "(direct)"
+
+
+def start(
+    plan: Plan, ledger: Path, settings: Settings, environ: Mapping[str, str], tell: Listener, **changes: float
+) -> Runtime:
+    """A runtime of an app: models, prices, keys and ledger are checked here, before anything is paid.
+
+    Raises:
+        WrongUse: any of those is wrong.
+        LedgerUnavailable: the ledger cannot be opened just now.
+    """
+    settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
+    store = SqliteStore(ledger, settings)
+    try:
+        runtime = Runtime(plan, store, settings, environ, tell=tell)
+        runtime.reap()
+    except BaseException:
+        store.close()
+        raise
+    return runtime
+
+
+class Door:
+    """A runtime at work in one event loop, with the jobs that direct calls belong to."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.loop = asyncio.get_running_loop()
+        self._jobs: dict[str, tuple[int, int]] = {}
+
+    async def result(self, entry: Entry[R, T], given: R) -> Result[T]:
+        """Where one record stands after running it through an entry."""
+        runtime = self._runtime
+        try:
+            taken = record_from_value(
+                given, schema=entry.record_schema, key=entry.key, settings=runtime.settings
+            )
+        except Rejected as rejected:
+            return Result(rejected.key, "rejected", None, None, False, usd(0), "", 0, rejected.reason)
+        job_id, run_id = await self._job(entry.name)
+        kept = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken))
+        await run_record(entry, cast("R", taken.value), begin(runtime, kept, run_id))
+        after = runtime.store.read(lambda tx: find_record(tx, kept.id))
+        assert after is not None
+        return _result(entry, after)
+
+    async def close(self) -> None:
+        """Close ledger and connections."""
+        await self._runtime.close()
+
+    def abandon(self) -> None:
+        """Close the ledger of a loop that is gone."""
+        self._runtime.store.close()
+
+    async def _job(self, entry: str) -> tuple[int, int]:
+        if entry not in self._jobs:
+            runtime = self._runtime
+            store, app = runtime.store, runtime.plan.name
+            job_id = await store.write(lambda tx: open_job(tx, app, entry, DIRECT))
+            await asyncio.to_thread(runtime.set_caps, job_id, None)
+            run_id = await store.write(lambda tx: begin_run(tx, job_id, store.owner))
+            self._jobs[entry] = (job_id, run_id)
+        return self._jobs[entry]
+
+
+def _result(entry: Entry[R, T], kept: Kept) -> Result[T]:
+    value: T | None = None
+    if kept.outcome == "accepted" and kept.value is not None:
+        value = entry.read_answer(kept.value)
+    return Result(
+        key=kept.key,
+        outcome=kept.outcome,
+        value=value,
+        confidence=kept.confidence,
+        certified=kept.certified,
+        cost_usd=usd(kept.cost_pico),
+        model=kept.model,
+        attempts=kept.attempts,
+        reason=kept.reason,
+        waiting_for=kept.waiting_for,
+    )
