@@ -118,16 +118,17 @@ class Driver:
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
+        opening = asyncio.ensure_future(meter.open(ask))
         try:
-            opened = await meter.open(ask)
-        except BaseException:
-            lane.give_back(self._clock.monotonic(), ask.tokens_likely)
-            self._wake(lane)
+            opened = await asyncio.shield(opening)
+        except BaseException as stop:
+            self._release(lane, ask)
+            if isinstance(stop, asyncio.CancelledError) and isinstance(opened := await opening, Opened):
+                await meter.settle(never_sent(ask, opened))
             raise
         if isinstance(opened, Opened):
             return opened
-        lane.give_back(self._clock.monotonic(), ask.tokens_likely)
-        self._wake(lane)
+        self._release(lane, ask)
         match opened:
             case Busy():
                 await meter.changed(_POLL_S)
@@ -139,6 +140,11 @@ class Driver:
                 return NoReply("budget", _no_money(opened))
             case _:
                 return opened
+
+    def _release(self, lane: Lane, ask: Ask) -> None:
+        """The request that the lane let go does not go after all."""
+        lane.give_back(self._clock.monotonic(), ask.tokens_likely)
+        self._wake(lane)
 
     async def _send(self, rung: Rung, ask: Ask, meter: Meter, opened: Opened, deadline: float) -> Outcome:
         """Send once and settle. A reply's settlement is owed to the record's next change; all else is written now."""
@@ -197,6 +203,12 @@ def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: fl
         provider_id=outcome.provider_id,
         detail=outcome.detail,
     )
+
+
+def never_sent(ask: Ask, opened: Opened) -> Settlement:
+    """An intent that was noted and not followed: it costs nothing."""
+    detail = "interrupted before it was sent"
+    return Settlement(opened.attempt_id, ask.worst_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=detail)
 
 
 def _reply(ask: Ask, opened: Opened, outcome: Outcome) -> Reply:

@@ -122,10 +122,11 @@ def rule(
     """A person decides. The ruling becomes a label too. False if someone else was first.
 
     Args:
-        ruling: `right`, `wrong` (with the correction as JSON text) or `reject`; `skip` decides nothing.
+        ruling: `right` (there must be a suggestion), `wrong` (with the correction as JSON text) or `reject`;
+            `skip` decides nothing.
     """
     row = tx.row("review", review_id=review_id)
-    if ruling == "skip" or row is None:
+    if ruling == "skip" or row is None or (ruling == "right" and row[2] is None):
         return False
     if not tx.change(
         "rule",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from pathlib import Path
 from typing import TypeVar
 
-from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting, WrongUse
+from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import RecordEnded
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Review, Verdict
@@ -63,7 +64,10 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
         fate, doubt = _fate(verdict, session), _doubt(verdict, step.name, subject)
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
-    except (LedgerUnavailable, WrongUse):
+    except LedgerUnavailable:
+        raise
+    except asyncio.CancelledError:
+        await asyncio.shield(desk.finish())  # a reply that came is kept, whatever stops us
         raise
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
@@ -84,7 +88,7 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
         )
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
-    except (LedgerUnavailable, WrongUse):
+    except LedgerUnavailable:
         raise
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a workflow is this record's fate
         fate = _broken(bug, session)

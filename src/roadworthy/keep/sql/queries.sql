@@ -221,8 +221,9 @@ SELECT scope, limit_pico, spent_pico, reserved_pico, overrun_pico FROM budget OR
 -- add_lease: A process begins to work on this ledger.
 INSERT INTO lease (pid, started_at) VALUES (:pid, :now);
 
--- live_leases: Processes that have not said good-bye.
-SELECT owner, pid FROM lease WHERE ended_at IS NULL;
+-- live_leases: Processes that have not said good-bye, or left something on the wire.
+SELECT owner, pid FROM lease
+WHERE ended_at IS NULL OR owner IN (SELECT DISTINCT owner FROM attempt WHERE state = 'intent');
 
 -- end_lease: A process is gone.
 UPDATE lease SET ended_at = :now WHERE owner = :owner AND ended_at IS NULL;

@@ -1,0 +1,98 @@
+"""How a run ends: interrupted, out of keys, from standard input, as CSV; and that it goes on afterwards."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from tests.acceptance.bench import APP, Bench, messages
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_ends_in_order_and_the_same_command_goes_on(calm: Bench) -> None:
+    """Ctrl-C would lose answers, leave money reserved, or end with a traceback."""
+    calm.sim.script({"latency_ms": 300})
+    running = subprocess.Popen(
+        calm.command("run", APP, "messages.jsonl", "--json"),
+        cwd=calm.folder,
+        env=calm.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    ends = time.monotonic() + 60
+    while calm.sim.bill().total.requests < 200 and time.monotonic() < ends:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    said = json.loads(out)
+    assert said["reserved_usd"] == "0"
+    assert 0 < said["unknown"] <= 64
+    calm.sim.script({"latency_ms": 1})
+    done = calm.run(APP, "messages.jsonl")
+    assert (done["records"], done["pending"], done["waiting"]) == (3080, 0, {})
+    assert calm.sim.bill().total.requests <= 3112 + said["unknown"]
+
+
+@pytest.mark.timeout(60)
+def test_a_revoked_key_parks_records_and_a_later_run_finishes(calm: Bench) -> None:
+    """A key that stops working would fail records for good, or be tried for every one of them."""
+    messages(calm.folder, 300)
+    calm.sim.script({"faults": {"401": 1.0}})
+    stopped = calm.run(APP, "messages.jsonl", status=3)
+    assert stopped["failed"] == 0
+    assert calm.sim.bill().total.requests <= 2 * 64, "the lanes close at once; what was on the wire is all"
+    assert stopped["waiting"].get("provider", 0) + stopped["pending"] == 300
+    calm.sim.script({"faults": {}})
+    done = calm.run(APP, "messages.jsonl")
+    assert (done["accepted"], done["pending"]) == (300, 0)
+
+
+@pytest.mark.timeout(60)
+def test_standard_input_and_csv_are_like_any_file(calm: Bench) -> None:
+    """A pipe or a spreadsheet would need another tool first."""
+    place = messages(calm.folder, 30)
+    piped = subprocess.run(
+        calm.command("run", APP, "-", "--job", "piped", "--json", "-o", "out.csv"),
+        cwd=calm.folder,
+        env=calm.environ,
+        stdin=place.open("rb"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(piped.stdout)["accepted"] == 30
+    rows = list(csv.DictReader((calm.folder / "out.csv").open()))
+    assert len(rows) == 30
+    assert set(rows[0]) == {
+        "key", "outcome", "value", "confidence", "certified", "model", "attempts", "cost_usd", "reason",
+    }  # fmt: skip
+    with (calm.folder / "in.csv").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["id", "text"])
+        writer.writerows([row["id"], row["text"]] for row in map(json.loads, place.read_text().splitlines()))
+    again = calm.run(APP, "in.csv", "-o", "again.jsonl")
+    assert (again["accepted"], again["attempts"]) == (30, 0), "the same questions were answered already"
+
+
+@pytest.mark.timeout(60)
+def test_a_duplicate_shares_a_fate_and_a_new_body_is_asked(calm: Bench) -> None:
+    """A record twice in a file would be paid twice, or an edited record keep its old answer."""
+    place = messages(calm.folder, 10)
+    lines = place.read_text().splitlines()
+    place.write_text("\n".join([*lines, lines[0], lines[3]]) + "\n")
+    first = calm.run(APP, "messages.jsonl", "-o", "out.jsonl")
+    assert (first["records"], first["accepted"]) == (12, 12)
+    assert calm.sim.bill().total.requests == 10
+    rows = calm.rows("out.jsonl")
+    assert (rows[10]["value"], rows[10]["reason"]) == (rows[0]["value"], "duplicate of an earlier line")
+    edited = json.loads(lines[0]) | {"text": "Where is my new card, please?"}
+    place.write_text("\n".join([json.dumps(edited), *lines[1:]]) + "\n")
+    second = calm.run(APP, "messages.jsonl")
+    assert (second["records"], second["accepted"]) == (10, 10)
+    assert calm.sim.bill().total.requests == 11
