@@ -13,7 +13,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
 from roadworthy.call.lane import Lane
-from roadworthy.call.meter import Ask, Busy, Meter, NoMoney, Opened, Settlement
+from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, Meter, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Outcome, Reply
 from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
@@ -136,8 +136,8 @@ class Driver:
             case NoMoney(reserved_pico=reserved) if reserved > 0:
                 await meter.changed(_POLL_S)
                 return None
-            case NoMoney():
-                return NoReply("budget", _no_money(opened))
+            case NoMoney(scope=scope):
+                return NoReply("unusable" if scope.startswith(RECORD_SCOPE) else "budget", _no_money(opened))
             case _:
                 return opened
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from roadworthy.call.reply import Ending, Reply, Usage
 
+RECORD_SCOPE = "record:"
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

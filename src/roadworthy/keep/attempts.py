@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
+from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.transaction import Row, Transaction, as_int, as_text, text_or_none
 
@@ -38,9 +38,14 @@ class Payer:
     owner: int
 
 
-def scopes_of(app: str, period: str, job_id: int) -> tuple[str, ...]:
-    """The accounts of an attempt: the job's first (its tick orders the history), then the app's for the period."""
-    return f"job:{job_id}", f"app:{app}:{period}"
+def scopes_of(app: str, period: str, job_id: int, record_id: int = 0) -> tuple[str, ...]:
+    """The accounts of an attempt: the job's first (its tick orders the history), the app's for the period.
+
+    Args:
+        record_id: the record, where records have caps of their own; 0 where they have none.
+    """
+    own = (f"{RECORD_SCOPE}{record_id}",) if record_id else ()
+    return f"job:{job_id}", f"app:{app}:{period}", *own
 
 
 def key64(key: bytes) -> int:
@@ -162,6 +167,8 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
     for owner in gone:
         in_flight = set()
         for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
+            own = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
+            capped = as_int(record_id) if own is not None else 0
             settle_attempt(
                 tx,
                 Settlement(
@@ -174,7 +181,7 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
                     detail="the process that sent it died before the answer was kept",
                 ),
                 as_int(record_id),
-                scopes_of(as_text(app), as_text(period), as_int(job_id)),
+                scopes_of(as_text(app), as_text(period), as_int(job_id), capped),
             )
             in_flight.add(as_int(record_id))
         for record_id in in_flight:

@@ -37,6 +37,7 @@ class Summary:
         escalated: records that went above the first model.
         cost_usd: what this command spent; `job_cost_usd` what the job has spent in all its runs.
         reserved_usd: what is promised to attempts on the wire; 0 after a run.
+        budget_usd: the job's cap, else the app's; None where neither has one.
     """
 
     job: str
@@ -59,10 +60,13 @@ class Summary:
     seconds: float
 
     @classmethod
-    def of_job(cls, tx: Transaction, *, job_id: int, run_id: int, job: str, did: Did) -> Summary:
+    def of_job(
+        cls, tx: Transaction, *, job_id: int, run_id: int, job: str, did: Did, app_cap_pico: int | None
+    ) -> Summary:
         """The summary of a job as the ledger stands, with what this command did."""
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
+        cap = account.limit_pico if account.limit_pico is not None else app_cap_pico
         return cls(
             job=job,
             run=run_id,
@@ -80,7 +84,7 @@ class Summary:
             cost_usd=usd(did.cost_pico),
             job_cost_usd=usd(account.spent_pico),
             reserved_usd=usd(account.reserved_pico),
-            budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
+            budget_usd=None if cap is None else usd(cap),
             seconds=round(did.seconds, 3),
         )
 

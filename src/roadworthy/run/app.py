@@ -41,6 +41,7 @@ class App:
         name: names the ledger, the jobs and the reports; letters, digits, `-` and `_`.
         budget_usd: the cap on everything this app spends per `budget_period`; None for none.
         budget_period: `total`, `day` or `month` (UTC).
+        record_budget_usd: the most that may be spent on one record; past it a person is asked.
         ledger: the ledger's file; `ROADWORTHY_LEDGER` overrides it; default `<name>.db` in the working directory.
         namespace: part of every reply's identity; two namespaces never share a reply.
         prices: prices by model name, for models that the bundled price list does not know.
@@ -50,12 +51,13 @@ class App:
         WrongUse: a name, cap or period that cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the app's own declarations, by name
         self,
         name: str,
         *,
         budget_usd: float | str | Decimal | None = None,
         budget_period: str = "total",
+        record_budget_usd: float | str | Decimal | None = None,
         ledger: str | Path = "",
         namespace: str = "",
         prices: Mapping[str, Price] | None = None,
@@ -72,6 +74,7 @@ class App:
             ledger=str(ledger),
             budget_pico=None if budget_usd is None else pico(str(budget_usd)),
             budget_period=budget_period,
+            record_budget_pico=None if record_budget_usd is None else pico(str(record_budget_usd)),
             prices=dict(prices or {}),
             given_settings=dict(settings or {}),
         )

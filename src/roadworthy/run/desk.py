@@ -21,7 +21,7 @@ from roadworthy.call.rung import Rung
 from roadworthy.check.checked import Valid
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import Pin, find_reply, key64, open_attempt, settle_attempt
-from roadworthy.keep.jobs import note
+from roadworthy.keep.jobs import note, set_cap
 from roadworthy.keep.reviews import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step
@@ -66,6 +66,8 @@ class Desk:
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
+        if self.session.fresh:
+            return None
         store = self.session.runtime.store
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
         if ruling is None:
@@ -88,9 +90,11 @@ class Desk:
         template = resolve(prompt, prepared.folder, self.session.runtime.settings)
         question = build_question(prompt, prepared.schema, template=template)
         record_id = self.session.kept.id
-        row = self.session.runtime.store.read(
-            lambda tx: tx.row("question", record_id=record_id, step=self.step, fixed=question.fixed)
-        )
+        row = None
+        if not self.session.fresh:
+            row = self.session.runtime.store.read(
+                lambda tx: tx.row("question", record_id=record_id, step=self.step, fixed=question.fixed)
+            )
         pin = Pin(record_id, self.step, question.version, question.fixed, question_body(question).decode())
         if row is not None:
             question_id, version, body, sample = row
@@ -143,7 +147,10 @@ class Desk:
         ask = rung.ask(
             self._question, self._value, words=words, room=room, namespace=runtime.namespace, sample=sample
         )
-        known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
+        # A fresh record's reply is looked for with the intent; only an offline session must know before.
+        known = None
+        if self.session.offline or not self.session.fresh:
+            known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
         if known is not None:
             runtime.tally.reused += 1
             return known
@@ -182,12 +189,15 @@ class Desk:
         assert pin is not None
         owed = self._take_owed()
         version, self._version = self._version, None
+        payer, cap = self.session.payer, self.session.runtime.plan.record_budget_pico
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
             self._pay(tx, owed)
             if version is not None:
                 version(tx)
-            return open_attempt(tx, ask, pin, self.session.payer)
+            if cap is not None:
+                set_cap(tx, payer.scopes[-1], cap)
+            return open_attempt(tx, ask, pin, payer)
 
         opened = await self.session.runtime.store.write(change)
         self.session.runtime.settled(len(owed))

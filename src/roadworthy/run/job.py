@@ -235,4 +235,11 @@ class Job:
     def _summarize(self, tx: Transaction) -> Summary:
         did = self._runtime.tally
         did.seconds = time.monotonic() - self._began
-        return Summary.of_job(tx, job_id=self.job_id, run_id=self.run_id, job=self._options.job, did=did)
+        return Summary.of_job(
+            tx,
+            job_id=self.job_id,
+            run_id=self.run_id,
+            job=self._options.job,
+            did=did,
+            app_cap_pico=self._runtime.plan.budget_pico,
+        )

@@ -20,6 +20,7 @@ class Plan:
 
     Attributes:
         budget_pico: the app's cap per period in pico-dollars; None for none.
+        record_budget_pico: the cap on one record.
         ledger: where its ledger is; "" for `<name>.db` in the working directory.
     """
 
@@ -28,6 +29,7 @@ class Plan:
     ledger: str
     budget_pico: int | None
     budget_period: str
+    record_budget_pico: int | None
     prices: Mapping[str, Price]
     given_settings: Mapping[str, float | int]
     settings: Settings | None = None

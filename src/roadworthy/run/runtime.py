@@ -95,19 +95,22 @@ class Runtime:
         """Every lane that the app's models use."""
         return list(self._lanes.values())
 
-    def payer(self, job_id: int, run_id: int) -> Payer:
+    def payer(self, job_id: int, run_id: int, record_id: int) -> Payer:
         """Whose money a record of this run is asked for with, at this moment."""
         period = self.period()
-        return Payer(scopes_of(self.plan.name, period, job_id), period, run_id, self.store.owner)
+        capped = record_id if self.plan.record_budget_pico is not None else 0
+        return Payer(scopes_of(self.plan.name, period, job_id, capped), period, run_id, self.store.owner)
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
+        if self.plan.budget_period == "total":
+            return ""
         today = dt.datetime.fromtimestamp(self.clock.now(), dt.UTC)
-        return {"day": f"{today:%Y-%m-%d}", "month": f"{today:%Y-%m}"}.get(self.plan.budget_period, "")
+        return {"day": f"{today:%Y-%m-%d}", "month": f"{today:%Y-%m}"}[self.plan.budget_period]
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
-        job, app = scopes_of(self.plan.name, self.period(), job_id)
+        job, app = scopes_of(self.plan.name, self.period(), job_id)[:2]
         self.store.write_now(
             lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
         )

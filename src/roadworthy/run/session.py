@@ -71,6 +71,11 @@ class Session:
     repaired: bool = False
     question_id: int = 0
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for."""
+        return self.kept.outcome == "pending" and not self.kept.attempts and not self.kept.deaths
+
 
 _current: ContextVar[Session | None] = ContextVar("roadworthy_session", default=None)
 

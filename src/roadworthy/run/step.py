@@ -41,7 +41,7 @@ async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
         heard += answers
         grounds.append(verdict.grounds)
     desk.no_model_left()
-    return give_up(heard, grounds, step.rule)
+    return give_up(heard, grounds + desk.refusals, step.rule)
 
 
 async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung) -> list[Checked[T]]:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 def begin(runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False) -> Session:
     """A session for one record."""
     deadline = runtime.clock.monotonic() + runtime.settings.record_deadline_s
-    return Session(runtime, kept, runtime.payer(kept.job_id, run_id), offline, deadline)
+    return Session(runtime, kept, runtime.payer(kept.job_id, run_id, kept.id), offline, deadline)
 
 
 async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:

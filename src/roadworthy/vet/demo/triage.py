@@ -51,11 +51,8 @@ class Triage(BaseModel):
 
 # The cheap model is asked first; the other one when its answer is not valid or not certain; then a person.
 # In the demo a simulated provider answers, at OPENAI_BASE_URL. For the real one set OPENAI_API_KEY and unset
-# OPENAI_BASE_URL: nothing changes here. For other models change this one line.
-MODELS = ["openai:gpt-5-nano", "openai:gpt-5"]
-
-
-@app.step(models=MODELS, review_below=0.6, confidence="field:certainty")
+# OPENAI_BASE_URL: nothing changes here. For other models change the one line below.
+@app.step(models=["openai:gpt-5-nano", "openai:gpt-5"], review_below=0.6, confidence="field:certainty")
 def triage(ticket: Ticket) -> Prompt[Triage]:
     return Prompt(INSTRUCTIONS, f"Subject: {ticket.subject}", ticket.body)
 
