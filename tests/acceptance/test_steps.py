@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_type
 
 import pytest
 from pydantic import BaseModel, Field
@@ -94,6 +95,7 @@ def test_a_function_of_the_team_is_a_model(monkeypatch: pytest.MonkeyPatch) -> N
         return Prompt("Glad or sad?", note.text)
 
     first = mood.sync(Note(id="1", text="rain"))
+    assert_type(first, Mood)
     assert first == Mood(mood="sad", sure=1.0)
     assert mood.sync(Note(id="1", text="rain")) == first
     assert calls == [Note(id="1", text="rain")]
@@ -196,12 +198,16 @@ def test_a_workflow_waits_for_a_person_across_restarts_and_runs_a_side_effect_on
     runtime = app.start()
     waiting = runtime.store.read(lambda tx: open_reviews(tx, "claims", 0, 10))
     assert [waiter.kind for waiter in waiting] == ["approval"] * 3
-    rulings = {"1": ("right", None), "2": ("wrong", '{"id": "2", "amount": 7}'), "3": ("reject", None)}
+    rulings: dict[str, tuple[str, str | None]] = {
+        "1": ("right", None),
+        "2": ("wrong", '{"id": "2", "amount": 7}'),
+        "3": ("reject", None),
+    }
     for waiter in waiting:
-        ruling, correction = rulings[waiter.key]
-        assert runtime.store.write_now(
-            lambda tx, w=waiter, r=ruling, c=correction: rule(tx, w.id, r, c, "tester")
-        )  # type: ignore[misc]
+        change = partial(
+            rule, review_id=waiter.id, ruling=rulings[waiter.key][0], correction=rulings[waiter.key][1]
+        )
+        assert runtime.store.write_now(lambda tx, change=change: change(tx, ruled_by="tester"))  # type: ignore[misc] # a lambda's default
     asyncio.run(runtime.close())
     assert attempt(Claim(id="1", amount=10)) == "fair: paid 10"
     assert attempt(Claim(id="2", amount=10)) == "fair: paid 7"

@@ -167,8 +167,8 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
     for owner in gone:
         in_flight = set()
         for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
-            own = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
-            capped = as_int(record_id) if own is not None else 0
+            account = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
+            capped = as_int(record_id) if account is not None else 0
             settle_attempt(
                 tx,
                 Settlement(

@@ -88,7 +88,7 @@ class App:
         review_below: float | None = None,
         confidence: str | None = None,
         review: bool = True,
-        key: Key[R] = None,
+        key: Key = None,
     ) -> Callable[[Callable[[R], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, TypeAlias, TypeVar, get_args, get_origin
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 T = TypeVar("T")
-Key: TypeAlias = "str | Callable[[R], str] | None"
+Key: TypeAlias = "str | Callable[[Never], str] | None"
+"""A field's name or a function of the record. `Never` lets a function of any record type in without tying down R."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Prepared(Generic[T]):
 class Entry(Generic[R, T]):
     """A step or a workflow: something a record can be run through."""
 
-    def __init__(self, home: Home, fn: Callable[[R], object], key: Key[R]) -> None:
+    def __init__(self, home: Home, fn: Callable[[R], object], key: Key) -> None:
         self.home = home
         self.fn = fn
         self.name: str = fn.__name__
@@ -152,7 +153,7 @@ class Step(Entry[R, T]):
         *,
         models: Sequence[Model | Function],
         rule: Rule,
-        key: Key[R],
+        key: Key,
         settings: Callable[[], Settings],
     ) -> None:
         super().__init__(home, fn, key)
@@ -203,7 +204,7 @@ class Step(Entry[R, T]):
 class Workflow(Entry[R, T]):
     """A plain async function that awaits steps; resumable because steps are kept. Made by `@app.workflow`."""
 
-    def __init__(self, home: Home, fn: Callable[[R], Awaitable[T]], *, key: Key[R]) -> None:
+    def __init__(self, home: Home, fn: Callable[[R], Awaitable[T]], *, key: Key) -> None:
         if not inspect.iscoroutinefunction(fn):
             raise WrongUse(f"The workflow {fn.__name__} is not async. Write `async def {fn.__name__}(...)`.")
         super().__init__(home, fn, key)
