@@ -39,7 +39,7 @@ def read_document(text: str, depth_max: int) -> Json:
         return cast("Json", _DECODER.decode(text))
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 40])
-        what = f"not JSON: {error.msg} at column {error.pos + 1}, near {near}"
+        what = f"not JSON: {error.msg.removesuffix(' at')} at column {error.pos + 1}, near {near}"
         raise WrongRecord(what, ONE_PER_LINE) from error
     except RecursionError as error:
         raise _too_deep(depth_max) from error
