@@ -8,13 +8,19 @@ from roadworthy.call.reply import Ending
 
 
 class Breaker:
-    """Closed, open or half-open. Fed only by what may pass by itself; a refusal or a 4xx says nothing of health."""
+    """Closed, open or half-open. Fed only by what may pass by itself.
+
+    While it is open, requests that were sent before are still on the wire; that they fail too is no news, so their
+    failures are counted off before one is taken for the probe's.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._failures = 0
         self._opened = 0
         self._until = 0.0
+        self._in_flight = 0
+        self._stale = 0
         self._probing = False
         self.open = False
 
@@ -28,23 +34,34 @@ class Breaker:
 
     def probe(self) -> None:
         """A request goes; while half-open it is the probe."""
+        self._in_flight += 1
         self._probing = self.open
 
-    def saw(self, ending: Ending, now: float) -> None:
-        """A request ended."""
-        self._probing = False
-        if not TREATMENT[ending].trips:
-            self._failures = 0
-            self.open, self._opened = False, 0
-            return
-        self._failures += 1
-        if self.open or self._failures >= self._settings.breaker_failures:
-            span = min(self._settings.breaker_open_cap_s, self._settings.breaker_open_s * 2**self._opened)
-            if not self.open or now >= self._until:
-                self._until = now + span
-                self._opened = min(self._opened + 1, 16)
-            self.open = True
-
     def forget_probe(self) -> None:
-        """The probe did not go after all."""
+        """The request did not go after all."""
+        self._in_flight = max(0, self._in_flight - 1)
         self._probing = False
+
+    def saw(self, ending: Ending, now: float) -> None:
+        """A request ended. Any answer shows that the provider lives; a throttled one says nothing of its health."""
+        self._in_flight = max(0, self._in_flight - 1)
+        trips = TREATMENT[ending].trips
+        if not trips and ending is not Ending.THROTTLED:
+            self._failures = self._opened = self._stale = 0
+            self.open = self._probing = False
+        elif self.open and self._stale > 0:
+            self._stale -= 1
+        elif not trips:
+            self._probing = False
+        else:
+            self._failures += 1
+            if self.open or self._failures >= self._settings.breaker_failures:
+                self._trip(now)
+
+    def _trip(self, now: float) -> None:
+        """Open, or open again for twice as long."""
+        span = min(self._settings.breaker_open_cap_s, self._settings.breaker_open_s * 2.0**self._opened)
+        self._until = now + span
+        self._opened = min(self._opened + 1, 16)
+        self._stale = self._in_flight
+        self.open, self._probing = True, False

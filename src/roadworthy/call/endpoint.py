@@ -61,17 +61,18 @@ def find_endpoint(model: Model, environ: Mapping[str, str], prices: Mapping[str,
     """
     if model.name.startswith("openai:"):
         model_id = model.name.removeprefix("openai:")
-        base = environ.get("OPENAI_BASE_URL") or OPENAI
+        base = environ.get("OPENAI_BASE_URL", "").strip() or OPENAI
         key = read_key("OPENAI_API_KEY", environ)
         host = _host(base, environ)
-        if key is None and not _is_loopback(host):
+        if key is None and not is_loopback(urlsplit(base).hostname or ""):
             raise WrongUse(
                 f"{model.name} needs a key. Set OPENAI_API_KEY, or OPENAI_API_KEY_FILE to a file that holds it."
             )
         price = (
             model.price or prices.get(model.name) or prices.get(model_id) or find_price("openai", model_id)
         )
-        organization, project = environ.get("OPENAI_ORG_ID", ""), environ.get("OPENAI_PROJECT_ID", "")
+        organization = _in_header("OPENAI_ORG_ID", environ.get("OPENAI_ORG_ID", "").strip())
+        project = _in_header("OPENAI_PROJECT_ID", environ.get("OPENAI_PROJECT_ID", "").strip())
     else:
         model_id, _, base = model.name.partition("@")
         key = read_key("ROADWORTHY_API_KEY", environ)
@@ -100,10 +101,10 @@ def read_key(name: str, environ: Mapping[str, str]) -> Secret | None:
     """The key in variable `name`, or in the file that `<name>_FILE` names; None where neither is set.
 
     Raises:
-        WrongUse: the file cannot be read or is empty.
+        WrongUse: the file cannot be read or is empty, or what is set cannot be a key.
     """
     if value := environ.get(name, "").strip():
-        return Secret(value)
+        return Secret(_in_header(name, value))
     if not (place := environ.get(f"{name}_FILE", "").strip()):
         return None
     try:
@@ -112,20 +113,35 @@ def read_key(name: str, environ: Mapping[str, str]) -> Secret | None:
         raise WrongUse(f"{name}_FILE names {place!r}, which cannot be read: {error}.") from error
     if not value:
         raise WrongUse(f"{name}_FILE names {place!r}, which is empty.")
-    return Secret(value)
+    return Secret(_in_header(f"{name}_FILE", value))
+
+
+def _in_header(name: str, value: str) -> str:
+    """A value that can stand in a header (RFC 9110 section 5.5); it is not shown where it cannot."""
+    if value and not (value.isascii() and value.isprintable()):
+        raise WrongUse(f"{name} holds a line break or a character that no key has. Set it again.")
+    return value
 
 
 def _host(base: str, environ: Mapping[str, str]) -> str:
-    parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise WrongUse(f"The base URL {base!r} is not one. Write it as https://host/v1.")
+    try:
+        parts = urlsplit(base)
+        _ = parts.port
+    except ValueError:  # its words may quote a password
+        raise WrongUse("The base URL is not one. Write it as https://host/v1.") from None
     if parts.username or parts.password:
         raise WrongUse(
             f"The base URL for {parts.hostname!r} holds a password. Put the key in its variable instead."
         )
+    if parts.query or parts.fragment or parts.path.endswith("/chat/completions"):
+        raise WrongUse(
+            f"The base URL {base!r} is too long. Write it as https://host/v1, and nothing behind it."
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise WrongUse(f"The base URL {base!r} is not one. Write it as https://host/v1.")
     if (
         parts.scheme == "http"
-        and not _is_loopback(parts.hostname)
+        and not is_loopback(parts.hostname)
         and environ.get("ROADWORTHY_ALLOW_HTTP") != "1"
     ):
         raise WrongUse(
@@ -135,11 +151,11 @@ def _host(base: str, environ: Mapping[str, str]) -> str:
     return parts.netloc
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0].strip("[]") if host.count(":") == 1 or host.startswith("[") else host
-    if name == "localhost":
+def is_loopback(host: str) -> bool:
+    """Whether a host name, without a port, is this machine's own."""
+    if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

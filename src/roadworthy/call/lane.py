@@ -9,6 +9,7 @@ from roadworthy.call.reply import Ending, Outcome
 from roadworthy.call.retry import RetryTokens
 from roadworthy.call.tokens import TokenRate
 
+_ANSWERS = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.GONE})
 
 
@@ -70,9 +71,11 @@ class Lane:
             self._pace.ended()
             asked = min(outcome.retry_after_s or 0.0, self._settings.retry_after_cap_s)
             self._pace.throttled(now, max(asked, self._settings.throttle_floor_s))
-        elif outcome.usage is not None:
-            used = outcome.usage.input_tokens + outcome.usage.output_tokens
-            self._pace.answered(now, tokens, used)
+        elif ending in _ANSWERS:
+            usage = outcome.usage
+            self._pace.answered(
+                now, tokens, None if usage is None else usage.input_tokens + usage.output_tokens
+            )
             self.retry_tokens.earn()
         else:
             self._pace.ended()

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
@@ -38,7 +39,8 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few providers send a date
 
     try:
-        wait = parsedate_to_datetime(text).timestamp() - now
+        date = parsedate_to_datetime(text)
+        wait = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (TypeError, ValueError, OverflowError):
         return None
     return wait if wait > 0 else None

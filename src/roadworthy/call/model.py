@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
 import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,11 +12,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from roadworthy._errors import WrongUse
 from roadworthy.accept.record import Json
 from roadworthy.call.price import Price, pico
 
 _NAME = re.compile(r"openai:[A-Za-z0-9._:/-]+|[A-Za-z0-9._:/-]+@https?://\S+")
+_OWN = frozenset(
+    {"best_of", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "model", "n"}
+    | {"response_format", "stream", "stream_options"}
+)
+_DEARER = frozenset({"service_tier", "web_search_options"})
 ACCEPTED = "`openai:NAME`, `NAME@https://host/v1` for any compatible endpoint, or Function(your_function, usd_per_call=...)"
 
 
@@ -28,13 +37,14 @@ class Model:
         temperature: sent where given; some models refuse it.
         extra: more fields of the request body, such as `{"reasoning_effort": "low"}`.
         price: USD per million tokens; default: the bundled price list.
-        requests_per_minute: the provider's limit, where its headers do not say it.
+        requests_per_minute: at most so many, even where the provider's headers allow more.
         tokens_per_minute: the same in tokens.
         timeout_s: one attempt at most, in seconds.
         context_tokens: the most input the model takes.
 
     Raises:
-        WrongUse: a name of another form, or `extra` that would replace what Roadworthy itself sends.
+        WrongUse: a name of another form, a figure that cannot be, or `extra` that would replace what Roadworthy
+            itself sends or cost what the price does not say.
     """
 
     name: str
@@ -50,15 +60,32 @@ class Model:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise WrongUse(f"There is no model {self.name!r}. Use {ACCEPTED}.")
-        own = sorted({"messages", "model", "stream", "response_format", "n"} & set(self.extra))
+        self._check_extra()
+        for name in ("max_output_tokens", "requests_per_minute", "tokens_per_minute", "context_tokens"):
+            value: int | None = getattr(self, name)
+            if value is not None and value < 1:
+                raise WrongUse(f"Model({self.name!r}, {name}={value}): give 1 or more.")
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise WrongUse(f"Model({self.name!r}, timeout_s={self.timeout_s}): give more than 0.")
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise WrongUse(f"Model({self.name!r}, temperature={self.temperature}): give 0 or more.")
+
+    def _check_extra(self) -> None:
+        own = sorted(_OWN & set(self.extra))
         if own:
             raise WrongUse(
                 f"Model({self.name!r}, extra=...) may not set {', '.join(own)}: Roadworthy sends those itself."
             )
-        if self.max_output_tokens is not None and self.max_output_tokens < 1:
+        dearer = sorted(_DEARER & set(self.extra))
+        if dearer and self.price is None:
             raise WrongUse(
-                f"Model({self.name!r}, max_output_tokens={self.max_output_tokens}): give 1 or more."
+                f"Model({self.name!r}, extra=...) sets {', '.join(dearer)}, which changes what a token costs. "
+                "Say the dearest price beside it: price=Price(...)."
             )
+        try:
+            orjson.dumps(dict(self.extra))
+        except TypeError as error:
+            raise WrongUse(f"Model({self.name!r}, extra=...) is not JSON: {error}.") from error
 
 
 class Function:
@@ -104,9 +131,18 @@ def as_model(item: str | Model | Function) -> Model | Function:
 
 
 def _takes_record(fn: Callable[..., object]) -> bool:
+    """Whether the first parameter is annotated, and not as text. A name that cannot be resolved is not `str`."""
+    plain = fn.func if isinstance(fn, functools.partial) else fn
+    if not inspect.isroutine(plain):
+        plain = type(plain).__call__
     try:
         first = next(iter(inspect.signature(fn).parameters.values()), None)
-        hints = typing.get_type_hints(fn)
-    except (TypeError, ValueError, NameError):
+    except (TypeError, ValueError):
         return False
-    return first is not None and hints.get(first.name, str) is not str
+    if first is None:
+        return False
+    try:
+        kind = typing.get_type_hints(plain).get(first.name, str)
+    except (TypeError, NameError):
+        kind = str if first.annotation is inspect.Parameter.empty else first.annotation
+    return kind not in {str, "str"}

@@ -6,6 +6,7 @@ leniency would take a broken answer for a whole one.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -16,23 +17,15 @@ import orjson
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.limits import retry_after_s
 from roadworthy.call.model import Model
+from roadworthy.call.openai_error import find_error, inner_status, one_line, read_error, read_page
 from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
 
-_DETAIL_CHARS = 300
-_QUOTA = frozenset(
-    {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_not_active"}
-)
-_TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
-_GONE = frozenset({"model_not_found", "model_deprecated"})
-_ERRORS = {
-    "error": {
-        "unsent": Ending.UNSENT,
-        "reset": Ending.UNKNOWN,
-        "cut": Ending.UNKNOWN,
-        "timeout": Ending.UNKNOWN,
-        "too_large": Ending.UNKNOWN,
-    }
-}
+_WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+_CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
+_COUNT_MAX = 10**9  # tokens in one request; a larger figure is an error, and would not fit the ledger's money
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def build_body(
@@ -53,7 +46,8 @@ def build_body(
     """
     messages = [{"role": message.role, "content": message.text} for message in question.messages]
     if again:
-        messages[-1]["content"] += f"\n\n{again}"
+        last = max((place for place, said in enumerate(messages) if said["role"] == "user"), default=-1)
+        messages[last]["content"] += f"\n\n{again}"
     body: dict[str, object] = {
         **model.extra,
         "model": model_id,
@@ -78,168 +72,155 @@ def build_body(
 def read_answer(exchange: Exchange, now: float) -> Outcome:
     """Classify one exchange: the one place where what a provider says becomes an ending. Pure.
 
+    What may have been billed and reports no usage is `unknown`, so that it is charged: an exchange that broke after
+    sending, a 200 that cannot be read, an answer without its end. A status of 400 or more tells enough, even where
+    its body broke off.
+
     Args:
         now: seconds since 1970, UTC, to read a Retry-After that is a date.
     """
-    wait = retry_after_s(exchange.headers, now)
-    provider_id = exchange.headers.get("x-request-id", "")
-    if exchange.error:
-        ending = _ERRORS["error"].get(exchange.error, Ending.UNKNOWN)
-        return Outcome(ending, provider_id=provider_id, detail=_line(exchange.detail or exchange.error))
+    status, wait = exchange.status, retry_after_s(exchange.headers, now)
+    provider_id = one_line(exchange.headers.get("x-request-id", ""))
+    if exchange.error and status < 400:
+        ending = Ending.UNSENT if exchange.error == "unsent" else Ending.UNKNOWN
+        return Outcome(ending, provider_id=provider_id, detail=one_line(exchange.detail or exchange.error))
     said = _json(exchange.body)
-    if exchange.status != 200:
-        error = said.get("error")
-        ending, detail = _refusal(exchange.status, error if isinstance(error, dict) else {})
-        if said == {} and exchange.status not in {401, 403, 404, 410, 413, 429}:
-            ending = Ending.TRANSIENT if exchange.status >= 500 or _is_html(exchange) else ending
-        return Outcome(
-            ending, retry_after_s=wait, provider_id=provider_id, detail=detail or f"HTTP {exchange.status}"
-        )
-    if not said:
-        kind = "an HTML page" if _is_html(exchange) else "something that is not JSON"
-        return Outcome(Ending.TRANSIENT, provider_id=provider_id, detail=f"HTTP 200 with {kind}")
-    if isinstance(error := said.get("error"), dict):
-        ending, detail = _refusal(_inner_status(error), error)
-        return Outcome(
-            ending,
-            retry_after_s=wait,
-            provider_id=provider_id,
-            detail=f"inside a 200: {detail}",
-            usage=_usage(said),
-        )
-    return _answer(said, provider_id)
+    claims = 200 <= status < 300
+    error = find_error(said or {})
+    if claims and said is not None and error is None:
+        return _answer(said, provider_id)
+    if error is not None:
+        ending, detail = read_error(inner_status(error) if claims else status, error)
+        detail = f"inside a {status}: {detail}"[:300] if claims else detail
+    elif said is None and _is_html(exchange):
+        ending, detail = read_page(status)
+    elif claims:
+        ending, detail = Ending.UNKNOWN, f"HTTP {status} with something that is not JSON"
+    else:
+        ending, detail = read_error(status, {})
+    return Outcome(
+        ending, retry_after_s=wait, provider_id=provider_id, detail=detail, usage=_usage(said or {})
+    )
 
 
 def _answer(said: Mapping[str, Any], provider_id: str) -> Outcome:
     usage = _usage(said)
     choices = said.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
-    served = said.get("model") if isinstance(said.get("model"), str) else ""
-    if choice is None:
-        return Outcome(
-            Ending.EMPTY, usage=usage, provider_id=provider_id, served_model=served or "", detail="no choices"
-        )
-    said_message = choice.get("message")
-    message = said_message if isinstance(said_message, dict) else {}
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
     finish = choice.get("finish_reason")
-    text = _text(message.get("content"))
-    ending, detail = _ending(finish, message, text)
+    text, refusal = _text(message.get("content")), _refusal(message)
+    ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
+    if ending is Ending.TRANSIENT and usage is None:
+        ending = Ending.UNKNOWN
     return Outcome(
         ending,
-        text=text if ending is not Ending.REFUSED else _text(message.get("refusal")) or text,
-        finish=finish if isinstance(finish, str) else "",
-        served_model=served or "",
+        text=text if ending is not Ending.REFUSED else refusal or text,
+        finish=_word(finish),
+        served_model=_word(said.get("model")),
         usage=usage,
         token_probability=_probability(choice.get("logprobs")),
-        provider_id=said.get("id") if isinstance(said.get("id"), str) else provider_id,  # type: ignore[arg-type] # tested
+        provider_id=_word(said.get("id")) or provider_id,
         detail=detail,
     )
 
 
-def _ending(finish: object, message: Mapping[str, Any], text: str) -> tuple[Ending, str]:
-    """Truncation is told before content is looked at: a cut answer may look whole."""
-    if finish == "length":
+def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str) -> tuple[Ending, str]:
+    """Truncation is told before content is looked at: a cut answer may look whole.
+
+    A finish reason that nobody documented (vLLM says `abort`, gateways say `error`) does not say that the answer is
+    whole, so it is not taken for one; what a model writes before it calls a tool is not its answer either.
+    """
+    reason = finish.lower() if isinstance(finish, str) else None
+    if reason in _CUT_OFF:
         return Ending.TRUNCATED, "cut off at the output cap"
-    if finish == "content_filter":
+    if reason in _HELD_BACK:
         return Ending.FILTERED, "held back by the content filter"
-    if isinstance(message.get("refusal"), str) and message["refusal"]:
-        return Ending.REFUSED, _line(message["refusal"])
-    if finish not in {"stop", "end_turn", "eos", "tool_calls", "function_call"}:
-        # Without a finish reason that means the end, nothing says that the answer is whole.
-        return Ending.TRANSIENT, f"finish_reason is {finish!r}: the answer may be cut off"
-    if not text.strip():
-        return Ending.EMPTY, "a tool call instead of an answer" if message.get("tool_calls") else "no text"
-    return Ending.OK, ""
+    if refusal or reason == "refusal":
+        return Ending.REFUSED, one_line(refusal) or "the model refused"
+    if reason in _CALLS or message.get("tool_calls"):
+        return Ending.EMPTY, "a tool call instead of an answer"
+    if reason not in _WHOLE:
+        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
+    return (Ending.OK, "") if text.strip() else (Ending.EMPTY, "no text")
 
 
-def _refusal(status: int, error: Mapping[str, Any]) -> tuple[Ending, str]:
-    """An error response by status and code, never by the words of its message."""
-    codes = {str(error.get(name)).lower() for name in ("code", "type") if error.get(name)}
-    words = error.get("message")
-    code = error.get("code") or error.get("type") or ""
-    detail = _line(f"HTTP {status} {code}: {words}" if words else f"HTTP {status} {code}".rstrip())
-    if codes & _QUOTA or status == 402:
-        return Ending.QUOTA, detail
-    if codes & _TOO_LONG or status == 413:
-        return Ending.TOO_LONG, detail
-    if status == 429:
-        return Ending.THROTTLED, detail
-    if status in {401, 403}:
-        return Ending.AUTH, detail
-    if codes & _GONE or status in {404, 410}:
-        return Ending.GONE, detail
-    if status in {408, 409, 425} or status >= 500:
-        return Ending.TRANSIENT, detail
-    return Ending.BAD_REQUEST, detail
-
-
-def _inner_status(error: Mapping[str, Any]) -> int:
-    """The status that an error inside a 200 would have had."""
-    code = error.get("code", error.get("status"))
-    if isinstance(code, int) and 400 <= code < 600:
-        return code
-    if isinstance(code, str) and code.isdigit():
-        return int(code)
-    kind = str(error.get("type", "")).lower()
-    if "rate_limit" in kind or str(code) in {"rate_limit_exceeded", "slow_down"}:
-        return 429
-    return 400 if kind == "invalid_request_error" else 500
+def _refusal(message: Mapping[str, Any]) -> str:
+    """What the model said instead of an answer: a field of its own, or a part of the content."""
+    if isinstance(said := message.get("refusal"), str) and said.strip():
+        return _LONE.sub("\ufffd", said)
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    said_parts = [part.get("refusal") for part in parts if isinstance(part, dict)]
+    return _LONE.sub("\ufffd", "".join(said for said in said_parts if isinstance(said, str)))
 
 
 def _usage(said: Mapping[str, Any]) -> Usage | None:
+    """Tokens as billed. Some servers leave reasoning out of `completion_tokens`, but never out of the total."""
     usage = said.get("usage")
     if not isinstance(usage, dict):
         return None
-    counts = [_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
-    if counts[0] is None or counts[1] is None:
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if prompt is None or completion is None:
         return None
     inner, outer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     inner, outer = inner if isinstance(inner, dict) else {}, outer if isinstance(outer, dict) else {}
+    cached = min(prompt, _count(inner.get("cached_tokens")) or 0)
     return Usage(
-        input_tokens=counts[0],
-        output_tokens=counts[1],
-        cached_tokens=min(counts[0], _count(inner.get("cached_tokens")) or 0),
-        cache_write_tokens=_count(inner.get("cache_write_tokens")) or 0,
+        input_tokens=prompt,
+        output_tokens=max(completion, (_count(usage.get("total_tokens")) or 0) - prompt),
+        cached_tokens=cached,
+        cache_write_tokens=min(prompt - cached, _count(inner.get("cache_write_tokens")) or 0),
         reasoning_tokens=_count(outer.get("reasoning_tokens")) or 0,
     )
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A number of tokens; gateways written in other languages send 12.0 for 12."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNT_MAX
+    return value if isinstance(value, int) and is_count else None
 
 
 def _probability(logprobs: object) -> float | None:
-    """The geometric mean probability of the tokens."""
+    """The geometric mean probability of the tokens; None where one of them has none."""
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list) or not content:
         return None
-    values = [token.get("logprob") for token in content if isinstance(token, dict)]
-    numbers = [float(value) for value in values if isinstance(value, int | float) and value <= 0]
-    return math.exp(sum(numbers) / len(numbers)) if numbers and len(numbers) == len(content) else None
+    values = [token.get("logprob") if isinstance(token, dict) else None for token in content]
+    numbers = [min(0.0, float(value)) for value in values if isinstance(value, int | float) and value < 0.001]
+    return math.exp(sum(numbers) / len(numbers)) if len(numbers) == len(content) else None
 
 
 def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
+    """The text of an answer, its parts joined; a part that is reasoning is no answer."""
     if isinstance(content, list):
-        return "".join(
-            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
-    return ""
+        parts = [part for part in content if isinstance(part, dict)]
+        said = [part.get("text") for part in parts if part.get("type", "text") in {"text", "output_text"}]
+        content = "".join(text for text in said if isinstance(text, str))
+    return _LONE.sub("\ufffd", content) if isinstance(content, str) else ""
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def _word(value: object) -> str:
+    return one_line(value) if isinstance(value, str) else ""
+
+
+def _json(body: bytes) -> dict[str, Any] | None:
+    """A body's object; None where it is none. Half a surrogate pair or a bad byte spoils a character, not the answer."""
+    said: object
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        try:
+            said = json.loads(body.decode("utf-8-sig", "replace"))
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(said, list) and len(said) == 1:  # Gemini's compatible door wraps its errors in a list
+        said = said[0]
+    return said if isinstance(said, dict) else None
 
 
 def _is_html(exchange: Exchange) -> bool:
-    return "html" in exchange.headers.get("content-type", "") or exchange.body.lstrip()[:1] == b"<"
-
-
-def _line(text: str) -> str:
-    """One line for a person: control characters visible, length bounded."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", text)[:_DETAIL_CHARS]
+    return "html" in exchange.headers.get("content-type", "").lower() or exchange.body.lstrip()[:1] == b"<"

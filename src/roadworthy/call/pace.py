@@ -9,14 +9,24 @@ from roadworthy.call.limits import Limits
 
 _MINUTE_S = 60.0
 _FULL_SHARE = 0.8
+_ROUNDING = 1e-9  # whoever waited as long as was said must not wait again for a rounding error
 
 
 class Bucket:
-    """A token bucket: at most `per_minute` a minute and never more than `burst` at once; 0 means no limit."""
+    """A token bucket that stays within `per_minute` in every minute; 0 means no limit.
 
-    def __init__(self, per_minute: int) -> None:
+    A plain bucket lets its burst and a minute's refill through in one minute. Here the two together are the limit:
+    the burst is a second's worth and the refill is what is left. Only an amount larger than the burst can go past the
+    limit, once and by less than itself.
+
+    Args:
+        whole: amounts are whole things such as requests, so that a burst of one needs no room of its own.
+    """
+
+    def __init__(self, per_minute: int, *, whole: bool = False) -> None:
         self._level = 0.0
         self._at = -math.inf
+        self._whole = whole
         self.per_minute = 0
         self.limit(per_minute)
 
@@ -28,7 +38,12 @@ class Bucket:
 
     @property
     def _burst(self) -> float:
-        return max(1.0, self.per_minute / 6)
+        return max(1.0, self.per_minute / _MINUTE_S)
+
+    @property
+    def _a_second(self) -> float:
+        room = self._burst - (1.0 if self._whole else 0.0)
+        return max(self.per_minute - room, self.per_minute / 2) / _MINUTE_S
 
     def wait(self, now: float, amount: float) -> float:
         """Seconds until `amount` may be taken; an amount above the burst waits for a full bucket."""
@@ -36,13 +51,13 @@ class Bucket:
             return 0.0
         self._fill(now)
         lacking = min(amount, self._burst) - self._level
-        return max(0.0, lacking) * _MINUTE_S / self.per_minute
+        return lacking / self._a_second if lacking > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float) -> None:
         """Take it; below zero where it was more than the burst or was measured afterwards."""
         if self.per_minute:
             self._fill(now)
-            self._level -= amount
+            self._level = min(self._burst, self._level - amount)
 
     def left(self, now: float, amount: float) -> None:
         """The provider says how much is left: believe it where it is less."""
@@ -52,7 +67,7 @@ class Bucket:
 
     def _fill(self, now: float) -> None:
         if math.isfinite(self._at):
-            self._level = min(self._burst, self._level + (now - self._at) * self.per_minute / _MINUTE_S)
+            self._level = min(self._burst, self._level + (now - self._at) * self._a_second)
         self._at = now
 
 
@@ -60,17 +75,19 @@ class Pace:
     """When the next request of a lane may go. Pure: `now` is monotonic seconds.
 
     Args:
-        requests_per_minute, tokens_per_minute: known limits; 0 until headers teach them.
+        requests_per_minute, tokens_per_minute: the team's own limits, which headers can only lower; 0 until headers
+            teach them.
     """
 
     def __init__(self, settings: Settings, requests_per_minute: int = 0, tokens_per_minute: int = 0) -> None:
         self._settings = settings
-        self.requests = Bucket(requests_per_minute or settings.lane_requests_per_minute)
-        self.tokens = Bucket(tokens_per_minute or settings.lane_tokens_per_minute)
+        self._own_requests = requests_per_minute or settings.lane_requests_per_minute
+        self._own_tokens = tokens_per_minute or settings.lane_tokens_per_minute
+        self.requests = Bucket(self._own_requests, whole=True)
+        self.tokens = Bucket(self._own_tokens)
         self.slots = float(settings.lane_concurrency_start)
         self.in_flight = 0
         self._paused_until = -math.inf
-        self._busiest = 0
 
     @property
     def full(self) -> bool:
@@ -89,7 +106,6 @@ class Pace:
         self.requests.take(now, 1)
         self.tokens.take(now, tokens)
         self.in_flight += 1
-        self._busiest = max(self._busiest, self.in_flight)
         return 0.0
 
     def give_back(self, now: float, tokens: int) -> None:
@@ -119,9 +135,9 @@ class Pace:
     def learn(self, limits: Limits, now: float) -> None:
         """Take over the provider's own limits and what it says is left."""
         if limits.requests:
-            self.requests.limit(limits.requests)
+            self.requests.limit(min(limits.requests, self._own_requests or limits.requests))
         if limits.tokens:
-            self.tokens.limit(limits.tokens)
+            self.tokens.limit(min(limits.tokens, self._own_tokens or limits.tokens))
         if limits.requests_left is not None:
             self.requests.left(now, limits.requests_left)
         if limits.tokens_left is not None:

@@ -57,6 +57,8 @@ class RetryTokens:
 class Retry:
     """The tries of one request.
 
+    Tries that never left cost nothing and reached nobody: they are counted apart, by the same limit.
+
     Args:
         settings: attempts, backoff, floor and cap.
         tokens: the lane's retry budget; throttled tries do not draw on it, their pace is the lane's.
@@ -67,6 +69,7 @@ class Retry:
         self._tokens = tokens
         self._tries = 0
         self._unknown = 0
+        self._unsent = 0
 
     def after(self, outcome: Outcome, now: float, chance: float, deadline: float) -> Action:
         """What to do after a try that brought no reply.
@@ -77,19 +80,20 @@ class Retry:
         """
         self._tries += 1
         self._unknown += outcome.ending is Ending.UNKNOWN
+        self._unsent += outcome.ending is Ending.UNSENT
         if not TREATMENT[outcome.ending].retries:
             return GiveUp()
         if self._unknown > _UNKNOWN_AGAIN_MAX:
             return Park("two tries ended unseen after sending; a third could be billed too")
-        if self._tries >= self._settings.attempts_max:
+        if max(self._tries - self._unsent, self._unsent) >= self._settings.attempts_max:
             return Park(f"{self._tries} tries brought no answer: {outcome.detail or outcome.ending.value}")
-        if outcome.ending is not Ending.THROTTLED and not self._tokens.spend():
-            return Park("the lane's retry budget is spent")
         seconds = self._pause(outcome, chance)
         if outcome.retry_after_s is not None and seconds > self._settings.retry_after_cap_s:
             return Park(f"the provider asks to wait {outcome.retry_after_s:.0f} s")
         if now + seconds >= deadline:
             return Park("the next try would be past the deadline")
+        if outcome.ending is not Ending.THROTTLED and not self._tokens.spend():
+            return Park("the lane's retry budget is spent")
         return Wait(seconds)
 
     def _pause(self, outcome: Outcome, chance: float) -> float:

@@ -177,6 +177,12 @@ class Step(Entry[R, T]):
         """How many answers of one model its confidence needs."""
         return samples_of(self.rule.source)
 
+    def without_checks(self) -> Checker[T]:
+        """A checker of the schema alone, for an answer whose record is not at hand."""
+        from roadworthy.check.answer import Checker  # noqa: PLC0415 - the rooms load when work begins
+
+        return Checker(self.prepared.kind, self.prepared.schema, (), self._settings())
+
     @cached_property
     def prepared(self) -> Prepared[T]:
         """Schema, checker and folder; built once, at the start of work.

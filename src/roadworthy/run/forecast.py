@@ -112,7 +112,7 @@ class _Count:
     request_bytes: int = 0
     output_caps: int = 0
     first_steps: dict[str, int] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
+    seen: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +238,12 @@ async def _look_at(
     if isinstance(item, Unusable):
         count.rejected += 1
         return
-    mark = hash(item.key)
+    mark, body = hash(item.key), int.from_bytes(item.body_hash[:8], "big")
     if mark in count.seen:
-        count.duplicates += 1
+        count.duplicates += count.seen[mark] == body
+        count.rejected += count.seen[mark] != body
         return
-    count.seen.add(mark)
+    count.seen[mark] = body
     kept = _known_record(runtime, item, job_id)
     session: Session = begin(runtime, kept, 0, offline=True)
     try:

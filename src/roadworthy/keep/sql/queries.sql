@@ -12,6 +12,9 @@ ON CONFLICT (app, entry, name) DO NOTHING;
 -- job: Find a job by its identity.
 SELECT id FROM job WHERE app = :app AND entry = :entry AND name = :name;
 
+-- job_name: A job's name.
+SELECT name FROM job WHERE id = :job_id;
+
 -- jobs: All jobs of an app, newest first.
 SELECT id, entry, name, created_at FROM job WHERE app = :app ORDER BY id DESC;
 
@@ -52,6 +55,13 @@ SELECT max(number) FROM line WHERE job_id = :job_id;
 SELECT id, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence, certified, model,
   mended, attempts, cost_pico, deaths, question_id, stale_run
 FROM record WHERE id = :record_id;
+
+-- job_of_record: The job that a record belongs to.
+SELECT job.name, job.entry FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id;
+
+-- lines_of_record: Which lines of the input are a record.
+SELECT line.number, line.kind FROM line JOIN record ON record.job_id = line.job_id
+WHERE record.id = :record_id AND line.record_id = :record_id ORDER BY line.number LIMIT 20;
 
 -- record_origin: The bytes a record came as and what cleaning changed.
 SELECT raw, cleanings FROM record WHERE id = :record_id;
@@ -288,7 +298,7 @@ SELECT label, correct, source, at FROM label WHERE app = :app AND entry = :entry
 SELECT count(*) FROM label WHERE app = :app;
 
 -- labelled: Accepted answers beside their labels.
-SELECT record.key, record.value, label.label, label.correct FROM line
+SELECT line.number, record.value, label.label, label.correct FROM line
 JOIN record ON record.id = line.record_id JOIN job ON job.id = line.job_id
 JOIN label ON label.app = job.app AND label.entry = job.entry AND label.key = record.key
 WHERE line.job_id = :job_id AND line.kind = 'first' AND record.outcome = 'accepted' AND line.number > :after
@@ -306,3 +316,13 @@ UPDATE once SET value = :value, done = 1, at = :now WHERE record_id = :record_id
 
 -- onces_of_record: What functions marked once did for a record.
 SELECT name, value, done, at FROM once WHERE record_id = :record_id ORDER BY at;
+
+-- quick_check: Whether the file's pages are sound.
+PRAGMA quick_check;
+
+-- accounts_against_attempts: Every job's account beside the sum of its attempts.
+SELECT budget.scope, budget.spent_pico, budget.reserved_pico,
+  coalesce(sum(CASE WHEN attempt.state <> 'intent' THEN attempt.cost_pico END), 0),
+  coalesce(sum(CASE WHEN attempt.state = 'intent' THEN attempt.reserved_pico END), 0)
+FROM budget LEFT JOIN run ON 'job:' || run.job_id = budget.scope LEFT JOIN attempt ON attempt.run_id = run.id
+WHERE budget.scope LIKE 'job:%' GROUP BY budget.scope, budget.spent_pico, budget.reserved_pico;

@@ -1,0 +1,228 @@
+"""The report of a job: fates, cost, latency, what is not accepted and why, accuracy where there are labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import orjson
+
+from roadworthy.call.price import usd
+from roadworthy.keep.records import fates
+from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.observe.visible import visible
+
+_PAGE = 1_000
+_GROUNDS_MAX = 8
+_Z = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Attempts of one model that ended one way."""
+
+    model: str
+    ending: str
+    attempts: int
+    cost_usd: Decimal
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Accepted answers against labels. `low` and `high`: the Wilson 95 % interval of the share that is right."""
+
+    right: int
+    labelled: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What `roadworthy report` shows of one job.
+
+    Attributes:
+        fates: lines of the input by outcome; `waiting` by what for.
+        kinds: how many lines are firsts, duplicates and conflicts.
+        settled_usd: what settled attempts cost: the provider's own bill for them.
+        unknown_usd: what attempts that nobody saw end are charged at.
+        latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
+        grounds: why records are not accepted: (outcome, reason, count), commonest first.
+    """
+
+    app: str
+    job: str
+    fates: dict[str, int]
+    waiting: dict[str, int]
+    kinds: dict[str, int]
+    shares: tuple[Share, ...]
+    steps: tuple[tuple[str, int, Decimal], ...]
+    models: tuple[tuple[str, int], ...]
+    settled_usd: Decimal
+    unknown_usd: Decimal
+    unknown: int
+    spent_usd: Decimal
+    reserved_usd: Decimal
+    overrun_usd: Decimal
+    budget_usd: Decimal | None
+    latency_s: tuple[float, ...]
+    grounds: tuple[tuple[str, str, int], ...]
+    accuracy: Accuracy | None
+    reviews: int
+
+    @classmethod
+    def of_job(cls, tx: Transaction, app: str, job_id: int) -> Report:
+        """The report as the ledger stands."""
+        outcomes, waiting = fates(tx, job_id)
+        account = tx.account(f"job:{job_id}")
+        money = {as_text(state): row for state, *row in tx.rows("job_money", job_id=job_id)}
+        job = tx.row("job_name", job_id=job_id)
+        queue = tx.row("queue_length", app=app)
+        return cls(
+            app=app,
+            job=as_text(job[0]) if job else "",
+            fates=outcomes,
+            waiting=waiting,
+            kinds={as_text(kind): as_int(count) for kind, count in tx.rows("kinds", job_id=job_id)},
+            shares=tuple(_share(row) for row in tx.rows("job_cost", job_id=job_id)),
+            steps=tuple(
+                (as_text(s), as_int(n), usd(as_int(c))) for s, n, c in tx.rows("job_steps", job_id=job_id)
+            ),
+            models=tuple((as_text(m), as_int(n)) for m, n in tx.rows("job_models", job_id=job_id)),
+            settled_usd=_sum(money, "settled"),
+            unknown_usd=_sum(money, "unknown"),
+            unknown=as_int(money["unknown"][0]) if "unknown" in money else 0,
+            spent_usd=usd(account.spent_pico),
+            reserved_usd=usd(account.reserved_pico),
+            overrun_usd=usd(account.overrun_pico),
+            budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
+            latency_s=_quantiles([as_float(row[0]) for row in tx.rows("job_latencies", job_id=job_id)]),
+            grounds=tuple(
+                (as_text(o), as_text(r), as_int(n))
+                for o, r, n in tx.rows("job_grounds", job_id=job_id, count=_GROUNDS_MAX)
+            ),
+            accuracy=_accuracy(tx, job_id),
+            reviews=as_int(queue[0]) if queue else 0,
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """JSON; money as text with every digit."""
+        found: dict[str, object] = orjson.loads(orjson.dumps(self, default=lambda value: f"{value:f}"))
+        return found
+
+    def text(self) -> str:
+        """A page of at most 100 columns."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        records = sum(self.fates.values())
+        yield f"{self.app}: {self.job}"
+        yield f"{records} records: " + ", ".join(
+            f"{count} {fate}" for fate, count in self.fates.items() if count
+        )
+        if self.kinds.get("duplicate"):
+            yield f"  {self.kinds['duplicate']} of them are duplicates and share the first one's fate"
+        for what, count in sorted(self.waiting.items()):
+            yield f"  {count} wait for {what}"
+        yield from ("", *self._money(), "", *self._models())
+        if self.grounds:
+            yield from ("", "not accepted, commonest first:")
+        for outcome, reason, count in self.grounds:
+            yield f"  {count:6} {outcome}: {visible(reason)[:84]}"
+        yield from ("", *self._quality())
+
+    def _money(self) -> Iterator[str]:
+        yield f"cost: {self.spent_usd:f} USD" + (
+            "" if self.budget_usd is None else f" of {self.budget_usd:f}"
+        )
+        yield f"  settled {self.settled_usd:f}; {self.unknown} attempts that nobody saw end: {self.unknown_usd:f}"
+        if self.overrun_usd:
+            yield f"  billed above what was allowed: {self.overrun_usd:f} USD"
+        if accepted := self.fates["accepted"]:
+            yield f"  {self.spent_usd / accepted:.6f} USD per accepted record"
+        for step, attempts, cost in self.steps:
+            yield f"  step {step}: {attempts} attempts, {cost:f} USD"
+
+    def _models(self) -> Iterator[str]:
+        yield f"{'model':32} {'ending':14} {'attempts':>9} {'USD':>14} {'tokens in':>12} {'out':>10}"
+        for share in self.shares:
+            yield (
+                f"{share.model[:32]:32} {share.ending:14} {share.attempts:9} {share.cost_usd:14f} "
+                f"{share.input_tokens:12} {share.output_tokens:10}"
+            )
+        for model, count in self.models:
+            yield f"{count} accepted answers are from {model or 'a workflow'}"
+        if self.latency_s:
+            p50, p95, p99 = self.latency_s
+            yield f"latency of answered attempts: {p50:.3f} s median, {p95:.3f} s 95 %, {p99:.3f} s 99 %"
+
+    def _quality(self) -> Iterator[str]:
+        if self.accuracy is None:
+            yield "no labels: nothing is known of how many accepted answers are right (`roadworthy label`)"
+        else:
+            found = self.accuracy
+            yield (
+                f"{found.right} of {found.labelled} labelled accepted answers are right: "
+                f"{found.right / found.labelled:.1%} (95 %: {found.low:.1%} to {found.high:.1%})"
+            )
+            yield "  this is a measurement on the records that have labels, not a certificate"
+        if self.reviews:
+            yield f"{self.reviews} questions wait for a person: roadworthy review"
+
+
+def wilson(right: int, number: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    share, square = right / number, _Z * _Z
+    centre = share + square / (2 * number)
+    spread = _Z * math.sqrt(share * (1 - share) / number + square / (4 * number * number))
+    scale = 1 + square / number
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def _accuracy(tx: Transaction, job_id: int) -> Accuracy | None:
+    right = number = after = 0
+    while page := tx.rows("labelled", job_id=job_id, after=after, count=_PAGE):
+        for line, value, label, correct in page:
+            after = as_int(line)
+            number += 1
+            right += bool(correct) if correct is not None else _same(text_or_none(value), text_or_none(label))
+    if not number:
+        return None
+    low, high = wilson(right, number)
+    return Accuracy(right, number, low, high)
+
+
+def _same(value: str | None, label: str | None) -> bool:
+    """Whether an answer is the labelled one: the same JSON, or the label is the answer's only field."""
+    if value is None or label is None:
+        return False
+    said, wanted = orjson.loads(value), orjson.loads(label)
+    return said == wanted or (
+        isinstance(said, dict) and len(said) == 1 and next(iter(said.values())) == wanted
+    )
+
+
+def _share(row: Row) -> Share:
+    model, ending, count, cost, tokens_in, tokens_out, _cached, _latency = row
+    return Share(
+        as_text(model),
+        as_text(ending),
+        as_int(count),
+        usd(as_int(cost)),
+        as_int(tokens_in),
+        as_int(tokens_out),
+    )
+
+
+def _sum(money: dict[str, list[str | bytes | int | float | None]], state: str) -> Decimal:
+    return usd(as_int(money[state][1])) if state in money else Decimal(0)
+
+
+def _quantiles(ordered: list[float]) -> tuple[float, ...]:
+    if not ordered:
+        return ()
+    return tuple(ordered[min(len(ordered) - 1, math.ceil(q * len(ordered)) - 1)] for q in (0.5, 0.95, 0.99))

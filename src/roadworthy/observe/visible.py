@@ -1,0 +1,26 @@
+"""Text from records and models made safe to print: what would steer a terminal is shown, not obeyed."""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text with control, escape, zero-width and direction characters written as `\x1b` or `\u202e`."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def shortened(text: str, chars_max: int) -> str:
+    """At most `chars_max` characters, saying how many are left out."""
+    if len(text) <= chars_max:
+        return text
+    return f"{text[:chars_max]}… ({len(text) - chars_max} characters more)"
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

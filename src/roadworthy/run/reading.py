@@ -1,0 +1,215 @@
+"""The commands that look: `why`, `report` and `doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from importlib.metadata import version
+from typing import Any
+
+import click
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy._settings import DEFAULTS, Settings
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.call.endpoint import find_endpoint
+from roadworthy.call.model import Function
+from roadworthy.call.price import usd
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Invalid
+from roadworthy.keep.queries import migrations
+from roadworthy.keep.store import SqliteStore
+from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.observe.report import Report
+from roadworthy.observe.story import Story, stories
+from roadworthy.observe.why import tell
+from roadworthy.run.app import App
+from roadworthy.run.load import load
+
+_LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "click")
+
+
+@contextmanager
+def reading(app: App) -> Iterator[SqliteStore]:
+    """The ledger of an app that was run before.
+
+    Raises:
+        WrongUse: nothing was run yet.
+    """
+    path = app.ledger_path()
+    if not path.is_file():
+        raise WrongUse(
+            f"There is no ledger at {path}: nothing was run yet. Run something first, or set ROADWORTHY_LEDGER."
+        )
+    store = SqliteStore(path, app.start_settings())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@click.command()
+@click.argument("app")
+@click.argument("key")
+@click.option("--full", is_flag=True, help="Shorten nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
+    """Tell everything about one record: input, question, attempts, verdict, cost, who ruled."""
+    loaded = load(app)
+    with reading(loaded.app) as store:
+        found = store.read(lambda tx: stories(tx, loaded.app.name, key))
+    if not found:
+        raise WrongUse(
+            f"No record has the key {key!r} in {loaded.app.ledger_path()}. Rejected lines have keys like line-17."
+        )
+    if as_json:
+        click.echo(orjson.dumps({"stories": [story.as_json() for story in found]}).decode())
+    else:
+        click.echo(tell(found, judged(loaded.app, found[0]), full=full))
+
+
+def judged(app: App, story: Story) -> dict[int, str]:
+    """What today's checks say of each reply of a record, in words, by attempt.
+
+    Verdicts are not kept, they are functions of the reply. Inside a workflow the step's own input is not at hand, so
+    there only the schema is judged.
+    """
+    steps = {step.name: step for step in app.plan.steps}
+    asked = {question.id: question.step for question in story.questions}
+    said: dict[int, str] = {}
+    for tried in story.attempts:
+        step = steps.get(asked.get(tried.question_id, ""))
+        if step is None or tried.reply is None:
+            continue
+        alone = story.entry == step.name and story.record.body is not None
+        try:
+            value: Any = step.record_schema.revive(orjson.loads(story.record.body or "")) if alone else None
+        except WrongRecord:
+            continue
+        checker = step.prepared.checker if alone else step.without_checks()
+        reply = Reply(tried.id, tried.model, Ending(tried.ending), tried.reply, tried.finish)
+        found = checker.check(reply, value)
+        said[tried.id] = (
+            f"{found.fault.kind}: {found.fault.message}"
+            if isinstance(found, Invalid)
+            else _well(found.mended)
+        )
+    return said
+
+
+def _well(mended: tuple[str, ...]) -> str:
+    return "valid" + (f", once its form was mended: {', '.join(mended)}" if mended else "")
+
+
+@click.command()
+@click.argument("app")
+@click.option("--job", help="The job's name; default: the newest one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def report(app: str, job: str | None, *, as_json: bool) -> None:
+    """Say what a job cost, how fast it was, what is not accepted and why."""
+    loaded = load(app)
+    with reading(loaded.app) as store:
+        jobs = store.read(lambda tx: tx.rows("jobs", app=loaded.app.name))
+        named = [as_int(row[0]) for row in jobs if job is None or row[2] == job]
+        if not named:
+            raise WrongUse(
+                f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
+            )
+        found = store.read(lambda tx: Report.of_job(tx, loaded.app.name, named[0]))
+    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
+
+
+@click.command()
+@click.argument("app")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(app: str, *, as_json: bool) -> None:
+    """Say what is configured and what is missing; status 1 when something is wrong."""
+    loaded = load(app)
+    facts, wrong = _libraries(), list[str]()
+    for part in (_models(loaded.app), _settings(loaded.app), _ledger(loaded.app)):
+        facts.update(part[0])
+        wrong += part[1]
+    if as_json:
+        click.echo(orjson.dumps({"facts": facts, "wrong": wrong}).decode())
+    else:
+        for name, value in facts.items():
+            click.echo(f"{name:28} {value}")
+        for line in wrong:
+            click.echo(f"WRONG: {line}")
+        click.echo("nothing is wrong" if not wrong else f"{len(wrong)} things are wrong")
+    sys.exit(1 if wrong else 0)
+
+
+def _libraries() -> dict[str, str]:
+    names = {
+        "roadworthy": version("roadworthy"),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+    return names | {name: version(name) for name in _LIBRARIES}
+
+
+def _models(app: App) -> tuple[dict[str, str], list[str]]:
+    facts: dict[str, str] = {}
+    wrong = []
+    for step in app.plan.steps:
+        for model in step.models:
+            name = f"{step.name}: {model.name}"
+            if isinstance(model, Function):
+                facts[name] = f"{model.usd_per_call:f} USD a call"
+                continue
+            try:
+                found = find_endpoint(model, os.environ, app.plan.prices)
+            except WrongUse as error:
+                wrong.append(str(error))
+                continue
+            key = "key set" if found.key is not None else "no key"
+            facts[name] = (
+                f"{found.url}, {key}, {found.price.input:f} in / {found.price.output:f} out USD per million tokens"
+            )
+    return facts, wrong
+
+
+def _settings(app: App) -> tuple[dict[str, str], list[str]]:
+    now = app.start_settings()
+    changed = {
+        row.name: getattr(now, row.name)
+        for row in fields(Settings)
+        if getattr(now, row.name) != getattr(DEFAULTS, row.name)
+    }
+    return {f"setting {name}": str(value) for name, value in changed.items()}, []
+
+
+def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
+    path = app.ledger_path()
+    if not path.is_file():
+        writable = os.access(path.parent, os.W_OK)
+        return {"ledger": f"{path} (not made yet)"}, [] if writable else [
+            f"The folder {path.parent} cannot be written."
+        ]
+    facts = {"ledger": f"{path} ({path.stat().st_size:,} bytes, schema {migrations()[-1][0]})"}
+    with reading(app) as store:
+        wrong = store.read(_unsound)
+        open_leases = store.read(lambda tx: tx.rows("live_leases"))
+        waiting = store.read(lambda tx: tx.row("queue_length", app=app.name))
+    facts["processes on it"] = str(len(open_leases) - 1)
+    facts["waiting for a person"] = str(waiting[0] if waiting else 0)
+    return facts, wrong
+
+
+def _unsound(tx: Transaction) -> list[str]:
+    """What in the ledger contradicts itself: damaged pages, accounts that differ from their attempts."""
+    wrong = [f"The ledger is damaged: {as_text(row[0])}." for row in tx.rows("quick_check") if row[0] != "ok"]
+    for scope, spent, reserved, sum_spent, sum_reserved in tx.rows("accounts_against_attempts"):
+        if (spent, reserved) != (sum_spent, sum_reserved):
+            wrong.append(
+                f"The account {as_text(scope)} says {usd(as_int(spent)):f} spent and {usd(as_int(reserved)):f} reserved; "
+                f"its attempts say {usd(as_int(sum_spent)):f} and {usd(as_int(sum_reserved)):f}."
+            )
+    return wrong

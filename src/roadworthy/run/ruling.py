@@ -1,0 +1,196 @@
+"""The commands that bring people's judgement in: `review` and `label`."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from roadworthy.accept.intake import read_records
+from roadworthy.accept.record import Json, Unusable
+from roadworthy.accept.schema import RecordSchema
+from roadworthy.accept.source import Source
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Invalid
+from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label, rule
+from roadworthy.keep.store import SqliteStore
+from roadworthy.keep.transaction import Transaction
+from roadworthy.observe.visible import shortened, visible
+from roadworthy.run.app import App
+from roadworthy.run.load import load
+from roadworthy.run.reading import reading
+
+_KEYS = {"r": "right", "w": "wrong", "x": "reject", "s": "skip"}
+_SHOWN_CHARS = 3_000
+_PAGE = 100
+
+
+@click.command()
+@click.argument("app")
+@click.option("--by", help="Who rules; default: the login name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the queue as one JSON object and rule nothing.")
+def review(app: str, by: str | None, *, as_json: bool) -> None:
+    """Decide what waits for a person: one key a ruling."""
+    loaded = load(app)
+    with reading(loaded.app) as store:
+        if as_json:
+            queue = store.read(lambda tx: open_reviews(tx, loaded.app.name, 0, _PAGE * 100))
+            click.echo(orjson.dumps({"waiting": [_shown(waiter) for waiter in queue]}).decode())
+            return
+        ruled = _go_through(loaded.app, store, by or getpass.getuser())
+    click.echo(f"{ruled} ruled." + (" The same run command applies them; it costs nothing." if ruled else ""))
+
+
+def _go_through(app: App, store: SqliteStore, by: str) -> int:
+    ruled = after = 0
+    while page := store.read(lambda tx: open_reviews(tx, app.name, after, _PAGE)):  # noqa: B023 - read at once
+        for waiter in page:
+            after = waiter.id
+            _show(waiter)
+            ruling = _ask(waiter)
+            if ruling == "quit":
+                return ruled
+            correction = _correction(app, waiter) if ruling == "wrong" else None
+            if ruling == "wrong" and correction is None:
+                continue
+            change = partial(rule, review_id=waiter.id, ruling=ruling, correction=correction, ruled_by=by)
+            ruled += store.write_now(change)
+    return ruled
+
+
+def _show(waiter: Waiter) -> None:
+    click.echo(f"\n{visible(waiter.key)}  ({waiter.step})")
+    click.echo(f"why: {visible(waiter.grounds)}")
+    click.echo(f"record:\n{visible(shortened(waiter.body or '', _SHOWN_CHARS))}")
+    click.echo(f"suggested answer: {visible(waiter.suggestion or 'none')}")
+
+
+def _ask(waiter: Waiter) -> str:
+    """One key on a terminal, one line on a pipe; the end of the pipe quits."""
+    choices = ("r right, " if waiter.suggestion is not None else "") + "w wrong, x reject, s skip, q quit"
+    while True:
+        click.echo(f"[{choices}] ", nl=False)
+        if sys.stdin.isatty():
+            key = click.getchar()
+            click.echo(key)
+        else:
+            line = sys.stdin.readline()
+            key = line.strip()[:1] if line else "q"
+        if key == "q":
+            return "quit"
+        if key in _KEYS and (key != "r" or waiter.suggestion is not None):
+            return _KEYS[key]
+        click.echo(f"{key!r} is not one of them.")
+
+
+def _correction(app: App, waiter: Waiter) -> str | None:
+    """The right answer as JSON, once it is valid; None when the person gives none."""
+    while True:
+        click.echo("right answer as JSON (empty: skip): ", nl=False)
+        line = sys.stdin.readline().strip()
+        if not line:
+            return None
+        fault = _fault(app, waiter, line)
+        if fault is None:
+            return line
+        click.echo(f"not valid: {fault}")
+
+
+def _fault(app: App, waiter: Waiter, text: str) -> str | None:
+    """Why a correction may not leave, by the step's schema and checks; an approval's subject need only be JSON."""
+    if waiter.kind == "approval":
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return str(error)
+        return None
+    step = next((step for step in app.plan.steps if step.name == waiter.step), None)
+    if step is None:
+        return f"the app has no step {waiter.step!r} any more"
+    alone = waiter.entry == waiter.step and waiter.body is not None
+    value: Any = step.record_schema.revive(orjson.loads(waiter.body or "null")) if alone else None
+    checker = step.prepared.checker if alone else step.without_checks()
+    checked = checker.check(Reply(0, "person", Ending.OK, text, "stop"), value)
+    return checked.fault.message if isinstance(checked, Invalid) else None
+
+
+def _shown(waiter: Waiter) -> dict[str, object]:
+    return {
+        "id": waiter.id,
+        "key": waiter.key,
+        "step": waiter.step,
+        "kind": waiter.kind,
+        "grounds": waiter.grounds,
+        "suggestion": None if waiter.suggestion is None else orjson.loads(waiter.suggestion),
+        "confidence": waiter.confidence,
+        "record": None if waiter.body is None else orjson.loads(waiter.body),
+    }
+
+
+@click.command()
+@click.argument("app")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def label(app: str, file: Path, *, as_json: bool) -> None:
+    """Take right answers in from FILE: JSONL or CSV with `key` and `label`, or `correct`."""
+    loaded = load(app)
+    entry = loaded.entry().name
+    settings = loaded.app.start_settings()
+    taken, problems = 0, []
+    with reading(loaded.app) as store:
+        source = Source.from_path(file, settings)
+        for item in read_records(source, schema=RecordSchema(dict), key="key", settings=settings):
+            found = (
+                item.reason
+                if isinstance(item, Unusable)
+                else _label(item.body, loaded.app.name, entry, file.name)
+            )
+            if isinstance(found, str):
+                problems.append(found if isinstance(item, Unusable) else f"line {item.line}: {found}")
+                continue
+            known = store.read(partial(_is_known, app=loaded.app.name, key=found.key))
+            if not known:
+                problems.append(f"line {item.line}: no record has the key {found.key!r}")
+                continue
+            store.write_now(partial(put_label, label=found))
+            taken += 1
+    if as_json:
+        click.echo(orjson.dumps({"labels": taken, "problems": problems}).decode())
+    else:
+        for problem in problems:
+            click.echo(problem, err=True)
+        click.echo(f"{taken} labels taken, {len(problems)} lines left out")
+    sys.exit(1 if problems else 0)
+
+
+def _is_known(tx: Transaction, app: str, key: str) -> bool:
+    return bool(tx.rows("records_by_key", app=app, key=key))
+
+
+def _label(body: Json, app: str, entry: str, source: str) -> Label | str:
+    """The label in a line of the file, or what is wrong with it."""
+    if not isinstance(body, dict) or not isinstance(body.get("key"), str | int):
+        return "there is no `key`"
+    key = str(body["key"])
+    if "label" in body:
+        return Label(app, entry, key, source, answer=_json(body["label"]))
+    said = str(body.get("correct", "")).strip().lower()
+    if said in {"true", "1", "yes", "false", "0", "no"}:
+        return Label(app, entry, key, source, correct=said in {"true", "1", "yes"})
+    return "give `label`, or `correct` as true or false"
+
+
+def _json(value: Json) -> str:
+    """A label as JSON text; text that is JSON itself, as a CSV cell may be, is taken for what it says."""
+    if isinstance(value, str):
+        try:
+            orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return orjson.dumps(value).decode()
+        return value
+    return orjson.dumps(value).decode()

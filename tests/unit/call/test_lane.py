@@ -1,0 +1,112 @@
+"""The lane: pace, health and account of one provider, model and key, fed by every ending."""
+
+import pytest
+
+from roadworthy._settings import DEFAULTS
+from roadworthy.call.lane import Lane
+from roadworthy.call.limits import Limits
+from roadworthy.call.reply import Ending, Outcome, Usage
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_every_ending_frees_its_slot(ending: Ending) -> None:
+    """Slots would leak with one kind of ending until the lane stands still."""
+    lane = Lane("l", DEFAULTS)
+    for moment in range(500):
+        now = moment * 2_000.0
+        assert lane.admit(now, 10) == 0
+        lane.saw(Outcome(ending), now, 10)
+    assert lane._pace.in_flight == 0
+
+
+@pytest.mark.parametrize("ending", [Ending.QUOTA, Ending.AUTH, Ending.GONE])
+def test_an_account_that_is_at_its_end_closes_the_lane(ending: Ending) -> None:
+    """Every record would find out by itself that the key is dead."""
+    lane = Lane("l", DEFAULTS)
+    lane.saw(Outcome(ending, detail="HTTP 429 insufficient_quota"), 0, 1)
+    assert lane.closed == f"{ending.value}: HTTP 429 insufficient_quota"
+    lane.close("another")
+    assert lane.closed.startswith(ending.value), "the first reason is the one"
+    lane.reopen()
+    assert lane.closed == ""
+
+
+@pytest.mark.parametrize("ending", [e for e in Ending if e not in {Ending.QUOTA, Ending.AUTH, Ending.GONE}])
+def test_nothing_else_closes_it(ending: Ending) -> None:
+    """One record's refusal or one bad minute would stop all others."""
+    lane = Lane("l", DEFAULTS)
+    for _ in range(100):
+        lane.saw(Outcome(ending), 0, 1)
+    assert lane.closed == ""
+
+
+def test_throttled_pauses_the_whole_lane_for_as_long_as_was_asked() -> None:
+    """The record beside the throttled one would run into the same limit."""
+    lane = Lane("l", DEFAULTS)
+    lane.admit(0, 1)
+    lane.saw(Outcome(Ending.THROTTLED, retry_after_s=30), 0, 1)
+    assert lane.admit(0, 1) == 30
+    assert lane.admit(29.5, 1) == 0.5
+    assert lane.admit(30, 1) == 0
+    lane.saw(Outcome(Ending.THROTTLED), 40, 1)
+    assert lane.admit(40, 1) == DEFAULTS.throttle_floor_s
+    lane.saw(Outcome(Ending.THROTTLED, retry_after_s=86_400), 50, 1)
+    assert lane.admit(50, 1) == DEFAULTS.retry_after_cap_s, "a hostile header does not stop a lane for a day"
+
+
+@pytest.mark.parametrize(
+    ("ending", "usage", "earns"),
+    [
+        (Ending.OK, Usage(1, 1), True),
+        (Ending.OK, None, True),
+        (Ending.REFUSED, Usage(1, 1), True),
+        (Ending.TRANSIENT, Usage(1, 1), False),
+        (Ending.BAD_REQUEST, Usage(), False),
+        (Ending.UNKNOWN, None, False),
+    ],
+)
+def test_only_answers_earn_retries(ending: Ending, usage: Usage | None, *, earns: bool) -> None:
+    """A provider that reports usage with its failures would be retried without a bound."""
+    lane = Lane("l", DEFAULTS)
+    while lane.retry_tokens.spend():
+        pass
+    for _ in range(30):
+        lane.saw(Outcome(ending, usage=usage), 0, 1)
+    assert lane.retry_tokens.spend() is earns
+
+
+def test_an_open_breaker_stands_before_the_pace() -> None:
+    """Requests that the breaker holds back would still spend the minute's tokens."""
+    lane = Lane("l", DEFAULTS, requests_per_minute=60)
+    for _ in range(DEFAULTS.breaker_failures):
+        lane.saw(Outcome(Ending.TRANSIENT), 0, 1)
+    assert lane.admit(0, 1) == DEFAULTS.breaker_open_s
+    assert lane.admit(DEFAULTS.breaker_open_s, 1) == 0
+    assert lane.admit(DEFAULTS.breaker_open_s, 1) > 0
+
+
+def test_limits_in_an_outcome_reach_the_pace() -> None:
+    """What the provider's headers say would be read and forgotten."""
+    lane = Lane("l", DEFAULTS)
+    lane.admit(0, 1)
+    lane.saw(Outcome(Ending.OK, limits=Limits(60, None, 0, None, None, None)), 0, 1)
+    assert lane.admit(0, 1) == pytest.approx(1.0)
+
+
+def test_silence_is_counted_from_its_first_failure() -> None:
+    """A run would wait for a dead provider longer than its patience, or stop at the first bad minute."""
+    lane = Lane("l", DEFAULTS)
+    assert lane.silent_s(5) == 0
+    lane.saw(Outcome(Ending.TRANSIENT), 10, 1)
+    lane.saw(Outcome(Ending.THROTTLED), 40, 1)
+    assert lane.silent_s(70) == 60
+    lane.saw(Outcome(Ending.OK), 80, 1)
+    assert lane.silent_s(90) == 0
+
+
+def test_a_request_that_did_not_go_gives_everything_back() -> None:
+    """A budget that is full would eat the lane's slots and its minute."""
+    lane = Lane("l", DEFAULTS, requests_per_minute=60)
+    for _ in range(500):
+        assert lane.admit(0, 10) == 0
+        lane.give_back(0, 10)
