@@ -19,6 +19,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(params=["sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new ledger's place, as `ROADWORTHY_LEDGER` takes it; a test that asks for it runs on every kind."""
+    assert request.param == "sqlite"
+    return str(tmp_path / "ledger.db")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A new ledger."""
