@@ -6,10 +6,12 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ledgers import ask
 
 from roadworthy._settings import DEFAULTS
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import Fate, fates, find_record, keep, page_lines, page_unfinished, take_in
 from roadworthy.keep.store import SqliteStore
 
@@ -19,13 +21,13 @@ def record(key: str, body: str, line: int) -> Record:
     return Record(key, {"id": key, "body": body}, hashlib.sha256(body.encode()).digest(), line, None)
 
 
-def begin(store: SqliteStore) -> tuple[int, int]:
+def begin(store: Ledger) -> tuple[int, int]:
     """(job, run)."""
     job = store.write_now(lambda tx: open_job(tx, "a", "e", "j"))
     return job, store.write_now(lambda tx: begin_run(tx, job, store.owner))
 
 
-def lines(store: SqliteStore, job: int) -> list[tuple[int, str, str, str]]:
+def lines(store: Ledger, job: int) -> list[tuple[int, str, str, str]]:
     """(number, kind, key, outcome) of every line."""
     return [
         (line.number, line.kind, line.key, line.outcome)
@@ -33,7 +35,7 @@ def lines(store: SqliteStore, job: int) -> list[tuple[int, str, str, str]]:
     ]
 
 
-def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: SqliteStore) -> None:
+def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: Ledger) -> None:
     """A line would be lost from the accounts, or two records would answer to one key."""
     job, run = begin(store)
     batch: list[Record | Unusable] = [
@@ -50,7 +52,7 @@ def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: SqliteStore) 
     assert outcomes == {"accepted": 2, "rejected": 2, "failed": 0, "waiting": 0, "pending": 0}
 
 
-def test_the_same_input_again_changes_nothing(store: SqliteStore) -> None:
+def test_the_same_input_again_changes_nothing(store: Ledger, ledger: str) -> None:
     """A resumed run would take records in twice."""
     job, run = begin(store)
     batch: list[Record | Unusable] = [
@@ -65,11 +67,11 @@ def test_the_same_input_again_changes_nothing(store: SqliteStore) -> None:
     firsts = store.write_now(lambda tx: take_in(tx, job, second, batch))
     assert lines(store, job) == before
     assert [kept.version for kept, _ in firsts] == [1, 1]
-    (count,) = store.read(lambda tx: tx._connection.execute("SELECT count(*) FROM record").fetchone())
+    ((count,),) = ask(ledger, "SELECT count(*) FROM record")
     assert count == 3
 
 
-def test_another_body_in_a_later_run_is_a_new_version(store: SqliteStore) -> None:
+def test_another_body_in_a_later_run_is_a_new_version(store: Ledger) -> None:
     """An edited record would keep the answer of its old text."""
     job, run = begin(store)
     firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
@@ -80,7 +82,7 @@ def test_another_body_in_a_later_run_is_a_new_version(store: SqliteStore) -> Non
     assert lines(store, job) == [(1, "first", "a", "pending")]
 
 
-def test_a_fate_reads_back_as_it_was_written(store: SqliteStore) -> None:
+def test_a_fate_reads_back_as_it_was_written(store: Ledger) -> None:
     """A record whose outcome did not change would be written again at every run."""
     job, run = begin(store)
     firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
@@ -93,7 +95,7 @@ def test_a_fate_reads_back_as_it_was_written(store: SqliteStore) -> None:
     assert fate.is_of(kept)
 
 
-def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: SqliteStore) -> None:
+def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: Ledger) -> None:
     """A resumed run would pass over a record that can go on, or disturb one that waits for a person."""
     job, run = begin(store)
     batch: list[Record | Unusable] = [record(str(n), str(n), n) for n in range(1, 7)]

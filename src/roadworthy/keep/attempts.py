@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.keep.transaction import Row, Transaction, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text, text_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,8 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         now=tx.now,
         tick=ticks[0],
     )
+    if tx.concurrent and find_reply(tx, ask.key) is not None:
+        raise Again  # it was bought between the first look and the claim
     return Opened(attempt_id, question_id)
 
 
@@ -154,16 +156,11 @@ def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scop
     return True
 
 
-def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int]:
-    """Charge every intent of processes that are gone, at its worst case. Returns whose leases ended.
+def reap(tx: Transaction, gone: Sequence[int]) -> None:
+    """Charge every intent of processes that are gone, at its worst case, and end their leases.
 
     Giving the promise back instead was measured unsafe: a call may have been made and billed.
     """
-    gone = [
-        as_int(owner)
-        for owner, _pid in tx.rows("live_leases")
-        if owner != own and not is_alive(as_int(owner))
-    ]
     for owner in gone:
         in_flight = set()
         for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
@@ -187,7 +184,6 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
         for record_id in in_flight:
             tx.change("add_death", record_id=record_id)
         tx.change("end_lease", owner=owner, now=tx.now)
-    return gone
 
 
 def _reply(row: Row) -> Reply:

@@ -38,11 +38,20 @@ class Account:
         )
 
 
+class Again(Exception):
+    """Another process was faster. The transaction is rolled back and its changes run again."""
+
+
 class Transaction:
     """The one way to read and write the ledger. Text that a database refuses never gets this far.
 
     Accounts are read once and written once per transaction, however many changes it holds.
+
+    Attributes:
+        concurrent: others may write while this transaction is open; where not, what was looked up still holds.
     """
+
+    concurrent = False
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
