@@ -12,7 +12,7 @@ from roadworthy._settings import DEFAULTS
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.records import Fate, fates, find_record, keep, page_lines, page_unfinished, take_in
+from roadworthy.keep.records import Fate, claim_unfinished, fates, find_record, keep, page_lines, take_in
 from roadworthy.keep.store import SqliteStore
 
 
@@ -44,7 +44,7 @@ def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: Ledger) -> No
         record("a", "2", 3),
         Unusable("b", 4, b"x", "not JSON"),
     ]
-    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch))
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
     assert [kept.key for kept, _ in firsts] == ["a"]
     store.write_now(lambda tx: keep(tx, firsts[0][0].id, Fate("accepted", value="{}")))
     assert [row[1] for row in lines(store, job)] == ["first", "duplicate", "conflict", "first"]
@@ -61,10 +61,10 @@ def test_the_same_input_again_changes_nothing(store: Ledger, ledger: str) -> Non
         record("a", "1", 3),
         record("c", "9", 4),
     ]
-    store.write_now(lambda tx: take_in(tx, job, run, batch))
+    store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
     before = lines(store, job)
     _, second = begin(store)
-    firsts = store.write_now(lambda tx: take_in(tx, job, second, batch))
+    firsts = store.write_now(lambda tx: take_in(tx, job, second, batch, owner=store.owner))
     assert lines(store, job) == before
     assert [kept.version for kept, _ in firsts] == [1, 1]
     ((count,),) = ask(ledger, "SELECT count(*) FROM record")
@@ -74,10 +74,10 @@ def test_the_same_input_again_changes_nothing(store: Ledger, ledger: str) -> Non
 def test_another_body_in_a_later_run_is_a_new_version(store: Ledger) -> None:
     """An edited record would keep the answer of its old text."""
     job, run = begin(store)
-    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)], owner=store.owner))
     store.write_now(lambda tx: keep(tx, firsts[0][0].id, Fate("accepted", value="{}")))
     _, second = begin(store)
-    again = store.write_now(lambda tx: take_in(tx, job, second, [record("a", "2", 1)]))
+    again = store.write_now(lambda tx: take_in(tx, job, second, [record("a", "2", 1)], owner=store.owner))
     assert (again[0][0].version, again[0][0].outcome) == (2, "pending")
     assert lines(store, job) == [(1, "first", "a", "pending")]
 
@@ -85,7 +85,7 @@ def test_another_body_in_a_later_run_is_a_new_version(store: Ledger) -> None:
 def test_a_fate_reads_back_as_it_was_written(store: Ledger) -> None:
     """A record whose outcome did not change would be written again at every run."""
     job, run = begin(store)
-    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)]))
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)], owner=store.owner))
     fate = Fate(
         "waiting", "review", "low", '{"x":1}', 0.5, certified=False, model="m", mended="fence", question_id=3
     )
@@ -99,7 +99,7 @@ def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: Ledger)
     """A resumed run would pass over a record that can go on, or disturb one that waits for a person."""
     job, run = begin(store)
     batch: list[Record | Unusable] = [record(str(n), str(n), n) for n in range(1, 7)]
-    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch))
+    firsts = store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
     ends = [
         Fate("accepted"),
         Fate("waiting", "budget"),
@@ -109,7 +109,7 @@ def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: Ledger)
     ]
     for (kept, _), fate in zip(firsts, ends, strict=False):
         store.write_now(lambda tx, i=kept.id, f=fate: keep(tx, i, f))  # type: ignore[misc] # a lambda's default
-    found = store.read(lambda tx: page_unfinished(tx, job, run, 0, 10))
+    found = store.write_now(lambda tx: claim_unfinished(tx, job, run, after=0, count=10, owner=store.owner))
     assert [kept.key for _, kept in found] == ["2", "3", "6"]
 
 
@@ -124,11 +124,11 @@ def test_every_line_that_was_read_is_counted(entries: list[tuple[str, str, bool]
             for number, (key, body, usable) in enumerate(entries, start=1)
         ]
         for _ in range(2):
-            store.write_now(lambda tx, r=run: take_in(tx, job, r, batch))  # type: ignore[misc] # a lambda's default
+            store.write_now(lambda tx, r=run: take_in(tx, job, r, batch, owner=store.owner))  # type: ignore[misc] # a lambda's default
             outcomes, _waiting = store.read(lambda tx: fates(tx, job))
             assert sum(outcomes.values()) == len(entries)
             first = lines(store, job)
             _, run = begin(store)
-        store.write_now(lambda tx: take_in(tx, job, run, batch))
+        store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
         assert lines(store, job) == first
         store.close()

@@ -216,7 +216,7 @@ class PostgresStore:
             for turn in range(_TURNS_MAX):
                 try:
                     self._commit(changes, sure=turn > 0)
-                except (Again, errors.DeadlockDetected, errors.SerializationFailure):
+                except (Again, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
                     continue
                 return
         raise LedgerUnavailable(
