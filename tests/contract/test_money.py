@@ -75,7 +75,7 @@ def test_a_cap_holds_under_any_concurrency(store: Ledger, ledger: str) -> None:
             opened = store.write_now(lambda tx, n=number: open_attempt(tx, request(n + 1), PIN, payer))  # type: ignore[misc]
             results.append(opened)
             if isinstance(opened, Opened):
-                store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), 1, payer.scopes))  # type: ignore[misc]
+                store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), payer.scopes))  # type: ignore[misc]
 
     threads = [threading.Thread(target=work, args=(100 * n,)) for n in range(8)]
     for thread in threads:
@@ -95,7 +95,7 @@ def test_a_reply_is_bought_once(store: Ledger) -> None:
     opened = store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer))
     assert isinstance(opened, Opened)
     assert isinstance(store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer)), Busy)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), 1, payer.scopes))
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), payer.scopes))
     again = store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer))
     assert isinstance(again, Reply)
     assert again.reused
@@ -108,7 +108,7 @@ def test_keys_with_the_same_prefix_stay_apart(store: Ledger) -> None:
     first, second = (replace(request(1), key=b"same-pre" + bytes([n]) * 24) for n in (1, 2))
     opened = store.write_now(lambda tx: open_attempt(tx, first, PIN, payer))
     assert isinstance(opened, Opened)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), 1, payer.scopes))
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), payer.scopes))
     assert store.read(lambda tx: find_reply(tx, first.key)) is not None
     assert store.read(lambda tx: find_reply(tx, second.key)) is None
 
@@ -118,8 +118,8 @@ def test_an_attempt_is_settled_once(store: Ledger) -> None:
     payer = job(store, None)
     opened = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
     assert isinstance(opened, Opened)
-    assert store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), 1, payer.scopes))
-    assert not store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), 1, payer.scopes))
+    assert store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), payer.scopes))
+    assert not store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), payer.scopes))
     account = store.read(lambda tx: tx.account(payer.scopes[0]))
     assert (account.spent_pico, account.reserved_pico) == (40, 0)
 
@@ -129,7 +129,7 @@ def test_an_overrun_is_recorded(store: Ledger) -> None:
     payer = job(store, 100)
     opened = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
     assert isinstance(opened, Opened)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 130), 1, payer.scopes))
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 130), payer.scopes))
     account = store.read(lambda tx: tx.account(payer.scopes[0]))
     assert (account.spent_pico, account.overrun_pico) == (130, 30)
 

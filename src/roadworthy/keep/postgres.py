@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -93,17 +92,19 @@ class PostgresTransaction(Transaction):
             self._accounts[scope] = self._found[scope] = held
         return held
 
-    def put_account(self, account: Account) -> int:
-        """Change an account; it is written with the transaction. Returns the change's place in the history."""
+    def next_tick(self, account: Account) -> int:
+        """The place in the history of all processes that the next change gets."""
+        del account
         if not self._tick:
             row = self.row("next_tick")
             assert row is not None
             self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
-        self._tick += 1
-        account = replace(account, tick=self._tick)
-        self._accounts[account.scope] = account
-        self._changed.add(account.scope)
-        return account.tick
+        return self._tick + 1
+
+    def put_account(self, account: Account) -> int:
+        """Change an account; it is written with the transaction. Returns the change's place in the history."""
+        self._tick = super().put_account(account)
+        return self._tick
 
     def flush(self) -> None:
         """Write what accounts changed by; called once, right before the commit.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from roadworthy.accept.record import Json, Record, Unusable
+from roadworthy.keep.attempts import NO_CHARGE, Charge
 from roadworthy.keep.transaction import (
     Row,
     Transaction,
@@ -143,7 +144,7 @@ def take_in(
     firsts: list[tuple[Kept, object]] = []
     for item in batch:
         if isinstance(item, Unusable):
-            record_id, kind = _reject(tx, job_id, run_id, item), "first"
+            record_id, kind, version = _reject(tx, job_id, run_id, item), "first", 0
         else:
             record_id, kind, version = _meet(tx, job_id, run_id, item, owner)
             if version and owner is not None:
@@ -154,7 +155,10 @@ def take_in(
                 assert known is not None
                 if known.outcome != "pending" or (owner is not None and claim(tx, record_id, owner)):
                     firsts.append((known, item.value))
-        _put_line(tx, job_id, item.line, record_id, kind)
+        if version:
+            tx.change("put_line", job_id=job_id, number=item.line, record_id=record_id, kind=kind)
+        else:
+            _put_line(tx, job_id, item.line, record_id, kind)
     return firsts
 
 
@@ -264,8 +268,8 @@ def _put_line(tx: Transaction, job_id: int, number: int, record_id: int, kind: s
         tx.change("put_line", job_id=job_id, number=number, record_id=record_id, kind=kind)
 
 
-def keep(tx: Transaction, record_id: int, fate: Fate) -> None:
-    """Write where a record stands now."""
+def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE) -> None:
+    """Write where a record stands now, with what its last attempts cost."""
     tx.change(
         "keep_record",
         record_id=record_id,
@@ -278,6 +282,8 @@ def keep(tx: Transaction, record_id: int, fate: Fate) -> None:
         model=fate.model or None,
         mended=fate.mended or None,
         question_id=fate.question_id or None,
+        attempts=charge.attempts,
+        cost_pico=charge.cost_pico,
         now=tx.now,
     )
 

@@ -115,9 +115,10 @@ SELECT count(*) FROM record WHERE job_id = :job_id AND attempts > 0;
 -- any_answered: Whether any record of a job has bought something or stands answered.
 SELECT 1 FROM record WHERE job_id = :job_id AND (attempts > 0 OR outcome NOT IN ('pending', 'rejected')) LIMIT 1;
 
--- keep_record: Write where a record stands now.
+-- keep_record: Write where a record stands now, with what its last attempts cost.
 UPDATE record SET outcome = :outcome, waiting_for = :waiting_for, reason = :reason, value = :value,
   confidence = :confidence, certified = :certified, model = :model, mended = :mended, question_id = :question_id,
+  attempts = attempts + :attempts, cost_pico = cost_pico + :cost_pico,
   deaths = 0, stale_run = NULL, owner = NULL, updated_at = :now
 WHERE id = :record_id;
 
@@ -154,8 +155,12 @@ SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.
 FROM attempt JOIN reply ON reply.attempt_id = attempt.id
 WHERE attempt.key64 = :key64 AND attempt.key = :key LIMIT 1;
 
--- open_by_key: Attempts on the wire for a request, and whose they are.
-SELECT id, owner FROM attempt WHERE key64 = :key64 AND key = :key AND state = 'intent';
+-- request: What is known of a request: its reply, else whose attempt is on the wire; the whole key is compared.
+SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability,
+  attempt.owner
+FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.id
+WHERE attempt.key64 = :key64 AND attempt.key = :key AND (reply.attempt_id IS NOT NULL OR attempt.state = 'intent')
+ORDER BY reply.attempt_id IS NULL LIMIT 1;
 
 -- tried_by_key: Whether a request was ever sent.
 SELECT id FROM attempt WHERE key64 = :key64 AND key = :key AND state <> 'unsent' LIMIT 1;
