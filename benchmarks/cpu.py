@@ -1,20 +1,26 @@
 """CPU a validated call, 64 in flight: the figure to work with. The whole run is `python -m benchmarks`.
 
 python -m benchmarks.cpu [--rounds 3] [--calls 4000] [--in-flight 64] [--subjects aiohttp,roadworthy] [--loop uvloop]
+
+`--record` keeps the ratio of `roadworthy` in recorded.json, where the guard in tests/bench reads it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.child import here, rounds
+from benchmarks.machine import stamp
 from benchmarks.measure import SUBJECTS
 from benchmarks.provider import start_provider
 
 YARDSTICK = "aiohttp"
+RECORDED = Path(__file__).with_name("recorded.json")
 
 
 def compare(
@@ -22,7 +28,7 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Interleaved rounds against a provider that answers at once. The yardstick keeps to asyncio."""
     with start_provider() as provider:
-        url = f"http://127.0.0.1:{provider.port}"
+        url = provider.url
         specs = [
             here(name, url, in_flight, calls, "asyncio" if name == YARDSTICK else loop) for name in subjects
         ]
@@ -37,6 +43,17 @@ def ratio(rows: Sequence[dict[str, Any]], subject: str) -> float:
     )
 
 
+def recorded_ratio() -> float:
+    """What the guard compares with."""
+    return float(json.loads(RECORDED.read_text())["cpu_over_aiohttp_pydantic"])
+
+
+def record(found: float) -> None:
+    """Keep a ratio, with where it was measured."""
+    said = {"cpu_over_aiohttp_pydantic": round(found, 2), "measured": stamp()}
+    RECORDED.write_text(json.dumps(said, indent=2) + "\n")
+
+
 def main() -> None:
     """Measure and print medians and ratios."""
     parser = argparse.ArgumentParser(description="CPU a validated call against aiohttp + pydantic")
@@ -45,6 +62,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--subjects", default=",".join(SUBJECTS))
+    parser.add_argument("--record", action="store_true", help="keep the ratio for the guard")
     given = parser.parse_args()
     subjects = list(dict.fromkeys([YARDSTICK, *given.subjects.split(",")]))
     rows = compare(
@@ -56,6 +74,8 @@ def main() -> None:
             f"{name:24} {statistics.median(costs):8.1f} us CPU a call ({min(costs):.1f} to {max(costs):.1f})"
             f"  {ratio(rows, name):5.2f} x aiohttp + pydantic"
         )
+    if given.record:
+        record(ratio(rows, "roadworthy"))
 
 
 if __name__ == "__main__":

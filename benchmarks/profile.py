@@ -183,7 +183,7 @@ def main() -> None:
         print(json.dumps(by_thread(spec) if given.part == "threads" else counted(spec)))
         return
     with start_provider() as provider:
-        spec = here(given.subject, f"http://127.0.0.1:{provider.port}", given.in_flight, given.calls)
+        spec = here(given.subject, provider.url, given.in_flight, given.calls)
         threads = call("benchmarks.profile", "--part", "threads", "--spec", json.dumps(asdict(spec)))
         spy = Path(sys.executable).with_name("py-spy")
         if spy.exists():
