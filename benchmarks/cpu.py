@@ -1,6 +1,6 @@
 """CPU a validated call, 64 in flight: the figure to work with. The whole run is `python -m benchmarks`.
 
-python -m benchmarks.cpu [--rounds 3] [--calls 4000] [--in-flight 64] [--subjects aiohttp,roadworthy] [--loop uvloop]
+python -m benchmarks.cpu [--rounds 7] [--calls 1000] [--in-flight 64] [--subjects aiohttp,roadworthy] [--loop uvloop]
 
 `--record` keeps the ratio of `roadworthy` in recorded.json, where the guard in tests/bench reads it.
 """
@@ -29,10 +29,8 @@ def compare(
     """Interleaved rounds against a provider that answers at once. The yardstick keeps to asyncio."""
     with start_provider() as provider:
         url = provider.url
-        specs = [
-            here(name, url, in_flight, calls, "asyncio" if name == YARDSTICK else loop) for name in subjects
-        ]
-        return rounds(specs, count)
+        specs = [here(name, url, in_flight, "asyncio" if name == YARDSTICK else loop) for name in subjects]
+        return rounds(specs, count, calls)
 
 
 def ratio(rows: Sequence[dict[str, Any]], subject: str) -> float:
@@ -57,8 +55,8 @@ def record(found: float) -> None:
 def main() -> None:
     """Measure and print medians and ratios."""
     parser = argparse.ArgumentParser(description="CPU a validated call against aiohttp + pydantic")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=4_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=1_000)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--subjects", default=",".join(SUBJECTS))

@@ -7,9 +7,11 @@ import resource
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Call = Callable[[int], Awaitable[object]]
+"""One call: the number of a ticket in, a validated answer out."""
 
 
 @dataclass(slots=True)
@@ -19,12 +21,14 @@ class Taken:
     Attributes:
         cpu_s: user + system time of the whole process.
         latencies_s: of each call.
+        ended_at: when each call ended, in seconds since 1970, where somebody asked.
     """
 
     calls: int = 0
     cpu_s: float = 0.0
     wall_s: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
+    ended_at: list[float] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The figures of a result line."""
@@ -47,8 +51,9 @@ def cpu_s() -> float:
 
 
 def peak_rss_mb() -> float:
-    """The most memory this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this process has had; `ru_maxrss` would begin with its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 async def run_calls(call: Call, first: int, calls: int, in_flight: int) -> Taken:
@@ -69,6 +74,14 @@ async def run_calls(call: Call, first: int, calls: int, in_flight: int) -> Taken
     return taken
 
 
-def warm_calls(in_flight: int) -> int:
-    """How many calls to make before it counts: every connection open, every cache warm."""
-    return max(300, 2 * in_flight)
+Slice = Callable[[int, int], Awaitable[Taken]]
+"""Some calls, measured: the first ticket's number and how many."""
+
+
+def slices_of(call: Call, in_flight: int) -> Slice:
+    """Slices of a call."""
+
+    async def slice_(first: int, calls: int) -> Taken:
+        return await run_calls(call, first, calls, in_flight)
+
+    return slice_

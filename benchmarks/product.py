@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import task
 from benchmarks.machine import ROOT
-from benchmarks.pool import Call, Taken, cpu_s
+from benchmarks.pool import Call, Slice, Taken, cpu_s
 from benchmarks.transport import make_transport
 
 from roadworthy._events import Event, RecordEnded
@@ -93,34 +93,48 @@ def workplace(url: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-async def run_job(runtime: Runtime, target: Target, tickets: Path, in_flight: int, count: int) -> Taken:
-    """Run a file through the app as the command does; every record must be accepted."""
-    options = Options(job=str(tickets), concurrency=in_flight)
+@asynccontextmanager
+async def jobs(
+    url: str,
+    in_flight: int,
+    transport: str = "pyreqwest",
+    store_class: type[SqliteStore] = SqliteStore,
+    folder: Path | None = None,
+) -> AsyncIterator[Slice]:
+    """Slices that are files run through the app as the command does it; every record must be accepted.
+
+    That is intake, intent, send, checks, settlement and outcome, all durable.
+    """
+    with workplace(url) as own_folder:
+        folder = folder or own_folder
+        target = find_target(str(APP), str(task.write_tickets(own_folder / "tickets.jsonl", 0, 1)), None)
+        watch = Stopwatch(target)
+        runtime = open_runtime(
+            target, folder, in_flight=in_flight, transport=transport, store_class=store_class, tell=watch
+        )
+
+        async def slice_(first: int, calls: int) -> Taken:
+            place = task.write_tickets(own_folder / f"{first}.jsonl", first, calls)
+            items = replace(find_target(str(APP), str(place), None), entry=target.entry)
+            watch.latencies_s, watch.ended_at = [], []
+            taken = await run_job(runtime, items, in_flight, calls)
+            taken.latencies_s, taken.ended_at = watch.latencies_s, watch.ended_at
+            return taken
+
+        try:
+            yield slice_
+        finally:
+            await runtime.close()
+
+
+async def run_job(runtime: Runtime, target: Target, in_flight: int, count: int) -> Taken:
+    """One job, measured."""
+    options = Options(job=target.job, concurrency=in_flight)
     cpu, wall = cpu_s(), time.perf_counter()
     summary, status = await Job(runtime, target.entry, target.items(), options).run()
     taken = Taken(count, cpu_s() - cpu, time.perf_counter() - wall)
     assert (status, summary.accepted) == (0, count), (status, summary)
     return taken
-
-
-async def measure_job(
-    url: str, *, in_flight: int, warm: int, calls: int, transport: str = "pyreqwest"
-) -> Taken:
-    """CPU, time and latency a record: intake, intent, send, checks, settlement and outcome, all durable."""
-    with workplace(url) as folder:
-        first = find_target(str(APP), str(task.write_tickets(folder / "warm.jsonl", 0, warm)), None)
-        tickets = task.write_tickets(folder / "tickets.jsonl", warm, calls)
-        second = find_target(str(APP), str(tickets), None)
-        watch = Stopwatch(second)
-        runtime = open_runtime(second, folder, in_flight=in_flight, transport=transport, tell=watch)
-        try:
-            await run_job(runtime, replace(first, entry=second.entry), folder / "warm.jsonl", in_flight, warm)
-            watch.latencies_s.clear()
-            taken = await run_job(runtime, second, tickets, in_flight, calls)
-        finally:
-            await runtime.close()
-        taken.latencies_s = watch.latencies_s
-        return taken
 
 
 class Unkept:

@@ -63,17 +63,17 @@ def around_the_last_job(before: Callable[[], object], after: Callable[[], object
     setattr(product, "run_job", watched)  # noqa: B010 - in this process alone
 
 
-def by_thread(spec: Spec) -> dict[str, Any]:
+def by_thread(spec: Spec, calls: int) -> dict[str, Any]:
     """CPU microseconds a call of each thread, and of all."""
     before: dict[str, float] = {}
     after: dict[str, float] = {}
     around_the_last_job(lambda: before.update(thread_cpu_s()), lambda: after.update(thread_cpu_s()))
-    taken = run(spec.loop, measured(spec))
+    taken = run(spec.loop, measured(spec, calls))
     threads = {name: (used - before.get(name, 0.0)) / taken.calls * 1e6 for name, used in after.items()}
     return {"threads": threads, **taken.as_json()}
 
 
-def sampled(spec: Spec, spy: Path) -> dict[str, list[tuple[float, float, str]]]:
+def sampled(spec: Spec, calls: int, spy: Path) -> dict[str, list[tuple[float, float, str]]]:
     """Rows of (own share, share with callees, function) by thread, from py-spy."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "stacks"
@@ -91,7 +91,7 @@ def sampled(spec: Spec, spy: Path) -> dict[str, list[tuple[float, float, str]]]:
             "--",
         ]
         work = [sys.executable, "-m", "benchmarks.measure", json.dumps(asdict(spec))]
-        subprocess.run([*line, *work], cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - the profiler
+        subprocess.run([*line, *work], cwd=ROOT, check=True, capture_output=True, input=f"{calls}\n".encode())  # noqa: S603 - the profiler
         stacks = list(_stacks(place.read_text()))
     found = {}
     for thread in {thread for thread, _frames, _count in stacks}:
@@ -149,11 +149,11 @@ class Counting:
         profile.enable()
 
 
-def counted(spec: Spec) -> dict[str, list[tuple[float, float, str]]]:
+def counted(spec: Spec, calls: int) -> dict[str, list[tuple[float, float, str]]]:
     """Rows as `sampled` gives them, from cProfile."""
     counting = Counting()
     counting.begin()
-    asyncio.run(measured(spec))
+    asyncio.run(measured(spec, calls))
     found = {}
     for name, profile in counting.by_thread.items():
         profile.disable()
@@ -180,16 +180,18 @@ def main() -> None:
     if given.part:
         spec = Spec(**json.loads(given.spec))
         os.sched_setaffinity(0, {spec.core})
-        print(json.dumps(by_thread(spec) if given.part == "threads" else counted(spec)))
+        part = by_thread if given.part == "threads" else counted
+        print(json.dumps(part(spec, given.calls)))
         return
     with start_provider() as provider:
-        spec = here(given.subject, provider.url, given.in_flight, given.calls)
-        threads = call("benchmarks.profile", "--part", "threads", "--spec", json.dumps(asdict(spec)))
+        spec = here(given.subject, provider.url, given.in_flight)
+        words = ("--spec", json.dumps(asdict(spec)), "--calls", str(given.calls))
+        threads = call("benchmarks.profile", "--part", "threads", *words)
         spy = Path(sys.executable).with_name("py-spy")
         if spy.exists():
-            functions = sampled(spec, spy)
+            functions = sampled(spec, given.calls, spy)
         else:
-            functions = call("benchmarks.profile", "--part", "functions", "--spec", json.dumps(asdict(spec)))
+            functions = call("benchmarks.profile", "--part", "functions", *words)
     show(threads, functions, given.top)
 
 
