@@ -33,7 +33,7 @@ test-all: $(READY)  ## every test
 	$(BIN)/pytest
 
 bench: $(READY)  ## measure against aiohttp + pydantic in the same run
-	$(BIN)/python -m benchmarks.call
+	$(BIN)/python -m benchmarks.cpu
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate
