@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.transaction import Row, Transaction, as_int, as_text, text_or_none
@@ -105,6 +106,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         now=tx.now,
         tick=ticks[0],
     )
+    failpoint("intent_written")
     return Opened(attempt_id, question_id)
 
 
@@ -151,6 +153,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scop
             token_probability=settlement.token_probability,
             text=settlement.text,
         )
+    failpoint("settlement_written")
     return True
 
 
@@ -187,6 +190,7 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
         for record_id in in_flight:
             tx.change("add_death", record_id=record_id)
         tx.change("end_lease", owner=owner, now=tx.now)
+        failpoint("reap_written")
     return gone
 
 

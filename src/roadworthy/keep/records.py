@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json, Record, Unusable
 from roadworthy.keep.transaction import (
     Row,
@@ -149,6 +150,7 @@ def take_in(
             kept = find_record(tx, record_id)
             assert kept is not None
             firsts.append((kept, item.value))
+    failpoint("intake_written")
     return firsts
 
 
@@ -259,6 +261,7 @@ def keep(tx: Transaction, record_id: int, fate: Fate) -> None:
         question_id=fate.question_id or None,
         now=tx.now,
     )
+    failpoint("outcome_written")
 
 
 def find_record(tx: Transaction, record_id: int) -> Kept | None:

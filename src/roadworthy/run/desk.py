@@ -11,6 +11,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy._failpoints import failpoint
 from roadworthy.ask.build import build_question, question_body, question_from
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
@@ -202,6 +203,7 @@ class Desk:
         opened = await self.session.runtime.store.write(change)
         self.session.runtime.settled(len(owed))
         if isinstance(opened, Opened):
+            failpoint("intent_committed")
             self.session.asked = True
             self._pin = replace(pin, question_id=opened.question_id)
             self.session.question_id = opened.question_id
@@ -212,6 +214,7 @@ class Desk:
         """Write how an attempt ended, now."""
         self._count(settlement)
         await self.session.runtime.store.write(lambda tx: self._pay(tx, [settlement]))
+        failpoint("settlement_committed")
         self.session.runtime.settled(1)
 
     def owe(self, settlement: Settlement) -> None:
@@ -235,6 +238,7 @@ class Desk:
                 change(tx)
 
         await self.session.runtime.store.write(last)
+        failpoint("outcome_committed")
         self.session.runtime.settled(len(owed))
 
     def _take_owed(self) -> list[Settlement]:

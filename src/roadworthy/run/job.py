@@ -18,6 +18,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Noted
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
@@ -69,6 +70,7 @@ class Job:
         self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
         runtime.set_caps(self.job_id, options.budget_pico)
         self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))
+        failpoint("run_begun_committed")
         if options.retry_failed:
             store.write_now(lambda tx: put_back_failed(tx, self.job_id))
         if options.refresh:
@@ -93,6 +95,7 @@ class Job:
             summary = self.summary()
             text = orjson.dumps(summary.as_json()).decode()
             self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
+            failpoint("run_ended_committed")
         return summary, status
 
     def summary(self) -> Summary:
@@ -106,6 +109,7 @@ class Job:
         last = 0
         while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
             firsts = await store.write(lambda tx, batch=batch: take_in(tx, self.job_id, self.run_id, batch))  # type: ignore[misc] # mypy cannot type a lambda's default
+            failpoint("intake_committed")
             last = batch[-1].line
             for kept, value in firsts:
                 if kept.outcome != "rejected" or kept.body is not None:

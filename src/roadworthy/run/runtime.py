@@ -12,6 +12,7 @@ import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._events import Listener, silence
+from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import Driver
@@ -121,6 +122,8 @@ class Runtime:
         gone = self.store.write_now(
             lambda tx: reap(tx, lambda owner: is_alive(path, owner), self.store.owner)
         )
+        if gone:
+            failpoint("reap_committed")
         for owner in gone:
             forget_sign(path, owner)
         return gone

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import RecordEnded
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Review, Verdict
 from roadworthy.keep.jobs import note
@@ -184,7 +185,11 @@ async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt |
         if not same and kept.outcome == "accepted":
             note(tx, "changed", f"was accepted: {kept.value}", run_id=session.payer.run_id, record_id=kept.id)
 
-    await (desk.finish(change) if desk is not None else session.runtime.store.write(change))
+    if desk is not None:
+        await desk.finish(change)
+    else:
+        await session.runtime.store.write(change)
+        failpoint("outcome_committed")
 
 
 async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
