@@ -177,7 +177,7 @@ def _meet(tx: Transaction, job_id: int, run_id: int, record: Record) -> tuple[in
         return _insert(tx, job_id, run_id, record, version=1), "first"
     record_id, version, body_hash, seen_run, line, _outcome = row
     same = body_hash == record.body_hash
-    if seen_run == run_id:
+    if _met_before(record, run_id, as_int(seen_run), as_int(line)):
         if same:
             return as_int(record_id), "duplicate"
         reason = (
@@ -189,6 +189,11 @@ def _meet(tx: Transaction, job_id: int, run_id: int, record: Record) -> tuple[in
         tx.change("see_record", record_id=as_int(record_id), run_id=run_id, line=record.line)
         return as_int(record_id), "first"
     return _insert(tx, job_id, run_id, record, version=as_int(version) + 1), "first"
+
+
+def _met_before(record: Record, run_id: int, seen_run: int, line: int) -> bool:
+    """Whether this run's input held the key on an earlier line; a newer run beside this one reads the same lines."""
+    return seen_run == run_id or (seen_run > run_id and line != record.line)
 
 
 def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: int) -> int:

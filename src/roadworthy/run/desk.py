@@ -59,6 +59,7 @@ class Desk:
         self.step = step
         self.subject = subject
         self._owed: list[Settlement] = []
+        self._reused: set[int] = set()
         self._refusals = _Refusals([], [])
         self._question: Question | None = None
         self._pin: Pin | None = None
@@ -105,25 +106,41 @@ class Desk:
         self._question, self._pin, self._value = question, pin, value
         self._version = self.session.runtime.unseen_version(step, question)
 
-    def ladder(self, step: Step[R, T]) -> Iterator[Rung]:
-        """The models of the step, cheapest first."""
+    def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
+        """The models of the step, cheapest first; `buy` as for `replies`."""
         for place, rung in enumerate(self.session.runtime.rungs(step)):
-            if place:
+            if place and buy:
                 self.session.escalated = True
             yield rung
 
-    async def replies(self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1) -> list[Reply]:
+    @property
+    def has_history(self) -> bool:
+        """Whether the ledger may hold replies to this step's question already."""
+        return not self.session.fresh
+
+    async def replies(
+        self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1, buy: bool = True
+    ) -> list[Reply]:
         """One model's replies to the pinned question; empty where it cannot be asked.
+
+        Args:
+            rung: the model.
+            words: what is added to the question when it is asked again.
+            room: how many times the usual output cap.
+            samples: how many replies.
+            buy: whether one that the ledger does not have is bought; else it is left out.
 
         Raises:
             Waiting: for budget or provider.
             WouldAsk: in a session that may not buy.
         """
-        if (words or room > 1) and not self.session.offline:
+        if (words or room > 1) and buy and not self.session.offline:
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
-        found = await asyncio.gather(*(self._reply(rung, words, room, number) for number in range(samples)))
+        found = await asyncio.gather(
+            *(self._reply(rung, words, room, number, buy) for number in range(samples))
+        )
         return [reply for reply in found if isinstance(reply, Reply)]
 
     def no_model_left(self) -> None:
@@ -140,7 +157,7 @@ class Desk:
         """Why models could not take this request."""
         return self._refusals.unusable
 
-    async def _reply(self, rung: Rung, words: str, room: int, number: int) -> Reply | None:
+    async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> Reply | None:  # noqa: FBT001 - one of `replies`' own
         assert self._question is not None
         assert self._pin is not None
         runtime = self.session.runtime
@@ -153,8 +170,10 @@ class Desk:
         if self.session.offline or not self.session.fresh:
             known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
         if known is not None:
-            runtime.tally.reused += 1
+            self._reuse(known)
             return known
+        if not buy:
+            return None
         if self.session.offline:
             tried = runtime.store.read(lambda tx: tx.row("tried_by_key", key64=key64(ask.key), key=ask.key))
             raise WouldAsk(
@@ -168,10 +187,15 @@ class Desk:
         found = await runtime.driver.buy(rung, ask, self, self.session.deadline)
         if isinstance(found, Reply):
             if found.reused:
-                runtime.tally.reused += 1
+                self._reuse(found)
             return found
         self._refused(found)
         return None
+
+    def _reuse(self, reply: Reply) -> None:
+        """Count a reply that was not bought, once."""
+        self.session.runtime.tally.reused += reply.attempt not in self._reused
+        self._reused.add(reply.attempt)
 
     def _refused(self, found: NoReply) -> None:
         match found.kind:

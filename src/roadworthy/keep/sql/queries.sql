@@ -35,8 +35,8 @@ WHERE job_id = :job_id AND key = :key ORDER BY version DESC LIMIT 1;
 INSERT INTO record (job_id, key, version, line, body, body_hash, raw, cleanings, outcome, reason, seen_run, updated_at)
 VALUES (:job_id, :key, :version, :line, :body, :body_hash, :raw, :cleanings, :outcome, :reason, :run_id, :now);
 
--- see_record: Note that this run's input holds the record, and where.
-UPDATE record SET seen_run = :run_id, line = :line WHERE id = :record_id;
+-- see_record: Note that this run's input holds the record, and where; what a newer run beside it noted stays.
+UPDATE record SET seen_run = :run_id, line = :line WHERE id = :record_id AND seen_run <= :run_id;
 
 -- put_line: Say which record a line of the input is.
 INSERT INTO line (job_id, number, record_id, kind) VALUES (:job_id, :number, :record_id, :kind)
