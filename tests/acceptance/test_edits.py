@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.acceptance.bench import Bench, messages
+from tests.acceptance.bench import APP, Bench, messages
 
 from roadworthy import App, Prompt
 from roadworthy.vet.process import start_simulator
@@ -124,6 +124,21 @@ def test_an_edited_step_of_a_workflow_asks_that_step_and_what_follows(calm: Benc
     app.write_text(HEAD + WORKFLOW.format(first="Find the intent!", second="Say it once more."))
     calm.run(f"{app}:both", "messages.jsonl", "--yes")
     assert calm.sim.bill().total.requests == 400, "the same intent comes back, so what follows it stands"
+
+
+@pytest.mark.timeout(120)
+def test_an_answer_stands_when_a_cheaper_model_can_be_asked_again(calm: Bench) -> None:
+    """What a larger model answered while the small one's key was closed would be bought again, or stop the next run."""
+    messages(calm.folder, 100)
+    calm.sim.script({"models": {"gpt-3.5": {"faults": {"401": 1.0}}}})
+    first = calm.run(APP, "messages.jsonl", "-o", "before.jsonl")
+    assert first["accepted"] == 100
+    calm.sim.script({"models": {}})
+    bought = calm.sim.bill().total.requests
+    again = calm.run(APP, "messages.jsonl", "-o", "after.jsonl")
+    assert (again["attempts"], calm.sim.bill().total.requests) == (0, bought)
+    assert again["reused"] == 100
+    assert calm.rows("after.jsonl") == calm.rows("before.jsonl")
 
 
 def test_ten_identical_concurrent_calls_are_one_request(

@@ -71,6 +71,24 @@ def test_the_same_input_again_changes_nothing(store: Ledger, ledger: str) -> Non
     assert count == 3
 
 
+def test_two_runs_that_read_the_same_input_at_once_agree(store: Ledger, ledger: str) -> None:
+    """A second process on the same job would take a duplicate for a first, or a conflict for a new version."""
+    job, older = begin(store)
+    _, newer = begin(store)
+    batch = [record("a", "1", 1), record("b", "1", 2), record("a", "1", 3), record("b", "2", 4)]
+    for run, item in [
+        (older, batch[0]),
+        (newer, batch[0]),
+        (newer, batch[1]),
+        (older, batch[1]),
+        *((run, item) for item in batch[2:] for run in (older, newer)),
+    ]:
+        store.write_now(lambda tx, run=run, item=item: take_in(tx, job, run, [item], owner=store.owner))  # type: ignore[misc] # a default
+    assert [row[1] for row in lines(store, job)] == ["first", "first", "duplicate", "conflict"]
+    ((count,),) = ask(ledger, "SELECT count(*) FROM record")
+    assert count == 3
+
+
 def test_another_body_in_a_later_run_is_a_new_version(store: Ledger) -> None:
     """An edited record would keep the answer of its old text."""
     job, run = begin(store)

@@ -175,6 +175,7 @@ class Driver:
             self._tell(Noted(f"{ask.model} billed more than it was allowed to; its lane is closed"))
         if outcome.ending in REPLIES:
             meter.owe(settlement)
+            failpoint("reply_owed")
         else:
             await meter.settle(settlement)
         self._tell(AttemptEnded(ask.model, outcome.ending.value, settlement.cost_pico, settlement.latency_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text, text_or_none
@@ -115,6 +116,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
     )
     if tx.concurrent and find_reply(tx, ask.key) is not None:
         raise Again  # it was bought between the first look and the claim
+    failpoint("intent_written")
     return Opened(attempt_id, question_id)
 
 
@@ -162,6 +164,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
             token_probability=settlement.token_probability,
             text=settlement.text,
         )
+    failpoint("settlement_written")
     return True
 
 
@@ -198,6 +201,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
         for record_id in in_flight:
             tx.change("add_death", record_id=record_id)
         tx.change("end_lease", owner=owner, now=tx.now)
+        failpoint("reap_written")
 
 
 def _reply(row: Row) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from roadworthy._failpoints import failpoint
 from roadworthy.keep.transaction import Account, Transaction, as_int, text_or_none
 
 
@@ -23,12 +24,15 @@ def find_job(tx: Transaction, app: str, entry: str, name: str) -> int | None:
 
 def begin_run(tx: Transaction, job_id: int, owner: int) -> int:
     """A new run of a job."""
-    return tx.add("add_run", job_id=job_id, owner=owner, now=tx.now)
+    run_id = tx.add("add_run", job_id=job_id, owner=owner, now=tx.now)
+    failpoint("run_begun_written")
+    return run_id
 
 
 def end_run(tx: Transaction, run_id: int, status: int, summary: str) -> None:
     """Note how a run ended."""
     tx.change("end_run", run_id=run_id, now=tx.now, status=status, summary=summary)
+    failpoint("run_ended_written")
 
 
 def set_cap(tx: Transaction, scope: str, limit_pico: int | None) -> Account:

@@ -196,7 +196,8 @@ class PostgresStore:
     def close(self) -> None:
         """Commit what is queued, say good-bye, let go."""
         with contextlib.suppress(LedgerUnavailable):
-            self.write_now(lambda tx: tx.change("end_lease", owner=self.owner, now=tx.now))
+            self.write_now(self._end)
+            failpoint("goodbye_committed")
         self._writer.close()
         self._reader.close()
         self._connection.close()
@@ -208,7 +209,13 @@ class PostgresStore:
             transaction = PostgresTransaction(self._connection, self._now(), sure=False)
             owner = transaction.add("add_lease", pid=os.getpid(), now=transaction.now)
             transaction.change("beat", owner=owner)
+            failpoint("lease_written")
+        failpoint("lease_committed")
         return owner
+
+    def _end(self, transaction: Transaction) -> None:
+        transaction.change("end_lease", owner=self.owner, now=transaction.now)
+        failpoint("goodbye_written")
 
     def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
         from psycopg import errors  # noqa: PLC0415 - an extra

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json, Record, Unusable
 from roadworthy.keep.attempts import NO_CHARGE, Charge
 from roadworthy.keep.transaction import (
@@ -159,6 +160,7 @@ def take_in(
             tx.change("put_line", job_id=job_id, number=item.line, record_id=record_id, kind=kind)
         else:
             _put_line(tx, job_id, item.line, record_id, kind)
+    failpoint("intake_written")
     return firsts
 
 
@@ -286,6 +288,7 @@ def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE
         cost_pico=charge.cost_pico,
         now=tx.now,
     )
+    failpoint("outcome_written")
 
 
 def find_record(tx: Transaction, record_id: int) -> Kept | None:

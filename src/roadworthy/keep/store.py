@@ -59,6 +59,7 @@ class SqliteStore:
             raise _explain(path, error) from error
         self._writer = Writer(self._run, settings.commit_rows_max)
         self.owner, self._sign = self.write_now(self._begin)
+        failpoint("lease_committed")
 
     async def write(self, change: Change[R]) -> R:
         """Run `change` in the next durable transaction and return its result."""
@@ -95,7 +96,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Commit what is queued, say good-bye, close the file."""
-        self.write_now(lambda tx: tx.change("end_lease", owner=self.owner, now=tx.now))
+        self.write_now(self._end)
+        failpoint("goodbye_committed")
         self._writer.close()
         self._sign.end()
         self._reader.close()
@@ -105,7 +107,13 @@ class SqliteStore:
     def _begin(self, transaction: Transaction) -> tuple[int, LifeSign]:
         """Be known and alive in one step, so that nobody takes a newcomer for dead."""
         owner = transaction.add("add_lease", pid=os.getpid(), now=transaction.now)
-        return owner, LifeSign(self.path, owner)
+        sign = LifeSign(self.path, owner)
+        failpoint("lease_written")
+        return owner, sign
+
+    def _end(self, transaction: Transaction) -> None:
+        transaction.change("end_lease", owner=self.owner, now=transaction.now)
+        failpoint("goodbye_written")
 
     def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
         transaction = Transaction(self._connection, self._now())

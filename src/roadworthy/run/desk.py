@@ -12,6 +12,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy._failpoints import failpoint
 from roadworthy.ask.build import build_question, question_body, question_from
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
@@ -69,6 +70,7 @@ class Desk:
         self.step = step
         self._about = about
         self._owed: list[Settlement] = []
+        self._reused: set[int] = set()
         self._refusals = _Refusals([], [])
         self._question: Question | None = None
         self._pin: Pin | None = None
@@ -120,28 +122,42 @@ class Desk:
         self._question, self._pin, self._value = question, pin, value
         self._version = self.session.runtime.unseen_version(step, question)
 
-    def ladder(self, step: Step[R, T]) -> Iterator[Rung]:
-        """The models of the step, cheapest first."""
+    def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
+        """The models of the step, cheapest first; `buy` as for `replies`."""
         for place, rung in enumerate(self.session.runtime.rungs(step)):
-            if place:
+            if place and buy:
                 self.session.escalated = True
             yield rung
 
-    async def replies(self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1) -> list[Reply]:
+    @property
+    def has_history(self) -> bool:
+        """Whether the ledger may hold replies to this step's question already."""
+        return not self.session.fresh
+
+    async def replies(
+        self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1, buy: bool = True
+    ) -> list[Reply]:
         """One model's replies to the pinned question; empty where it cannot be asked.
+
+        Args:
+            rung: the model.
+            words: what is added to the question when it is asked again.
+            room: how many times the usual output cap.
+            samples: how many replies.
+            buy: whether one that the ledger does not have is bought; else it is left out.
 
         Raises:
             Waiting: for budget or provider.
             WouldAsk: in a session that may not buy.
         """
-        if (words or room > 1) and not self.session.offline:
+        if (words or room > 1) and buy and not self.session.offline:
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
         if samples == 1:
-            found = [await self._reply(rung, words, room, 0)]
+            found = [await self._reply(rung, words, room, 0, buy)]
         else:
-            found = await asyncio.gather(*(self._reply(rung, words, room, n) for n in range(samples)))
+            found = await asyncio.gather(*(self._reply(rung, words, room, n, buy) for n in range(samples)))
         return [reply for reply in found if reply is not None]
 
     def no_model_left(self) -> None:
@@ -158,7 +174,7 @@ class Desk:
         """Why models could not take this request."""
         return self._refusals.unusable
 
-    async def _reply(self, rung: Rung, words: str, room: int, number: int) -> Reply | None:
+    async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> Reply | None:  # noqa: FBT001 - one of `replies`' own
         assert self._question is not None
         assert self._pin is not None
         runtime = self.session.runtime
@@ -171,8 +187,10 @@ class Desk:
         if self.session.offline or not self.session.fresh:
             known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
         if known is not None:
-            runtime.tally.reused += 1
+            self._reuse(known)
             return known
+        if not buy:
+            return None
         if self.session.offline:
             tried = runtime.store.read(lambda tx: tx.row("tried_by_key", key64=key64(ask.key), key=ask.key))
             raise WouldAsk(
@@ -186,10 +204,15 @@ class Desk:
         found = await runtime.driver.buy(rung, ask, self, self.session.deadline)
         if isinstance(found, Reply):
             if found.reused:
-                runtime.tally.reused += 1
+                self._reuse(found)
             return found
         self._refused(found)
         return None
+
+    def _reuse(self, reply: Reply) -> None:
+        """Count a reply that was not bought, once."""
+        self.session.runtime.tally.reused += reply.attempt not in self._reused
+        self._reused.add(reply.attempt)
 
     def _refused(self, found: NoReply) -> None:
         match found.kind:
@@ -221,6 +244,7 @@ class Desk:
         opened = await self.session.runtime.store.write(change)
         self.session.runtime.settled(len(owed))
         if isinstance(opened, Opened):
+            failpoint("intent_committed")
             self.session.asked = True
             self._pin = replace(pin, question_id=opened.question_id)
             self.session.question_id = opened.question_id
@@ -231,6 +255,7 @@ class Desk:
         """Write how an attempt ended, now."""
         self._count(settlement)
         await self.session.runtime.store.write(lambda tx: self._charge(tx, [settlement]))
+        failpoint("settlement_committed")
         self.session.runtime.settled(1)
 
     def owe(self, settlement: Settlement) -> None:
@@ -259,6 +284,7 @@ class Desk:
                 change(tx)
 
         await self.session.runtime.store.write(last)
+        failpoint("outcome_committed")
         self.session.runtime.settled(len(owed))
 
     def _take_owed(self) -> list[Settlement]:

@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 from roadworthy._errors import Rejected
 from roadworthy._events import Listener
+from roadworthy._failpoints import VARIABLE, arm
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
@@ -34,6 +35,7 @@ def start(
         WrongUse: any of those is wrong.
         LedgerUnavailable: the ledger cannot be opened just now.
     """
+    arm(environ.get(VARIABLE, ""))
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
     store = open_ledger(ledger, settings)
     try:

@@ -19,6 +19,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Noted
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
@@ -74,6 +75,7 @@ class Job:
         if not options.joins:
             runtime.set_caps(self.job_id, options.budget_pico)
         self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))
+        failpoint("run_begun_committed")
         if options.retry_failed:
             store.write_now(lambda tx: put_back_failed(tx, self.job_id))
         if options.refresh:
@@ -100,6 +102,7 @@ class Job:
             summary = self.summary()
             text = orjson.dumps(summary.as_json()).decode()
             self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
+            failpoint("run_ended_committed")
         return summary, status
 
     def summary(self) -> Summary:
@@ -115,6 +118,7 @@ class Job:
             owner = store.owner if self._may_claim(len(batch)) else None
             change = partial(take_in, job_id=self.job_id, run_id=self.run_id, batch=batch, owner=owner)
             firsts = await store.write(change)
+            failpoint("intake_committed")
             last = batch[-1].line
             for kept, value in firsts:
                 if kept.outcome != "rejected" or kept.body is not None:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from roadworthy._failpoints import failpoint
 from roadworthy.keep.records import json_text
 from roadworthy.keep.reviews import begin_once, finish_once
 from roadworthy.run.desk import subject_of
@@ -55,8 +56,11 @@ class Once(Generic[T]):
         )
         if done and value is not None:
             return self._type.validate_json(value)
+        failpoint("once_begun_committed")
         handed = {"idempotency_key": token} if self._takes_key else {}
         result = await self._fn(*args, **kwargs, **handed)
+        failpoint("once_ran")
         text = json_text(to_jsonable_python(result))
         await store.write(lambda tx: finish_once(tx, record_id, self._name, subject, text))
+        failpoint("once_kept_committed")
         return result

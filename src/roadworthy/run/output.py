@@ -12,6 +12,7 @@ from typing import IO
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._failpoints import failpoint
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import Line, page_lines
@@ -45,7 +46,9 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
             count = _write(file, rows(store, job_id), path.suffix)
             file.flush()
             os.fsync(file.fileno())
+        failpoint("output_written")
         part.replace(path)
+        failpoint("output_replaced")
     finally:
         part.unlink(missing_ok=True)
     return count

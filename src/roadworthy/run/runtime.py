@@ -12,6 +12,7 @@ import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._events import Listener, silence
+from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import Driver
@@ -123,6 +124,8 @@ class Runtime:
             return gone
 
         gone = self.store.write_now(change)
+        if gone:
+            failpoint("reap_committed")
         for owner in gone:
             self.store.forget(owner)
         return gone

@@ -29,10 +29,23 @@ async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
     desk.pin(step, value)
+    if desk.has_history:
+        # An answer that stands is not asked for again because a cheaper model, which could not be asked then, can be.
+        verdict = await _climb(step, value, desk, buy=False)
+        if isinstance(verdict, Accept):
+            return verdict
+    verdict = await _climb(step, value, desk, buy=True)
+    if not isinstance(verdict, Accept):
+        desk.no_model_left()
+    return verdict
+
+
+async def _climb(step: Step[R, T], value: R, desk: Desk, *, buy: bool) -> Verdict[T]:
+    """Up the ladder, with what the ledger holds alone or with what can be bought."""
     heard: list[Checked[T]] = []
     grounds: list[str] = []
-    for rung in desk.ladder(step):
-        answers = await _answers(step, value, desk, rung)
+    for rung in desk.ladder(step, buy=buy):
+        answers = await _answers(step, value, desk, rung, buy=buy)
         if not answers:
             continue
         verdict = decide(answers, [answer for answer in heard if isinstance(answer, Valid)], step.rule)
@@ -40,23 +53,23 @@ async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
             return verdict
         heard += answers
         grounds.append(verdict.grounds)
-    desk.no_model_left()
     return give_up(heard, grounds + desk.refusals, step.rule)
 
 
-async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung) -> list[Checked[T]]:
+async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> list[Checked[T]]:
     """What one model answers, after one re-ask at most. Empty where the model cannot be asked."""
     checker = step.prepared.checker
-    answers = [checker.check(reply, value) for reply in await desk.replies(rung, samples=step.samples)]
+    replies = await desk.replies(rung, samples=step.samples, buy=buy)
+    answers = [checker.check(reply, value) for reply in replies]
     previous = None
     while answers and all(isinstance(answer, Invalid) for answer in answers):
         fault = answers[0].fault if isinstance(answers[0], Invalid) else None
         action = Stop() if fault is None else reask(fault, previous)
         match action:
             case AskAgain(words):
-                replies = await desk.replies(rung, words=words)
+                replies = await desk.replies(rung, words=words, buy=buy)
             case MoreRoom(factor):
-                replies = await desk.replies(rung, room=factor)
+                replies = await desk.replies(rung, room=factor, buy=buy)
             case Stop():
                 break
         if not replies:

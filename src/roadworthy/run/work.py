@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import RecordEnded
+from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Review, Verdict
 from roadworthy.keep.jobs import note
@@ -189,6 +190,7 @@ async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt |
             change(tx)
 
         await session.runtime.store.write(both)
+        failpoint("outcome_committed")
 
 
 async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
