@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.limits import retry_after_s
 from roadworthy.call.model import Model
@@ -25,7 +25,7 @@ _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length
 _HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 _CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
 _COUNT_MAX = 10**9  # tokens in one request; a larger figure is an error, and would not fit the ledger's money
-_LONE = re.compile("[\ud800-\udfff]")
+_NEVER_LEFT = {"unsent": Ending.UNSENT, "untrusted": Ending.UNTRUSTED}
 
 
 def build_body(
@@ -82,7 +82,7 @@ def read_answer(exchange: Exchange, now: float) -> Outcome:
     status, wait = exchange.status, retry_after_s(exchange.headers, now)
     provider_id = one_line(exchange.headers.get("x-request-id", ""))
     if exchange.error and status < 400:
-        ending = Ending.UNSENT if exchange.error == "unsent" else Ending.UNKNOWN
+        ending = _NEVER_LEFT.get(exchange.error, Ending.UNKNOWN)
         return Outcome(ending, provider_id=provider_id, detail=one_line(exchange.detail or exchange.error))
     said = _json(exchange.body)
     claims = 200 <= status < 300
@@ -149,11 +149,11 @@ def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str)
 def _refusal(message: Mapping[str, Any]) -> str:
     """What the model said instead of an answer: a field of its own, or a part of the content."""
     if isinstance(said := message.get("refusal"), str) and said.strip():
-        return _LONE.sub("\ufffd", said)
+        return storable(said)
     content = message.get("content")
     parts = content if isinstance(content, list) else []
     said_parts = [part.get("refusal") for part in parts if isinstance(part, dict)]
-    return _LONE.sub("\ufffd", "".join(said for said in said_parts if isinstance(said, str)))
+    return storable("".join(said for said in said_parts if isinstance(said, str)))
 
 
 def _usage(said: Mapping[str, Any]) -> Usage | None:
@@ -200,7 +200,7 @@ def _text(content: object) -> str:
         parts = [part for part in content if isinstance(part, dict)]
         said = [part.get("text") for part in parts if part.get("type", "text") in {"text", "output_text"}]
         content = "".join(text for text in said if isinstance(text, str))
-    return _LONE.sub("\ufffd", content) if isinstance(content, str) else ""
+    return storable(content) if isinstance(content, str) else ""
 
 
 def _word(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy._events import Noted
 from roadworthy.ask.build import build_question, question_body, question_from
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
@@ -58,6 +59,7 @@ class Desk:
         self.step = step
         self.subject = subject
         self._owed: list[Settlement] = []
+        self._remarks: list[str] = []
         self._refusals = _Refusals([], [])
         self._question: Question | None = None
         self._pin: Pin | None = None
@@ -106,6 +108,7 @@ class Desk:
 
     def ladder(self, step: Step[R, T]) -> Iterator[Rung]:
         """The models of the step, cheapest first."""
+        self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step)):
             if place:
                 self.session.escalated = True
@@ -242,6 +245,9 @@ class Desk:
         return owed
 
     def _pay(self, tx: Transaction, owed: list[Settlement]) -> None:
+        remarks, self._remarks = self._remarks, []
+        for words in remarks:
+            note(tx, "served_model", words, run_id=self.session.payer.run_id, record_id=self.session.kept.id)
         for settlement in owed:
             settle_attempt(tx, settlement, self.session.kept.id, self.session.payer.scopes)
             if settlement.cost_pico > settlement.reserved_pico:
@@ -257,6 +263,9 @@ class Desk:
         tally = self.session.runtime.tally
         tally.cost_pico += settlement.cost_pico
         tally.unknown += settlement.state == "unknown"
+        if words := self.session.runtime.served.saw(settlement.model, settlement.served_model):
+            self.session.runtime.tell(Noted(words))
+            self._remarks.append(words)
 
 
 def subject_of(step: str, value: object) -> bytes:
