@@ -6,6 +6,9 @@ test can hear events, count in the simulated provider's own loop, and hold the c
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +17,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pytest
+from click.testing import CliRunner
 from pydantic import BaseModel, Field
 from tests.ledgers import Rows, ask
 
 from roadworthy import App, Function, Model, Price, Prompt
+from roadworthy.__main__ import commands
 from roadworthy._clock import SystemClock
 from roadworthy._events import Event
 from roadworthy.accept.intake import read_records
@@ -90,6 +95,30 @@ class Ran:
         return [event for event in self.events if isinstance(event, kind)]
 
 
+APP = """
+from pydantic import BaseModel
+
+from roadworthy import App, Model, Price, Prompt
+
+app = App("words", settings={settings})
+small = Model("openai:small", price=Price(input="0.1", output="0.4"))
+
+
+class Note(BaseModel):
+    id: str
+    text: str
+
+
+class Body(BaseModel):
+    body: str
+
+
+@app.step(models=[small])
+def words(note: Note) -> Prompt[Body]:
+    return Prompt("Say it again.", note.text)
+"""
+
+
 class Bench:
     """One folder, one ledger, one environment."""
 
@@ -123,6 +152,18 @@ class Bench:
 
         return topic
 
+    def step(
+        self, kind: type[T], *models: Model | Function, settings: Mapping[str, float] | None = None
+    ) -> Step[Note, T]:
+        """A new app's step that asks for an answer of this type."""
+        made = App("answers", settings={**SETTINGS, **(settings or {})})
+
+        @made.step(models=list(models or (SMALL,)))
+        def answer(note: Note) -> Prompt[kind]:  # type: ignore[valid-type] # the type is a test's parameter
+            return Prompt("What is it?", note.text)
+
+        return answer
+
     async def run(
         self,
         entry: Entry[Any, Any],
@@ -151,6 +192,46 @@ class Bench:
         finally:
             await runtime.close()
         return Ran(summary, status, events)
+
+    def command(self, *words: str | Path) -> list[str]:
+        """A command line of this Python's Roadworthy."""
+        return [sys.executable, "-m", "roadworthy", *map(str, words)]
+
+    def call(self, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the bench's folder to its end."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def look(self, *words: str, typed: str = "") -> str:
+        """What a command that looks says, in this process; it must end well."""
+        done = CliRunner().invoke(commands, words, input=typed, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def start(self, *words: str | Path, **environ: str) -> "subprocess.Popen[str]":
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=self.folder,
+            env={**os.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def write(self, name: str, rows: Sequence[Mapping[str, object]]) -> Path:
+        """An input file, and beside it `app.py`, whose step asks for a body of free text."""
+        (self.folder / "app.py").write_text(APP.format(settings=dict(SETTINGS)))
+        place = self.folder / name
+        place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return place
 
     def ask(self, query: str) -> Rows:
         """Look into the ledger."""

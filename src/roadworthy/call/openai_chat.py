@@ -114,6 +114,8 @@ def _answer(said: Mapping[str, Any], provider_id: str) -> Outcome:
     ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
     if ending is Ending.TRANSIENT and usage is None:
         ending = Ending.UNKNOWN
+    elif ending is Ending.FILTERED:
+        detail += _categories(choice)
     return Outcome(
         ending,
         text=text if ending is not Ending.REFUSED else refusal or text,
@@ -144,6 +146,14 @@ def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str)
     if reason not in _WHOLE:
         return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
     return (Ending.OK, "") if text.strip() else (Ending.EMPTY, "no text")
+
+
+def _categories(choice: Mapping[str, Any]) -> str:
+    """What a filter found, where it says so (Azure's `content_filter_results`)."""
+    results = choice.get("content_filter_results")
+    found = results.items() if isinstance(results, dict) else ()
+    named = [name for name, said in found if isinstance(said, dict) and said.get("filtered") is True]
+    return one_line(f": {', '.join(named)}") if named else ""
 
 
 def _refusal(message: Mapping[str, Any]) -> str:
