@@ -101,7 +101,7 @@ from pydantic import BaseModel
 from roadworthy import App, Model, Price, Prompt
 
 app = App("words", settings={settings})
-small = Model("openai:small", price=Price(input="0.1", output="0.4"))
+small = Model("openai:small", price=Price(input="0.1", output="0.4"), max_output_tokens=100)
 
 
 class Note(BaseModel):
