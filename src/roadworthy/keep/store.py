@@ -20,6 +20,10 @@ from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.keep.writer import Writer
 
 R = TypeVar("R")
+_BROKEN = (
+    sqlite3.Error,
+    UnicodeDecodeError,
+)  # the latter: text in a damaged page, or a message that quotes it
 
 
 class SqliteStore:
@@ -53,7 +57,7 @@ class SqliteStore:
                 self._connection = _open(path, settings)
                 _migrate(self._connection, path)
             self._reader = _open(path, settings)
-        except sqlite3.DatabaseError as error:
+        except _BROKEN as error:
             os.close(self._lock)
             raise _explain(path, error) from error
         self._writer = Writer(self._run, settings.commit_rows_max)
@@ -71,7 +75,7 @@ class SqliteStore:
         """Look at what is committed. A look is short: it runs in the caller's thread."""
         try:
             return look(Transaction(self._reader, self._now()))
-        except sqlite3.Error as error:
+        except _BROKEN as error:
             raise _explain(self.path, error) from error
 
     def close(self) -> None:
@@ -104,7 +108,7 @@ class SqliteStore:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
-        except sqlite3.Error as error:
+        except _BROKEN as error:
             raise _explain(self.path, error) from error
 
     @contextmanager
@@ -143,7 +147,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _explain(path: Path, error: sqlite3.Error) -> LedgerUnavailable | WrongUse:
+def _explain(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:
     if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
         return WrongUse(f"{str(path)!r} is not a ledger: {error}. Name another file with App(ledger=...).")
     return LedgerUnavailable(

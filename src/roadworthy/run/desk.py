@@ -227,14 +227,17 @@ class Desk:
         await self.session.runtime.wait_for_settlement(seconds)
 
     async def finish(self, change: Callable[[Transaction], None] | None = None) -> None:
-        """Write what is owed together with `change`, durable on return."""
+        """Write what is owed together with `change`, durable on return.
+
+        Where an attempt was taken from this process meanwhile, because it was held for dead, the outcome that came of
+        it is not written: whoever took it over decides.
+        """
         owed = self._take_owed()
         if not owed and change is None:
             return
 
         def last(tx: Transaction) -> None:
-            self._pay(tx, owed)
-            if change is not None:
+            if self._pay(tx, owed) and change is not None:
                 change(tx)
 
         await self.session.runtime.store.write(last)
@@ -244,12 +247,14 @@ class Desk:
         owed, self._owed = self._owed, []
         return owed
 
-    def _pay(self, tx: Transaction, owed: list[Settlement]) -> None:
+    def _pay(self, tx: Transaction, owed: list[Settlement]) -> bool:
+        """Write settlements; False where one of them came too late."""
+        in_time = True
         remarks, self._remarks = self._remarks, []
         for words in remarks:
             note(tx, "served_model", words, run_id=self.session.payer.run_id, record_id=self.session.kept.id)
         for settlement in owed:
-            settle_attempt(tx, settlement, self.session.kept.id, self.session.payer.scopes)
+            in_time &= settle_attempt(tx, settlement, self.session.kept.id, self.session.payer.scopes)
             if settlement.cost_pico > settlement.reserved_pico:
                 note(
                     tx,
@@ -258,6 +263,7 @@ class Desk:
                     run_id=self.session.payer.run_id,
                     record_id=self.session.kept.id,
                 )
+        return in_time
 
     def _count(self, settlement: Settlement) -> None:
         tally = self.session.runtime.tally
