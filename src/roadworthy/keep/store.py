@@ -49,9 +49,7 @@ class SqliteStore:
             )
         self.path = path
         self._now = now
-        self._lock = os.open(
-            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self._lock = _lock_of(path)
         try:
             with self._turn():
                 self._connection = _open(path, settings)
@@ -120,6 +118,14 @@ class SqliteStore:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
+def _lock_of(path: Path) -> int:
+    """The file beside the ledger that processes queue on, open."""
+    try:
+        return os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _explain(path, error) from error
+
+
 def _open(path: Path, settings: Settings) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
@@ -147,7 +153,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _explain(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:
+def _explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:
     if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
         return WrongUse(f"{str(path)!r} is not a ledger: {error}. Name another file with App(ledger=...).")
     return LedgerUnavailable(
