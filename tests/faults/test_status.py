@@ -1,12 +1,16 @@
 """Rows A1 to A9 and A19 to A22: what a provider says with a status."""
 
 import asyncio
+import math
+import time
 from decimal import Decimal
+from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.faults.bench import LARGE, PRICES, SMALL, Bench, FastClock, gaps, go, notes
+from tests.faults.bench import GOOD, LARGE, PRICES, SMALL, Bench, FastClock, gaps, go, notes
+from tests.faults.odd import Asked, OddProvider, response, says
 
 from roadworthy import Model, Price
 from roadworthy._errors import WrongUse
@@ -42,6 +46,28 @@ def test_retry_after_pauses_the_whole_lane_and_no_other(bench: Bench, kind: str,
             assert early == [], "but for what was on the wire already"
             assert max(gaps([row for row in sim.requests() if row.model == "large"])) < wait_s
             assert len(rows) == 30 + len(refused)
+
+    go(scenario())
+
+
+@pytest.mark.fault("A1")
+def test_a_retry_after_that_is_a_date_is_waited_for(bench: Bench) -> None:
+    """A provider that names a moment instead of a span would be asked again at once. A date has whole seconds."""
+
+    async def scenario() -> None:
+        until = formatdate(math.ceil(time.time()) + 1, usegmt=True)
+        throttled = response(b"{}", status="429 Too Many Requests", headers=f"retry-after: {until}\r\n")
+        arrivals = []
+
+        def reply(asked: Asked) -> bytes:
+            arrivals.append(time.time())
+            return throttled if asked.number == 1 else says(GOOD)
+
+        async with OddProvider(reply) as odd:
+            bench.provider(odd.url)
+            ran = await bench.run(bench.topics(), notes(3), concurrency=1)
+            assert (ran.status, ran.summary.accepted, len(odd.asked)) == (0, 3, 4)
+            assert 1.0 <= arrivals[1] - arrivals[0] < 4.0
 
     go(scenario())
 
