@@ -1,15 +1,18 @@
-"""Writes the pages that come from the code: settings, errors, endings, commands. `make docs` runs it."""  # noqa: INP001 - run with `python -m docs.generate`, never installed
+"""Writes the pages that come from the code: settings, errors, endings, commands, faults. `make docs` runs it."""  # noqa: INP001 - run with `python -m docs.generate`, never installed
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import inspect
 import io
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,12 +25,13 @@ HERE = Path(__file__).parent
 ENTRY = importlib.import_module("roadworthy.__main__")
 SAID = ("unit", "help", "source")
 YES = {True: "yes", False: "no"}
+_PLAIN = str.maketrans("[]", "()")
 ROOTS = (_errors.RoadworthyError, _errors.Waiting)
 
 
 def pages() -> dict[str, str]:
     """Every generated page: file name -> text."""
-    makers = (settings_page, errors_page, endings_page, commands_page)
+    makers = (settings_page, errors_page, endings_page, commands_page, faults_page)
     return {make.__name__.replace("_page", ".md"): make() for make in makers}
 
 
@@ -117,6 +121,73 @@ def commands_page() -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A test that carries the mark of a row.
+
+    Attributes:
+        path: its file, from the root of the project.
+        words: what would be broken if it failed.
+    """
+
+    path: str
+    words: str
+
+
+def fault_rows() -> dict[str, Any]:
+    """The table of docs/faults.toml."""
+    return tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))
+
+
+def proofs() -> dict[str, list[Proof]]:
+    """The tests that carry `@pytest.mark.fault("A1", ...)`, by row, in the order of their files."""
+    found: dict[str, list[Proof]] = {}
+    for path in sorted((HERE.parent / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                words = (ast.get_docstring(node) or node.name).partition("\n")[0]
+                proof = Proof(str(path.relative_to(HERE.parent)), words)
+                for row in sorted(_marks(node)):
+                    found.setdefault(row, []).append(proof)
+    return found
+
+
+def _marks(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The rows that a test's decorators name, those of its parameters included."""
+    calls = [part for said in node.decorator_list for part in ast.walk(said) if isinstance(part, ast.Call)]
+    return {
+        str(word.value)
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "fault"
+        for word in call.args
+        if isinstance(word, ast.Constant)
+    }
+
+
+def faults_page() -> str:
+    """One row a fault, with the tests that prove it."""
+    said, proven = fault_rows(), proofs()
+    parts = []
+    for letter, title in said["groups"].items():
+        names = [name for name in said if name[:1] == letter and name[1:].isdigit()]
+        rows = [
+            (name, said[name]["happens"], said[name]["does"], _proven(proven.get(name, []))) for name in names
+        ]
+        head = "Row | What happens | What Roadworthy does | What would be broken, each a test"
+        parts += [f"## {title}", _table(head, rows)]
+    return _page(
+        "Faults",
+        "docs/faults.toml` and the marks of the tests `tests/",
+        "What is known to go wrong between a program and a model, and what is done about it. Each row is proven over real "
+        "sockets, through the product as it is used; those that touch a ledger on every kind of ledger.",
+        *parts,
+    )
+
+
+def _proven(tests: list[Proof]) -> str:
+    return " ".join(f"[{proof.words.translate(_PLAIN)}](../{proof.path})" for proof in tests) or "not yet"
+
+
 def _command(parent: click.Context, name: str) -> str:
     command = ENTRY.commands.get_command(parent, name)
     context = click.Context(command, info_name=name, parent=parent)
@@ -173,7 +244,7 @@ def _status(kind: type[BaseException]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; end with status 1 where a page is out of date.")
 def main(*, check: bool) -> None:
-    """Write docs/settings.md, errors.md, endings.md and commands.md."""
+    """Write docs/settings.md, errors.md, endings.md, commands.md and faults.md."""
     stale = 0
     for name, text in pages().items():
         page = HERE / name

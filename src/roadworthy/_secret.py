@@ -6,12 +6,17 @@ from typing import NoReturn
 
 
 class Secret:
-    """A key or password. `reveal()` is the one way to read it; every other way shows `***`."""
+    """A key or password. `reveal()` is the one way to read it; every other way shows `***`.
 
-    __slots__ = ("_value",)
+    Attributes:
+        place: the file it was read from, where another one may stand later; "" where there is none.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "place")
+
+    def __init__(self, value: str, place: str = "") -> None:
         self._value = value
+        self.place = place
 
     def reveal(self) -> str:
         """The value itself, for the one place that sends it."""

@@ -94,7 +94,14 @@ class Settings:
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
-    park_rounds_max: int = _count(5, "rounds", "times a parked record re-enters within one run", OURS)
+    park_rounds_max: int = _count(
+        5, "rounds", "times a parked record re-enters within one run while the provider answers others", OURS
+    )
+    park_pause_s: float = _row(1.0, "seconds", "first pause between two rounds of parked records", OURS)
+    park_pause_cap_s: float = _row(
+        30.0, "seconds", "longest of these pauses; they double while the provider is silent", OURS
+    )
+    key_look_s: float = _row(2.0, "seconds", "a key that was refused is read again this often", OURS)
     patience_s: float = _row(
         1_800.0, "seconds", "a run waits this long for a provider, then stops with status 3", OURS
     )

@@ -31,7 +31,7 @@ def settle_apart() -> None:
     honest = Desk.finish
 
     async def finish(self: Desk, fate: Fate | None = None, change: Change | None = None) -> None:
-        owed = self._take_owed()
+        owed, self._owed = self._owed, []
         await honest(self, fate, change)
         failpoint("outcome_committed")
         self._owed = owed

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from roadworthy._clock import Clock
-from roadworthy._events import AttemptEnded, Listener, Noted
+from roadworthy._events import AttemptEnded, LaneChanged, Listener
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
@@ -19,6 +19,7 @@ from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
 
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
+_NEVER_LEFT = frozenset({Ending.UNSENT, Ending.UNTRUSTED})
 _POLL_S = 0.1
 
 
@@ -57,17 +58,23 @@ class Driver:
         Args:
             deadline: monotonic seconds after which nothing is sent.
         """
-        retry = Retry(self._settings, rung.lane.retry_tokens)
+        if ask.refused:
+            return NoReply("unusable", f"{ask.model}: {ask.refused}")
+        lane = rung.lane  # a key that is replaced meanwhile gives the rung another one
+        retry = Retry(self._settings, lane.retry_tokens)
         while True:
-            refused = await self._admit(rung.lane, ask, deadline)
+            refused = await self._admit(lane, ask, deadline)
             if refused is not None:
                 return refused
-            opened = await self._open(rung.lane, ask, meter)
+            opened = await self._open(lane, ask, meter)
             if not isinstance(opened, Opened):
                 if isinstance(opened, Reply | NoReply):
                     return opened
                 continue
-            outcome = await self._send(rung, ask, meter, opened, deadline)
+            if self._clock.monotonic() >= deadline:
+                await self._take_back(lane, ask, meter, opened)
+                return NoReply("parked", f"{lane.name}: out of time before it was sent")
+            outcome = await self._send(rung, lane, ask, meter, opened, deadline)
             if outcome.ending in REPLIES:
                 return _reply(ask, opened, outcome)
             action = retry.after(outcome, self._clock.monotonic(), self._clock.random(), deadline)
@@ -77,7 +84,7 @@ class Driver:
                 case Park(reason):
                     return NoReply("parked", reason)
                 case _:
-                    kind = "closed" if rung.lane.closed else "unusable"
+                    kind = "closed" if lane.closed or outcome.ending is Ending.GONE else "unusable"
                     return NoReply(kind, f"{ask.model}: {outcome.ending.value}: {outcome.detail}")
 
     async def _admit(self, lane: Lane, ask: Ask, deadline: float) -> NoReply | None:
@@ -89,10 +96,12 @@ class Driver:
             wait = lane.admit(now, ask.tokens_likely)
             if wait <= 0:
                 return None
-            if lane.silent_s(now) > self._settings.patience_s:
-                lane.close(f"no answer for {self._settings.patience_s:g} s")
+            silent = lane.silent_s(now)
+            if silent > 0 and silent >= self._settings.patience_s:
+                self._close(lane, f"no answer for {self._settings.patience_s:g} s")
                 break
-            await self._turn(lane, min(wait, deadline - now))
+            patience = self._settings.patience_s - silent if silent > 0 else math.inf
+            await self._turn(lane, min(wait, deadline - now, patience))
         return NoReply("closed", f"{lane.name}: {lane.closed}")
 
     async def _turn(self, lane: Lane, seconds: float) -> None:
@@ -124,7 +133,7 @@ class Driver:
         except BaseException as stop:
             self._release(lane, ask)
             if isinstance(stop, asyncio.CancelledError) and isinstance(opened := await opening, Opened):
-                await meter.settle(never_sent(ask, opened))
+                await meter.settle(never_sent(ask, opened, "interrupted before it was sent"))
             raise
         if isinstance(opened, Opened):
             return opened
@@ -148,7 +157,19 @@ class Driver:
         lane.give_back(self._clock.monotonic(), ask.tokens_likely)
         self._wake(lane)
 
-    async def _send(self, rung: Rung, ask: Ask, meter: Meter, opened: Opened, deadline: float) -> Outcome:
+    async def _take_back(self, lane: Lane, ask: Ask, meter: Meter, opened: Opened) -> None:
+        """An intent that came too late to be followed."""
+        self._release(lane, ask)
+        await meter.settle(never_sent(ask, opened, "the deadline passed before it was sent"))
+
+    def _close(self, lane: Lane, reason: str) -> None:
+        """Send nothing more through a lane, and say so once."""
+        lane.close(reason)
+        self._tell(LaneChanged(lane.name, "closed", lane.closed))
+
+    async def _send(
+        self, rung: Rung, lane: Lane, ask: Ask, meter: Meter, opened: Opened, deadline: float
+    ) -> Outcome:
         """Send once and settle. A reply's settlement is owed to the record's next change; all else is written now."""
         began = self._clock.monotonic()
         timeout_s = max(0.001, min(self._settings.attempt_timeout_s, deadline - began))
@@ -157,22 +178,25 @@ class Driver:
             outcome = await rung.send(ask, timeout_s, self._clock.now())
         except asyncio.CancelledError:
             lost = Outcome(Ending.UNKNOWN, detail="interrupted before the answer came")
-            rung.lane.saw(lost, self._clock.monotonic(), ask.tokens_likely)
-            self._wake(rung.lane)
+            lane.saw(lost, self._clock.monotonic(), ask.tokens_likely)
+            self._wake(lane)
             await asyncio.shield(
                 meter.settle(settle(rung, ask, opened, lost, self._clock.monotonic() - began))
             )
             raise
         failpoint("after_send")
         now = self._clock.monotonic()
-        rung.lane.saw(outcome, now, ask.tokens_likely)
-        self._wake(rung.lane)
+        was_closed = lane.closed
+        lane.saw(outcome, now, ask.tokens_likely)
+        if lane.closed and not was_closed:
+            self._tell(LaneChanged(lane.name, "closed", lane.closed))
+        self._wake(lane)
         settlement = settle(rung, ask, opened, outcome, now - began)
         if settlement.cost_pico > ask.worst_pico:
-            rung.lane.close(
-                f"it billed {settlement.cost_pico} pico-dollars where {ask.worst_pico} was the most it was allowed"
+            self._close(
+                lane,
+                f"it billed {settlement.cost_pico} pico-dollars where {ask.worst_pico} was the most it was allowed",
             )
-            self._tell(Noted(f"{ask.model} billed more than it was allowed to; its lane is closed"))
         if outcome.ending in REPLIES:
             meter.owe(settlement)
             failpoint("reply_owed")
@@ -188,7 +212,7 @@ def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: fl
     if outcome.usage is not None:
         state, cost = "settled", rung.cost_pico(outcome.usage)
     elif charged == "nothing":
-        state, cost = ("unsent" if outcome.ending is Ending.UNSENT else "settled"), 0
+        state, cost = ("unsent" if outcome.ending in _NEVER_LEFT else "settled"), 0
     else:
         state, cost = "unknown", ask.worst_pico
     return Settlement(
@@ -205,12 +229,12 @@ def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: fl
         token_probability=outcome.token_probability,
         provider_id=outcome.provider_id,
         detail=outcome.detail,
+        model=ask.model,
     )
 
 
-def never_sent(ask: Ask, opened: Opened) -> Settlement:
+def never_sent(ask: Ask, opened: Opened, detail: str) -> Settlement:
     """An intent that was noted and not followed: it costs nothing."""
-    detail = "interrupted before it was sent"
     return Settlement(opened.attempt_id, ask.worst_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=detail)
 
 

@@ -50,7 +50,8 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.GONE: Treatment(
             False, False, "nothing", "The model does not exist any more, or never did.",
-            "No retry; this model's lane closes; the next model on the ladder, else the record waits for the provider.",
+            "No retry; the second in a row closes this model's lane; the next model on the ladder, else the record waits for the "
+            "provider.",
         ),
         Ending.TOO_LONG: Treatment(
             False, False, "nothing", "The request is larger than the model takes.",
@@ -82,6 +83,10 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         Ending.UNSENT: Treatment(
             True, True, "nothing", "It provably never left: no connection could be made.",
             "Costs nothing; again as a transient ending.",
+        ),
+        Ending.UNTRUSTED: Treatment(
+            False, False, "nothing", "The server's certificate does not hold, so nothing was sent.",
+            "No retry; the lane closes; the next model on the ladder, else the record waits for the provider.",
         ),
     }
 )  # fmt: skip

@@ -113,7 +113,7 @@ def read_key(name: str, environ: Mapping[str, str]) -> Secret | None:
         raise WrongUse(f"{name}_FILE names {place!r}, which cannot be read: {error}.") from error
     if not value:
         raise WrongUse(f"{name}_FILE names {place!r}, which is empty.")
-    return Secret(_in_header(f"{name}_FILE", value))
+    return Secret(_in_header(f"{name}_FILE", value), place)
 
 
 def _in_header(name: str, value: str) -> str:

@@ -10,7 +10,8 @@ from roadworthy.call.retry import RetryTokens
 from roadworthy.call.tokens import TokenRate
 
 _ANSWERS = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
-_CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.GONE})
+_CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED})
+_GONE_IN_A_ROW = 2  # one 404 may be a gateway's slip
 
 
 class Lane:
@@ -18,6 +19,7 @@ class Lane:
 
     Attributes:
         closed: why nothing is sent any more; "" while it is open.
+        needs_key: whether it was closed for its key, so that another key can open it.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class Lane:
     ) -> None:
         self.name = name
         self.closed = ""
+        self.needs_key = False
         self.retry_tokens = RetryTokens(settings)
         self.rate = TokenRate()
         self._settings = settings
         self._pace = Pace(settings, requests_per_minute or 0, tokens_per_minute or 0)
         self._breaker = Breaker(settings)
         self._silent_since: float | None = None
+        self._gone = 0
 
     @property
     def full(self) -> bool:
@@ -83,7 +87,9 @@ class Lane:
             self._silent_since = now if self._silent_since is None else self._silent_since
         else:
             self._silent_since = None
-        if ending in _CLOSING:
+        self._gone = self._gone + 1 if ending is Ending.GONE else 0
+        if ending in _CLOSING or self._gone >= _GONE_IN_A_ROW:
+            self.needs_key = self.needs_key or (ending is Ending.AUTH and not self.closed)
             self.close(f"{ending.value}: {outcome.detail}")
 
     def silent_s(self, now: float) -> float:
@@ -96,4 +102,4 @@ class Lane:
 
     def reopen(self) -> None:
         """Send again; whatever closed it was put right."""
-        self.closed = ""
+        self.closed, self.needs_key, self._gone = "", False, 0

@@ -23,6 +23,7 @@ class Ask:
         worst_pico: an upper bound on its price, in pico-dollars.
         tokens_likely: what it will likely count against a tokens-per-minute limit.
         subject: the record itself, for a model that is the team's own function of it; never sent.
+        refused: why this model cannot take it, found before anything is sent; "" where it can.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Ask:
     worst_pico: int
     tokens_likely: int
     subject: object = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Settlement:
     Attributes:
         state: `settled`, `unknown` (charged at its reservation) or `unsent` (costs nothing).
         text: the reply's text, None where there is no reply to keep under the request's key.
+        model: the model that was asked; "" where nobody answered.
     """
 
     attempt_id: int
@@ -83,6 +86,7 @@ class Settlement:
     token_probability: float | None = None
     provider_id: str = ""
     detail: str = ""
+    model: str = ""
 
 
 class Meter(Protocol):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.limits import retry_after_s
 from roadworthy.call.model import Model
@@ -25,7 +25,7 @@ _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length
 _HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 _CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
 _COUNT_MAX = 10**9  # tokens in one request; a larger figure is an error, and would not fit the ledger's money
-_LONE = re.compile("[\ud800-\udfff]")
+_NEVER_LEFT = {"unsent": Ending.UNSENT, "untrusted": Ending.UNTRUSTED}
 
 
 def build_body(
@@ -82,7 +82,7 @@ def read_answer(exchange: Exchange, now: float) -> Outcome:
     status, wait = exchange.status, retry_after_s(exchange.headers, now)
     provider_id = one_line(exchange.headers.get("x-request-id", ""))
     if exchange.error and status < 400:
-        ending = Ending.UNSENT if exchange.error == "unsent" else Ending.UNKNOWN
+        ending = _NEVER_LEFT.get(exchange.error, Ending.UNKNOWN)
         return Outcome(ending, provider_id=provider_id, detail=one_line(exchange.detail or exchange.error))
     said = _json(exchange.body)
     claims = 200 <= status < 300
@@ -114,6 +114,8 @@ def _answer(said: Mapping[str, Any], provider_id: str) -> Outcome:
     ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
     if ending is Ending.TRANSIENT and usage is None:
         ending = Ending.UNKNOWN
+    elif ending is Ending.FILTERED:
+        detail += _categories(choice)
     return Outcome(
         ending,
         text=text if ending is not Ending.REFUSED else refusal or text,
@@ -146,14 +148,22 @@ def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str)
     return (Ending.OK, "") if text.strip() else (Ending.EMPTY, "no text")
 
 
+def _categories(choice: Mapping[str, Any]) -> str:
+    """What a filter found, where it says so (Azure's `content_filter_results`)."""
+    results = choice.get("content_filter_results")
+    found = results.items() if isinstance(results, dict) else ()
+    named = [name for name, said in found if isinstance(said, dict) and said.get("filtered") is True]
+    return one_line(f": {', '.join(named)}") if named else ""
+
+
 def _refusal(message: Mapping[str, Any]) -> str:
     """What the model said instead of an answer: a field of its own, or a part of the content."""
     if isinstance(said := message.get("refusal"), str) and said.strip():
-        return _LONE.sub("\ufffd", said)
+        return storable(said)
     content = message.get("content")
     parts = content if isinstance(content, list) else []
     said_parts = [part.get("refusal") for part in parts if isinstance(part, dict)]
-    return _LONE.sub("\ufffd", "".join(said for said in said_parts if isinstance(said, str)))
+    return storable("".join(said for said in said_parts if isinstance(said, str)))
 
 
 def _usage(said: Mapping[str, Any]) -> Usage | None:
@@ -200,7 +210,7 @@ def _text(content: object) -> str:
         parts = [part for part in content if isinstance(part, dict)]
         said = [part.get("text") for part in parts if part.get("type", "text") in {"text", "output_text"}]
         content = "".join(text for text in said if isinstance(text, str))
-    return _LONE.sub("\ufffd", content) if isinstance(content, str) else ""
+    return storable(content) if isinstance(content, str) else ""
 
 
 def _word(value: object) -> str:

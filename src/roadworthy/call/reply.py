@@ -25,6 +25,7 @@ class Ending(StrEnum):
     EMPTY = "empty"
     UNKNOWN = "unknown"
     UNSENT = "unsent"
+    UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Exchange:
         status: HTTP status, 0 where no response began.
         headers: response headers, lower-case names.
         body: response body as far as it came.
-        error: empty when the response is whole; else `unsent` (it provably never left), `reset`, `cut`
-            (the body broke off), `timeout` (after sending), `too_large`.
+        error: empty when the response is whole; else `unsent` (it provably never left), `untrusted` (nor did
+            this: the server's certificate does not hold), `reset`, `cut` (the body broke off), `timeout` (after sending), `too_large`.
         detail: the transport's own words, for a person.
     """
 

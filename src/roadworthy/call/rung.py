@@ -6,14 +6,17 @@ import asyncio
 import hashlib
 import inspect
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import orjson
 
+from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
-from roadworthy.call.endpoint import Endpoint
+from roadworthy.call.endpoint import Endpoint, find_endpoint
 from roadworthy.call.lane import Lane
 from roadworthy.call.limits import read_limits
 from roadworthy.call.meter import Ask
@@ -23,6 +26,8 @@ from roadworthy.call.price import pico
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.tokens import input_bound
 from roadworthy.call.transport import Transport
+
+LaneOf: TypeAlias = "Callable[[str, int | None, int | None], Lane]"
 
 
 class Rung(Protocol):
@@ -103,6 +108,7 @@ class EndpointRung:
             output_cap=cap,
             logprobs=self._logprobs,
         )
+        likely, most = self.lane.likely_tokens(len(body)), self._model.context_tokens
         return Ask(
             model=self.name,
             body=body,
@@ -110,9 +116,33 @@ class EndpointRung:
             words=words,
             output_cap=cap,
             worst_pico=self._endpoint.price.worst_pico(input_bound(body, self._settings), cap),
-            tokens_likely=self.lane.likely_tokens(len(body)) + cap,
+            tokens_likely=likely + cap,
             subject=subject,
+            refused=f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else "",
         )
+
+    @property
+    def key_place(self) -> str:
+        """The file that holds the key; "" where no file does."""
+        return self._endpoint.key.place if self._endpoint.key is not None else ""
+
+    def renew(self, environ: Mapping[str, str], lane_of: LaneOf) -> bool:
+        """Read the key again; where it is another one, ask with it, through a lane of its own. Whether it was.
+
+        Args:
+            environ: where the key, or the file that holds it, is named.
+            lane_of: the lane of a name, a limit of requests and one of tokens per minute.
+        """
+        try:
+            found = find_endpoint(self._model, environ, {self.name: self._endpoint.price})
+        except WrongUse:  # a file in the midst of being replaced; the next look may find it whole
+            return False
+        if found.lane == self._endpoint.lane:
+            return False
+        self._endpoint, self._headers = found, found.headers()
+        self.lane = lane_of(found.lane, self._model.requests_per_minute, self._model.tokens_per_minute)
+        self.lane.reopen()
+        return True
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Send it, at most once, and classify what comes back."""
@@ -165,6 +195,9 @@ class FunctionRung:
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self._call(given)
+            text = storable(
+                answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
+            )
         except (TimeoutError, ConnectionError) as error:
             return Outcome(
                 Ending.UNKNOWN, detail=f"{self.name} raised {type(error).__name__}: {_line(error)}"
@@ -175,7 +208,6 @@ class FunctionRung:
                 detail=f"{self.name} raised {type(error).__name__}: {_line(error)}",
                 usage=Usage(),
             )
-        text = answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
         return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())
 
     async def _call(self, given: object) -> object:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyreqwest.response import Response
 
 _LET_GO_S = 0.02
+_UNTRUSTED = "invalid peer certificate"  # rustls begins each of its words about a certificate so
 
 
 class Transport(Protocol):
@@ -126,7 +127,7 @@ def _kind(error: DetailedPyreqwestError) -> str:
 
     causes = [cause["message"] for cause in error.details["causes"] or []]
     if "client error (Connect)" in causes:
-        return "unsent"
+        return "untrusted" if causes[-1].startswith(_UNTRUSTED) else "unsent"
     if isinstance(error, TimeoutError):
         return "timeout"
     return "cut" if isinstance(error, BodyDecodeError | ReadError) else "reset"

@@ -17,6 +17,7 @@ from roadworthy.keep.transaction import (
     as_float,
     as_int,
     as_text,
+    damaged,
     text_or_none,
 )
 
@@ -315,6 +316,8 @@ def fates(tx: Transaction, job_id: int) -> tuple[dict[str, int], dict[str, int]]
     outcomes = dict.fromkeys(OUTCOMES, 0)
     waiting: dict[str, int] = {}
     for outcome, waiting_for, count in tx.rows("fates", job_id=job_id):
+        if outcome not in outcomes:
+            raise damaged("an outcome", outcome)
         outcomes[as_text(outcome)] += as_int(count)
         if outcome == "waiting":
             waiting[as_text(waiting_for)] = as_int(count)

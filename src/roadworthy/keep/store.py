@@ -20,6 +20,10 @@ from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.keep.writer import Writer
 
 R = TypeVar("R")
+_BROKEN = (
+    sqlite3.Error,
+    UnicodeDecodeError,
+)  # the latter: text in a damaged page, or a message that quotes it
 
 
 class SqliteStore:
@@ -46,15 +50,13 @@ class SqliteStore:
         self.path = path
         self.name = str(path)
         self._now = now
-        self._lock = os.open(
-            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self._lock = _lock_of(path)
         try:
             with self._turn():
                 self._connection = _open(path, settings)
                 _migrate(self._connection, path)
             self._reader = _open(path, settings)
-        except sqlite3.DatabaseError as error:
+        except _BROKEN as error:
             os.close(self._lock)
             raise _explain(path, error) from error
         self._writer = Writer(self._run, settings.commit_rows_max)
@@ -73,7 +75,7 @@ class SqliteStore:
         """Look at what is committed. A look is short: it runs in the caller's thread."""
         try:
             return look(Transaction(self._reader, self._now()))
-        except sqlite3.Error as error:
+        except _BROKEN as error:
             raise _explain(self.path, error) from error
 
     def gone(self, transaction: Transaction) -> list[int]:
@@ -131,7 +133,7 @@ class SqliteStore:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
-        except sqlite3.Error as error:
+        except _BROKEN as error:
             raise _explain(self.path, error) from error
 
     @contextmanager
@@ -141,6 +143,14 @@ class SqliteStore:
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def _lock_of(path: Path) -> int:
+    """The file beside the ledger that processes queue on, open."""
+    try:
+        return os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _explain(path, error) from error
 
 
 def _open(path: Path, settings: Settings) -> sqlite3.Connection:
@@ -170,7 +180,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _explain(path: Path, error: sqlite3.Error) -> LedgerUnavailable | WrongUse:
+def _explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:
     if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
         return WrongUse(f"{str(path)!r} is not a ledger: {error}. Name another file with App(ledger=...).")
     return LedgerUnavailable(

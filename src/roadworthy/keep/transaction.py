@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
+from roadworthy._errors import LedgerUnavailable
 from roadworthy.keep.queries import queries
 
 Value: TypeAlias = "str | bytes | int | float | None"
@@ -136,28 +137,40 @@ def _columns(account: Account) -> Mapping[str, Value]:
 
 def as_int(cell: Value) -> int:
     """A cell that the schema says is a whole number."""
-    assert isinstance(cell, int)
+    if not isinstance(cell, int):
+        raise damaged("a whole number", cell)
     return cell
 
 
 def as_float(cell: Value) -> float:
     """A cell that the schema says is a number."""
-    assert isinstance(cell, int | float)
+    if not isinstance(cell, int | float):
+        raise damaged("a number", cell)
     return float(cell)
 
 
 def as_text(cell: Value) -> str:
     """A cell that the schema says is text."""
-    assert isinstance(cell, str)
+    if not isinstance(cell, str):
+        raise damaged("text", cell)
     return cell
 
 
 def as_bytes(cell: Value) -> bytes:
     """A cell that the schema says is bytes."""
-    assert isinstance(cell, bytes)
+    if not isinstance(cell, bytes):
+        raise damaged("bytes", cell)
     return cell
 
 
 def text_or_none(cell: Value) -> str | None:
     """A cell that the schema says is text or nothing."""
     return None if cell is None else as_text(cell)
+
+
+def damaged(wanted: str, found: object) -> LedgerUnavailable:
+    """A ledger that holds what no Roadworthy writes."""
+    return LedgerUnavailable(
+        f"The ledger is damaged: a cell holds {type(found).__name__} where {wanted} belongs. "
+        "`roadworthy doctor` looks at all of it; put back a copy of the file."
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from roadworthy.call.price import usd
@@ -21,6 +22,7 @@ class Did:
     escalated: int = 0
     cost_pico: int = 0
     seconds: float = 0.0
+    served_models: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Summary:
         escalated: records that went above the first model.
         cost_usd: what this command spent; `job_cost_usd` what the job has spent in all its runs.
         reserved_usd: what is promised to attempts on the wire; 0 after a run.
+        served_models: what providers said answered in this command, by the model that was asked, in order of
+            appearance; the last name of an earlier run comes first. More than one: the model behind a name changed.
         budget_usd: the job's cap, else the app's; None where neither has one.
     """
 
@@ -58,6 +62,7 @@ class Summary:
     reserved_usd: Decimal
     budget_usd: Decimal | None
     seconds: float
+    served_models: dict[str, list[str]]
 
     @classmethod
     def of_job(
@@ -86,6 +91,7 @@ class Summary:
             reserved_usd=usd(account.reserved_pico),
             budget_usd=None if cap is None else usd(cap),
             seconds=round(did.seconds, 3),
+            served_models={asked: list(names) for asked, names in did.served_models.items()},
         )
 
     def as_json(self) -> dict[str, object]:
@@ -105,5 +111,11 @@ class Summary:
             f"{waits}, {self.pending} pending\n"
             f"this run: {self.attempts} attempts ({self.unknown} unknown), {self.reused} replies reused, "
             f"{self.repaired} repaired, {self.escalated} escalated, {self.cost_usd:f} USD in {self.seconds:.1f} s\n"
-            f"job so far: {self.job_cost_usd:f} USD ({budget})"
+            f"job so far: {self.job_cost_usd:f} USD ({budget})" + "".join(self._changes())
         )
+
+    def _changes(self) -> Iterator[str]:
+        """A line for each model that was answered for by more than one."""
+        for asked, names in self.served_models.items():
+            if len(names) > 1:
+                yield f"\n{asked} was answered by more than one model: {', '.join(names)}"

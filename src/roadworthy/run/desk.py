@@ -12,6 +12,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
 from roadworthy.ask.build import build_question, question_body, question_from
 from roadworthy.ask.question import Question
@@ -53,6 +54,14 @@ class _Refusals:
     unusable: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What is to be written with the next change: settlements, and what a person should know of them."""
+
+    settlements: tuple[Settlement, ...]
+    remarks: tuple[str, ...] = ()
+
+
 class Desk:
     """One step of one record. Implements `call.meter.Meter`.
 
@@ -71,6 +80,7 @@ class Desk:
         self._about = about
         self._owed: list[Settlement] = []
         self._reused: set[int] = set()
+        self._remarks: list[str] = []
         self._refusals = _Refusals([], [])
         self._question: Question | None = None
         self._pin: Pin | None = None
@@ -124,6 +134,7 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
+        self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step)):
             if place and buy:
                 self.session.escalated = True
@@ -242,7 +253,7 @@ class Desk:
             return open_attempt(tx, ask, pin, payer)
 
         opened = await self.session.runtime.store.write(change)
-        self.session.runtime.settled(len(owed))
+        self.session.runtime.settled(len(owed.settlements))
         if isinstance(opened, Opened):
             failpoint("intent_committed")
             self.session.asked = True
@@ -254,7 +265,8 @@ class Desk:
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""
         self._count(settlement)
-        await self.session.runtime.store.write(lambda tx: self._charge(tx, [settlement]))
+        owed = _Owed((settlement,))
+        await self.session.runtime.store.write(lambda tx: self._charge(tx, owed))
         failpoint("settlement_committed")
         self.session.runtime.settled(1)
 
@@ -270,55 +282,64 @@ class Desk:
     async def finish(
         self, fate: Fate | None = None, change: Callable[[Transaction], None] | None = None
     ) -> None:
-        """Write what is owed together with the record's fate and `change`, durable on return."""
+        """Write what is owed together with the record's fate and `change`, durable on return.
+
+        Where an attempt was taken from this process meanwhile, because it was held for dead, the outcome that came of
+        it is not written: whoever took it over decides.
+        """
         owed = self._take_owed()
-        if not owed and fate is None and change is None:
+        if not owed.settlements and fate is None and change is None:
             return
 
         def last(tx: Transaction) -> None:
-            if fate is None:
-                self._charge(tx, owed)
-            else:
-                keep(tx, self.session.kept.id, fate, self._pay(tx, owed))
-            if change is not None:
+            charge, in_time = self._pay(tx, owed)
+            if fate is not None and in_time:
+                keep(tx, self.session.kept.id, fate, charge)
+            elif charge.attempts:
+                charge_record(tx, self.session.kept.id, charge)
+            if change is not None and in_time:
                 change(tx)
 
         await self.session.runtime.store.write(last)
         failpoint("outcome_committed")
-        self.session.runtime.settled(len(owed))
+        self.session.runtime.settled(len(owed.settlements))
 
-    def _take_owed(self) -> list[Settlement]:
-        owed, self._owed = self._owed, []
+    def _take_owed(self) -> _Owed:
+        owed = _Owed(tuple(self._owed), tuple(self._remarks))
+        self._owed, self._remarks = [], []
         return owed
 
-    def _charge(self, tx: Transaction, owed: list[Settlement]) -> None:
+    def _charge(self, tx: Transaction, owed: _Owed) -> None:
         """Settle attempts, and charge the record for them."""
-        charge = self._pay(tx, owed)
+        charge, _ = self._pay(tx, owed)
         if charge.attempts:
             charge_record(tx, self.session.kept.id, charge)
 
-    def _pay(self, tx: Transaction, owed: list[Settlement]) -> Charge:
-        """Settle attempts; what the record is to be charged."""
+    def _pay(self, tx: Transaction, owed: _Owed) -> tuple[Charge, bool]:
+        """Settle attempts: what the record is to be charged, and whether all of them came in time."""
         attempts = cost = 0
-        for settlement in owed:
+        for words in owed.remarks:
+            self._note(tx, "served_model", words)
+        for settlement in owed.settlements:
             if not settle_attempt(tx, settlement, self.session.payer.scopes):
                 continue
             attempts += 1
             cost += settlement.cost_pico
             if settlement.cost_pico > settlement.reserved_pico:
-                note(
-                    tx,
-                    "overrun",
-                    f"attempt {settlement.attempt_id} billed {settlement.cost_pico}, reserved {settlement.reserved_pico}",
-                    run_id=self.session.payer.run_id,
-                    record_id=self.session.kept.id,
-                )
-        return Charge(attempts, cost) if attempts else NO_CHARGE
+                words = f"billed {settlement.cost_pico}, reserved {settlement.reserved_pico}"
+                self._note(tx, "overrun", f"attempt {settlement.attempt_id} {words}")
+        return Charge(attempts, cost) if attempts else NO_CHARGE, attempts == len(owed.settlements)
+
+    def _note(self, tx: Transaction, kind: str, words: str) -> None:
+        note(tx, kind, words, run_id=self.session.payer.run_id, record_id=self.session.kept.id)
 
     def _count(self, settlement: Settlement) -> None:
         tally = self.session.runtime.tally
         tally.cost_pico += settlement.cost_pico
         tally.unknown += settlement.state == "unknown"
+        if words := self.session.runtime.served.saw(settlement.model, settlement.served_model):
+            self.session.runtime.tell(Noted(words))
+            self._remarks.append(words)
 
 
 def subject_of(step: str, value: object) -> bytes:

@@ -36,7 +36,6 @@ from roadworthy.run.work import begin, run_record
 
 DONE, SOME_FAILED, STOPPED, INTERRUPTED = 0, 1, 3, 130
 _CLAIMED_AHEAD = 2  # records claimed per worker, so that other processes find some too
-_ROUND_PAUSE_S = 1.0
 _OTHERS_PAUSE_S = 0.5
 
 
@@ -153,6 +152,7 @@ class Job:
 
     async def _one(self, kept: Kept, value: object | None) -> None:
         runtime = self._runtime
+        await runtime.keys.wait()
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):
             return
@@ -201,19 +201,37 @@ class Job:
         )
 
     async def _unfinished(self) -> None:
-        """Go round the records that are not done until none is left or nothing moves any more."""
-        turn = 0
-        while not self._runtime.stopped and turn <= self._runtime.settings.park_rounds_max:
+        """Go round the records that are not done until none is left, nothing moves any more, or patience is at its end.
+
+        A round counts where the provider answers others, or where it cost money that nobody saw the end of; while
+        the provider is silent and costs nothing, patience alone bounds them.
+        """
+        runtime, settings = self._runtime, self._runtime.settings
+        turns, pause, unseen = settings.park_rounds_max, settings.park_pause_s, runtime.tally.unknown
+        while not runtime.stopped:
             worked = await self._round()
-            waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
+            waiting = runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
             if waiting.get("budget"):
-                self._runtime.stopped = "budget"
-            elif waiting.get("provider") and worked:
-                turn += 1
-                self._runtime.tell(Noted(f"{waiting['provider']} records wait for a provider; round {turn}"))
-                await self._runtime.clock.sleep(_ROUND_PAUSE_S)
+                runtime.stopped = "budget"
+            elif worked and waiting.get("provider"):
+                silent = self._silent_s()
+                counts = not silent or runtime.tally.unknown > unseen
+                if (counts and not turns) or (silent > 0 and silent >= settings.patience_s):
+                    return
+                turns, unseen = turns - counts, runtime.tally.unknown
+                pause = min(pause, settings.patience_s - silent) if silent else settings.park_pause_s
+                runtime.tell(
+                    Noted(f"{waiting['provider']} records wait for a provider; again in {pause:g} s")
+                )
+                await runtime.clock.sleep(pause)
+                pause = min(2 * pause, settings.park_pause_cap_s)
             elif not await self._others_work():
                 return
+
+    def _silent_s(self) -> float:
+        """How long an open lane has brought nothing but failures; 0 where none has."""
+        now = self._runtime.clock.monotonic()
+        return max((lane.silent_s(now) for lane in self._runtime.lanes if not lane.closed), default=0.0)
 
     async def _others_work(self) -> bool:
         """Whether other processes work on this job; waits a little, and takes over what a dead one left."""
@@ -254,7 +272,9 @@ class Job:
     def _stop_if_nobody_answers(self, waiting_for: str, reason: str) -> None:
         """A cap with nothing in flight, or no lane open, ends the run; everything else may go on."""
         lanes = self._runtime.lanes
-        if waiting_for == "budget" or all(lane.closed for lane in lanes):
+        if waiting_for == "budget" or (
+            all(lane.closed for lane in lanes) and not self._runtime.keys.may_come
+        ):
             if not self._runtime.stopped:
                 self._runtime.tell(Noted(f"the run stops and can be resumed: {reason}"))
             self._runtime.stopped = self._runtime.stopped or waiting_for

@@ -11,7 +11,7 @@ from typing import IO
 
 import orjson
 
-from roadworthy._errors import WrongUse
+from roadworthy._errors import Passing, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
@@ -39,6 +39,9 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
     """Write every record of the job to `path`, atomically. Returns the number of rows.
 
     The file is written beside its place and moved over it, so a reader sees the old rows or the new ones.
+
+    Raises:
+        Passing: the disk is full, or the place cannot be written.
     """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
@@ -49,6 +52,11 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
         failpoint("output_written")
         part.replace(path)
         failpoint("output_replaced")
+    except OSError as error:
+        raise Passing(
+            f"The output {str(path)!r} cannot be written: {error}. Every answer is kept in the ledger; "
+            "see to the disk and run the same command again."
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return count

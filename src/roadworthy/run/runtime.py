@@ -28,7 +28,9 @@ from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.observe.summary import Did
 from roadworthy.run.entry import Step
+from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
+from roadworthy.run.served import ServedModels
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class Runtime:
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
+        self.served = ServedModels(store, self.tally.served_models)
+        self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self._remembered: set[tuple[str, str]] = set()
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()
@@ -93,7 +97,7 @@ class Runtime:
     @property
     def lanes(self) -> list[Lane]:
         """Every lane that the app's models use."""
-        return list(self._lanes.values())
+        return list({rung.lane.name: rung.lane for rung in self._every_rung()}.values())
 
     def payer(self, job_id: int, run_id: int, record_id: int) -> Payer:
         """Whose money a record of this run is asked for with, at this moment."""
@@ -164,6 +168,9 @@ class Runtime:
         """Close the wire and the ledger."""
         await self._transport.close()
         self.store.close()
+
+    def _every_rung(self) -> list[Rung]:
+        return [rung for rungs in self._rungs.values() for rung in rungs]
 
     def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
         prepared = step.prepared

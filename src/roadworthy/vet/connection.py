@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from httptools import HttpRequestParser
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # close() then sends RST (socket(7), SO_LINGER)
+_KEY_HEADERS: Final = frozenset({b"authorization", b"x-api-key", b"api-key"})
 _REASONS: Final = {status.value: status.phrase for status in http.HTTPStatus}
 
 
@@ -111,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._unparsed_bytes = 0
         self._target = b""
+        self._key = b""
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._since = self._loop.time()
@@ -172,7 +174,7 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         self._begun = self._in_head = True
         self._head_bytes = self._body_bytes = 0
-        self._target = b""
+        self._target = self._key = b""
         self._body = []
         self._since = self._loop.time()
 
@@ -189,6 +191,8 @@ class Connection(asyncio.Protocol):
         lower = name.lower()
         if lower == b"content-length" and int(value) > self._limits.body_bytes_max:
             self._refuse(413, "The body is too large.")
+        elif lower in _KEY_HEADERS:
+            self._key = value.removeprefix(b"Bearer ")
         elif lower == b"expect" and self._transport is not None and not self._slots:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -214,7 +218,7 @@ class Connection(asyncio.Protocol):
         self._body = []
         keep_alive = self._parser.should_keep_alive()
         self._last = not keep_alive
-        response = self._house.handle(Request(self._parser.get_method(), path, query, body))
+        response = self._house.handle(Request(self._parser.get_method(), path, query, body, self._key))
         self._enqueue(_Slot(response, keep_alive=keep_alive))
 
     # -- responses --

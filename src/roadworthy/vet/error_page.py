@@ -35,7 +35,7 @@ class ErrorPage:
         code: the error's code.
         param: the field at fault.
         headers: header lines.
-        html: a whole page of markup instead of all that.
+        whole: the whole body, instead of all that.
     """
 
     status: int
@@ -44,7 +44,7 @@ class ErrorPage:
     code: str | int | None = None
     param: str | None = None
     headers: bytes = JSON
-    html: bytes = b""
+    whole: bytes = b""
 
     def body(self, model: str, tokens: int) -> bytes:
         """The body, told about this request.
@@ -53,17 +53,25 @@ class ErrorPage:
             model: the model that was asked.
             tokens: the request's input tokens.
         """
-        if self.html:
-            return self.html
+        if self.whole:
+            return self.whole
         message = self.message.format(model=model, tokens=tokens, most=max(tokens - 1, 0))
         return error_body(message, self.type, self.code, self.param)
 
 
 _LIMITED: Final = "Rate limit reached for {model} on requests per min (RPM)."
+_ELSEWHERE: Final = b"location: https://elsewhere.invalid/v1/chat/completions\r\n"
+_NO_CHOICES: Final = b'{"id":"chatcmpl-none","object":"chat.completion","created":0,"choices":null}'
 _GATEWAY: Final = (
     b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
     b"<body><center><h1>502 Bad Gateway</h1></center><hr><center>cloudflare</center></body></html>\n"
 )
+
+
+def _throttled(header: bytes) -> ErrorPage:
+    """A 429 with this header line."""
+    return ErrorPage(429, _LIMITED, "requests", "rate_limit_exceeded", headers=JSON + header + b"\r\n")
+
 
 PAGES: Final[Mapping[Kind, ErrorPage]] = MappingProxyType(
     {
@@ -81,6 +89,14 @@ PAGES: Final[Mapping[Kind, ErrorPage]] = MappingProxyType(
             "rate_limit_exceeded",
             headers=JSON + b"retry-after: 3600\r\n",
         ),
+        Kind.RETRY_AFTER_MS: _throttled(b"retry-after-ms: 300"),
+        Kind.RETRY_AFTER_NEGATIVE: _throttled(b"retry-after: -5"),
+        Kind.RETRY_AFTER_NAN: _throttled(b"retry-after: NaN"),
+        Kind.RETRY_AFTER_PAST: _throttled(b"retry-after: Wed, 21 Oct 2015 07:28:00 GMT"),
+        Kind.THROTTLED_IN_200: ErrorPage(200, "Rate limited upstream", "rate_limit", 429),
+        Kind.BAD_REQUEST_IN_200: ErrorPage(200, "Invalid schema for response_format.", INVALID, 400),
+        Kind.CHOICES_NULL: ErrorPage(200, whole=_NO_CHOICES),
+        Kind.REDIRECT: ErrorPage(307, headers=JSON + _ELSEWHERE, whole=b"{}"),
         Kind.THROTTLED_BARE: ErrorPage(429, _LIMITED, "requests", "rate_limit_exceeded"),
         Kind.QUOTA: ErrorPage(
             429,
@@ -98,10 +114,15 @@ PAGES: Final[Mapping[Kind, ErrorPage]] = MappingProxyType(
             "server_is_overloaded",
         ),
         Kind.OVERLOADED: ErrorPage(529, "Overloaded", "overloaded_error"),
-        Kind.HTML_502: ErrorPage(502, headers=HTML, html=_GATEWAY),
-        Kind.HTML_200: ErrorPage(200, headers=HTML, html=_GATEWAY),
+        Kind.HTML_502: ErrorPage(502, headers=HTML, whole=_GATEWAY),
+        Kind.HTML_200: ErrorPage(200, headers=HTML, whole=_GATEWAY),
         Kind.ERROR_IN_200: ErrorPage(200, "Upstream provider returned error", "server_error", 502),
         Kind.UNAUTHORIZED: ErrorPage(401, "Incorrect API key provided.", INVALID, "invalid_api_key"),
+        Kind.FORBIDDEN: ErrorPage(403, "You are not allowed to use this model.", INVALID),
+        Kind.GONE_BARE: ErrorPage(404, "Not Found", "not_found"),
+        Kind.GONE: ErrorPage(
+            410, "The model `{model}` was retired on 2026-01-01.", INVALID, "model_deprecated"
+        ),
         Kind.MODEL_GONE: ErrorPage(
             404,
             "The model `{model}` does not exist or you do not have access to it.",

@@ -37,12 +37,14 @@ class Request:
         path: without the query.
         query: what follows the question mark, undecoded.
         body: raw bytes.
+        key: the key that was sent along; empty for none.
     """
 
     method: bytes
     path: bytes
     query: bytes
     body: bytes
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,21 @@ class Kind(StrEnum):
     SILENT_STREAM = "silent_stream"  # some chunks, then silence
     ERROR_EVENT = "error_event"  # an error inside a stream that began well
     RETRY_AFTER_3600 = "retry_after_3600"
+    RETRY_AFTER_MS = "retry_after_ms"  # 300 ms, in the header that some SDKs look for first
+    RETRY_AFTER_NEGATIVE = "retry_after_negative"
+    RETRY_AFTER_NAN = "retry_after_nan"
+    RETRY_AFTER_PAST = "retry_after_past"  # a date that is over
+    THROTTLED_IN_200 = "429_in_200"
+    CHOICES_NULL = "choices_null"  # a completion with nothing in it
+    REDIRECT = "redirect"  # to another host, which would be handed the key
 
     QUOTA = "quota"
     UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
     MODEL_GONE = "404_model"
+    GONE_BARE = "404_bare"  # nothing says that it is the model which is missing
+    GONE = "410"
+    BAD_REQUEST_IN_200 = "400_in_200"
     TOO_LONG = "too_long"
     SERVED_MODEL = "served_model"  # another model answers
     NO_USAGE = "no_usage"
@@ -67,13 +78,24 @@ IN_TRANSIT: Final = (
     Kind.SILENT_STREAM,
     Kind.ERROR_EVENT,
     Kind.RETRY_AFTER_3600,
+    Kind.RETRY_AFTER_MS,
+    Kind.RETRY_AFTER_NEGATIVE,
+    Kind.RETRY_AFTER_NAN,
+    Kind.RETRY_AFTER_PAST,
+    Kind.THROTTLED_IN_200,
+    Kind.CHOICES_NULL,
+    Kind.REDIRECT,
 )
 """Drawn anew for each arrival of the same bytes: trying again can help."""
 
 STANDING: Final = (
     Kind.QUOTA,
     Kind.UNAUTHORIZED,
+    Kind.FORBIDDEN,
     Kind.MODEL_GONE,
+    Kind.GONE_BARE,
+    Kind.GONE,
+    Kind.BAD_REQUEST_IN_200,
     Kind.TOO_LONG,
     Kind.SERVED_MODEL,
     Kind.NO_USAGE,

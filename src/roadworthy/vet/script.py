@@ -22,7 +22,9 @@ _SLOW_FACTOR: Final = 10.0
 _SLOW_LEAST_S: Final = 0.02
 _NORMAL: Final = NormalDist()
 _UNPACK: Final = struct.Struct("<3Q").unpack
-_NAMES: Final = ("faults", "latency_ms", "latency_spread", "seed", "in_a_row_max", "models")
+_NAMES: Final = (
+    "faults", "latency_ms", "latency_spread", "seed", "in_a_row_max", "models", "first", "last", "revoked",
+)  # fmt: skip
 
 Ladder = tuple[tuple[float, Kind], ...]
 """Kinds with the upper edge of each one's slice of [0, 1)."""
@@ -195,18 +197,24 @@ class Script:
         in_a_row_max: faults in transit that the same bytes meet in a row at most; 0 for no limit (an outage).
         every: the behaviour of a model without an entry of its own.
         models: behaviour by model, where it differs.
+        first: the number of the first request that meets faults; those before it meet none.
+        last: the number of the last one that does; 0 for no end.
+        revoked: keys that are refused, whatever else would happen.
     """
 
     seed: int = 0
     in_a_row_max: int = 2
     every: Behaviour = field(default_factory=Behaviour)
     models: Mapping[str, Behaviour] = field(default_factory=dict)
+    first: int = 0
+    last: int = 0
+    revoked: tuple[str, ...] = ()
 
     def changed(self, change: Mapping[str, object]) -> Script:
         """This script with what `change` names replaced; what it does not name stays.
 
         `{"faults": {"429": 0.05}, "latency_ms": 50, "latency_spread": 0.3, "seed": 7, "in_a_row_max": 2,
-        "models": {"gpt-4": {"faults": {...}, "latency_ms": 900}}}`. A model's entry starts from the common behaviour.
+        "first": 500, "last": 600, "revoked": ["sk-old"], "models": {"gpt-4": {"faults": {...}, "latency_ms": 900}}}`. A model's entry starts from the common behaviour.
 
         Raises:
             WrongUse: an unknown name, or a value that makes no sense.
@@ -218,14 +226,26 @@ class Script:
             models = {name: every.changed(entry) for name, entry in _entries(change["models"])}
         seed = _whole("seed", change.get("seed", self.seed))
         in_a_row_max = _whole("in_a_row_max", change.get("in_a_row_max", self.in_a_row_max))
-        return Script(seed=seed, in_a_row_max=max(in_a_row_max, 0), every=every, models=models)
+        first, last = (_whole(name, change.get(name, getattr(self, name))) for name in ("first", "last"))
+        return Script(
+            seed=seed,
+            in_a_row_max=max(in_a_row_max, 0),
+            every=every,
+            models=models,
+            first=first,
+            last=last,
+            revoked=_keys(change.get("revoked", self.revoked)),
+        )
 
     def told(self) -> dict[str, object]:
         """The script as the object that `changed` accepts."""
-        told = {"seed": self.seed, "in_a_row_max": self.in_a_row_max, **_told(self.every)}
+        told: dict[str, object] = {"seed": self.seed, "in_a_row_max": self.in_a_row_max, **_told(self.every)}
+        told |= {"first": self.first, "last": self.last, "revoked": list(self.revoked)}
         return {**told, "models": {name: _told(behaviour) for name, behaviour in self.models.items()}}
 
-    def plan(self, model: str, digest: bytes, arrival: int, in_a_row: int, *, streamed: bool) -> Plan:
+    def plan(
+        self, model: str, digest: bytes, arrival: int, in_a_row: int, *, streamed: bool, number: int = 0
+    ) -> Plan:
         """What happens to the `arrival`-th coming (from 0) of the bytes with this digest.
 
         Args:
@@ -234,9 +254,11 @@ class Script:
             arrival: how often these bytes came before.
             in_a_row: faults in transit that these bytes met since they last came through.
             streamed: whether the client asked for a stream.
+            number: the request's number among all; 0 where nobody counts.
         """
         behaviour = self.models.get(model, self.every)
-        rates = behaviour.rates
+        spared = number and (number < self.first or 0 < self.last < number)
+        rates = Rates() if spared else behaviour.rates
         always = self._chances(digest, b"")
         each = self._chances(digest, b"%d" % arrival)
         in_transit = _pick(rates.in_transit, each[0])
@@ -271,6 +293,12 @@ def _entries(said: object) -> list[tuple[str, Mapping[str, object]]]:
     for name, entry in said.items():
         _refuse_unknown(entry, _NAMES[:3], f"the entry of model {name!r}")
     return list(said.items())
+
+
+def _keys(said: object) -> tuple[str, ...]:
+    if not isinstance(said, list | tuple) or not all(isinstance(key, str) for key in said):
+        raise WrongUse('revoked is not a list of keys. Give one such as ["sk-old"].')
+    return tuple(said)
 
 
 def _refuse_unknown(change: Mapping[str, object], known: tuple[str, ...], where: str) -> None:

@@ -147,7 +147,7 @@ class Simulator:
     def handle(self, request: Request) -> Response:
         """The response to one request, which is counted before anything else happens to it."""
         if request.path == b"/v1/chat/completions" and request.method == b"POST":
-            return self._chat(request.body)
+            return self._chat(request.body, request.key.decode("latin-1"))
         if request.path.startswith(b"/sim/"):
             return self._desk(request)
         if request.method == b"GET" and request.path == b"/v1/models":
@@ -163,7 +163,7 @@ class Simulator:
 
     # -- chat completions --
 
-    def _chat(self, body: bytes) -> Response:
+    def _chat(self, body: bytes, key: str) -> Response:
         digest = blake2b(body, digest_size=16).digest()
         entry = self._account.arrive(time.time(), digest)
         try:
@@ -173,6 +173,8 @@ class Simulator:
             said = error_body(error.message, INVALID, None, error.param)
             return Response(400, said, JSON + _named(entry), receipt=entry)
         self._account.name(entry, asked.model)
+        if key in self._script.revoked:
+            return self._page(entry, asked, Kind.UNAUTHORIZED, b"")
         need = max(asked.output_tokens_max or 0, asked.input_tokens)
         grant = self._allowance.take(asked.model, need, time.monotonic())
         if grant.refused:
@@ -180,7 +182,9 @@ class Simulator:
         known = self._recall(digest, asked)
         entry.turn, entry.arrival = known.turn, known.arrivals
         entry.question = None if known.question is None else self._recording.ids[known.question]
-        plan = self._script.plan(asked.model, digest, known.arrivals, known.in_a_row, streamed=asked.stream)
+        plan = self._script.plan(
+            asked.model, digest, known.arrivals, known.in_a_row, streamed=asked.stream, number=entry.n
+        )
         known.arrivals += 1
         known.in_a_row = known.in_a_row + 1 if plan.in_transit else 0
         return self._perform(entry, asked, known, plan, grant)
@@ -207,13 +211,11 @@ class Simulator:
     def _perform(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan, grant: Grant) -> Response:
         """Carry out the plan: an error page, or an answer, billed now, with what befalls it on its way."""
         for kind in (plan.standing, plan.in_transit):
-            if kind is not None:
-                self._account.note(entry, kind)
-                if page := PAGES.get(kind):
-                    entry.status = page.status
-                    headers = page.headers + _named(entry) + grant.headers
-                    body = page.body(asked.model, asked.input_tokens)
-                    return Response(page.status, body, headers, plan.latency_s, receipt=entry)
+            if kind is None:
+                continue
+            if kind in PAGES:
+                return self._page(entry, asked, kind, grant.headers, plan.latency_s)
+            self._account.note(entry, kind)
         answer = self._answer(entry, asked, known, plan)
         produced = output_tokens(answer.content if answer.content is not None else answer.refusal or "")
         produced = min(produced, asked.output_tokens_max or produced)
@@ -227,6 +229,16 @@ class Simulator:
             chance=plan.chance,
         )
         return _dispatch(entry, asked, answer, envelope, plan, grant)
+
+    def _page(
+        self, entry: Entry, asked: ChatRequest, kind: Kind, headers: bytes, latency_s: float = 0.0
+    ) -> Response:
+        """An error instead of an answer."""
+        page = PAGES[kind]
+        self._account.note(entry, kind)
+        entry.status = page.status
+        body = page.body(asked.model, asked.input_tokens)
+        return Response(page.status, body, page.headers + _named(entry) + headers, latency_s, receipt=entry)
 
     def _answer(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan) -> Answer:
         answer = None

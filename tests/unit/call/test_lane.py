@@ -19,7 +19,7 @@ def test_every_ending_frees_its_slot(ending: Ending) -> None:
     assert lane._pace.in_flight == 0
 
 
-@pytest.mark.parametrize("ending", [Ending.QUOTA, Ending.AUTH, Ending.GONE])
+@pytest.mark.parametrize("ending", [Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED])
 def test_an_account_that_is_at_its_end_closes_the_lane(ending: Ending) -> None:
     """Every record would find out by itself that the key is dead."""
     lane = Lane("l", DEFAULTS)
@@ -27,11 +27,26 @@ def test_an_account_that_is_at_its_end_closes_the_lane(ending: Ending) -> None:
     assert lane.closed == f"{ending.value}: HTTP 429 insufficient_quota"
     lane.close("another")
     assert lane.closed.startswith(ending.value), "the first reason is the one"
+    assert lane.needs_key is (ending is Ending.AUTH)
     lane.reopen()
-    assert lane.closed == ""
+    assert (lane.closed, lane.needs_key) == ("", False)
 
 
-@pytest.mark.parametrize("ending", [e for e in Ending if e not in {Ending.QUOTA, Ending.AUTH, Ending.GONE}])
+def test_a_model_is_gone_when_it_is_said_twice_in_a_row() -> None:
+    """One 404 of a gateway would close a lane that works, or a retired model be asked for every record."""
+    lane = Lane("l", DEFAULTS)
+    for ending in (Ending.GONE, Ending.OK, Ending.GONE):
+        lane.saw(Outcome(ending), 0, 1)
+        assert lane.closed == ""
+    lane.saw(Outcome(Ending.GONE, detail="HTTP 404 model_not_found"), 0, 1)
+    assert lane.closed == "gone: HTTP 404 model_not_found"
+    assert not lane.needs_key, "another key does not bring the model back"
+
+
+CLOSING = {Ending.QUOTA, Ending.AUTH, Ending.GONE, Ending.UNTRUSTED}
+
+
+@pytest.mark.parametrize("ending", [e for e in Ending if e not in CLOSING])
 def test_nothing_else_closes_it(ending: Ending) -> None:
     """One record's refusal or one bad minute would stop all others."""
     lane = Lane("l", DEFAULTS)

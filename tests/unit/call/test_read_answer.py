@@ -230,6 +230,7 @@ ROWS = [
     Row("inner code that is a list", 200, failed(["429"]), E.TRANSIENT),
     # The wire
     Row("never sent", 0, b"", E.UNSENT, error="unsent"),
+    Row("a certificate that does not hold", 0, b"", E.UNTRUSTED, error="untrusted"),
     Row("reset after sending", 0, b"", E.UNKNOWN, error="reset"),
     Row("a timeout", 0, b"", E.UNKNOWN, error="timeout"),
     Row("a 200 that broke off", 200, orjson.dumps(choice()), E.UNKNOWN, error="cut"),
@@ -404,7 +405,7 @@ JSON_VALUES = st.recursive(
         st.sampled_from(["retry-after", "retry-after-ms", "content-type", "x-request-id"]),
         st.text(max_size=12),
     ),
-    error=st.sampled_from(["", "cut", "reset", "timeout", "unsent", "too_large"]),
+    error=st.sampled_from(["", "cut", "reset", "timeout", "unsent", "untrusted", "too_large"]),
 )
 def test_no_exchange_breaks_the_classifier(
     status: int, body: bytes, headers: dict[str, str], error: str

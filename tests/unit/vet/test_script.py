@@ -44,6 +44,18 @@ def test_the_third_time_gets_through() -> None:
     assert script.plan("m", _digest(1), 2, 2, streamed=False).in_transit is None
 
 
+def test_faults_keep_to_their_stretch_of_requests() -> None:
+    """An outage would not begin or end where the script says, so that no test could tell before from after."""
+    script = Script().changed({"faults": {"500": 1, "no_usage": 1, "empty": 1}, "first": 3, "last": 4})
+    struck = []
+    for number in range(1, 7):
+        plan = script.plan("m", _digest(number), 0, 0, streamed=False, number=number)
+        struck.append(tuple(kind is not None for kind in (plan.in_transit, plan.standing, plan.in_content)))
+    assert struck == [(number in {3, 4},) * 3 for number in range(1, 7)]
+    endless = script.changed({"last": 0})
+    assert endless.plan("m", _digest(1), 0, 0, streamed=False, number=99).standing == "no_usage"
+
+
 def test_latency_has_its_median_and_its_spread() -> None:
     """Load figures would be those of another provider."""
     script = Script(seed=3).changed({"latency_ms": 100, "latency_spread": 0.5})
@@ -72,6 +84,9 @@ def test_what_a_change_does_not_name_stays() -> None:
         "faults": {},
         "latency_ms": 50.0,
         "latency_spread": 0.0,
+        "first": 0,
+        "last": 0,
+        "revoked": [],
         "models": {"gpt-4": {"faults": {}, "latency_ms": 900.0, "latency_spread": 0.0}},
     }
     assert Script().changed(later.told()) == later
@@ -88,6 +103,8 @@ def test_what_a_change_does_not_name_stays() -> None:
         {"latency_ms": "fast"},
         {"latency_ms": float("inf")},
         {"seed": 1.5},
+        {"first": "soon"},
+        {"revoked": "sk-old"},
         {"models": []},
         {"models": {"m": {"seed": 1}}},
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Unpack
@@ -79,10 +79,12 @@ async def fetch(
     path: str = "/v1/chat/completions",
     method: str = "POST",
     wait_s: float = 3.0,
+    headers: Mapping[str, str] | None = None,
 ) -> Seen:
     """One request on a connection of its own, read to whatever end it comes to."""
     reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
-    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()) + "\r\n"
     raw, ending = b"", "whole"
     try:
         writer.write(head.encode() + body)
@@ -163,6 +165,15 @@ PAGES = [
     ("401", 401, "invalid_api_key", None),
     ("404_model", 404, "model_not_found", None),
     ("too_long", 400, "context_length_exceeded", None),
+    ("retry_after_ms", 429, "rate_limit_exceeded", None),
+    ("retry_after_negative", 429, "rate_limit_exceeded", "-5"),
+    ("retry_after_nan", 429, "rate_limit_exceeded", "nan"),
+    ("retry_after_past", 429, "rate_limit_exceeded", "wed, 21 oct 2015 07:28:00 gmt"),
+    ("429_in_200", 200, 429, None),
+    ("400_in_200", 200, 400, None),
+    ("403", 403, None, None),
+    ("404_bare", 404, None, None),
+    ("410", 410, "model_deprecated", None),
 ]
 
 
@@ -186,6 +197,32 @@ def test_a_gateway_page_is_html(kind: str, status: int) -> None:
     assert seen.headers["content-type"].startswith("text/html")
     assert seen.body.startswith(b"<!DOCTYPE html>")
     assert simulator.bill().total.billed_requests == 0
+
+
+@pytest.mark.parametrize(("kind", "status"), [("choices_null", 200), ("redirect", 307)])
+def test_what_is_neither_an_answer_nor_an_error(kind: str, status: int) -> None:
+    """A client that reads the first choice unseen, or follows anybody with its key, would go unnoticed."""
+    seen, simulator = one(question(), faults={kind: 1})
+    assert (seen.status, simulator.bill().total.billed_requests) == (status, 0)
+    said = json.loads(seen.body)
+    assert (said.get("choices"), "location" in seen.headers) == (None, kind == "redirect")
+
+
+def test_a_revoked_key_is_refused_and_another_is_not() -> None:
+    """Nobody could see whether a client takes up a new key."""
+
+    async def scenario(simulator: Simulator) -> None:
+        simulator.script({"revoked": ["sk-old"]})
+        for key, status in (("sk-old", 401), ("sk-new", 200), ("", 200)):
+            seen = await fetch(
+                simulator, question(), headers={"authorization": f"Bearer {key}"} if key else {}
+            )
+            assert seen.status == status
+        assert [row.fault for row in simulator.requests()] == ["401", "", ""]
+        simulator.script({"revoked": []})
+        assert (await fetch(simulator, question(), headers={"x-api-key": "sk-old"})).status == 200
+
+    against(scenario)
 
 
 LOST = [("reset", "reset", 0), ("cut", "cut", 200), ("hang", "silent", 0), ("trickle", "silent", 200)]

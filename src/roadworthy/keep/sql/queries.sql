@@ -184,6 +184,9 @@ UPDATE record SET attempts = attempts + :attempts, cost_pico = cost_pico + :cost
 INSERT INTO reply (attempt_id, ending, finish, served_model, token_probability, text)
 VALUES (:attempt_id, :ending, :finish, :served_model, :token_probability, :text);
 
+-- last_served: What a provider called a model when it last answered for it.
+SELECT served_model FROM attempt WHERE model = :model AND served_model IS NOT NULL ORDER BY id DESC LIMIT 1;
+
 -- attempts_of_record: Every attempt for a record, in order, with its reply.
 SELECT attempt.id, attempt.question_id, attempt.model, attempt.sample, attempt.words, attempt.output_cap, attempt.state,
   attempt.ending, attempt.reserved_pico, attempt.cost_pico, attempt.input_tokens, attempt.output_tokens,

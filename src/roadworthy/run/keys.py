@@ -1,0 +1,78 @@
+"""Keys that were refused: read again until another one stands in their place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from roadworthy._clock import Clock
+from roadworthy._events import LaneChanged, Listener, Noted
+from roadworthy._settings import Settings
+from roadworthy.call.rung import EndpointRung, LaneOf, Rung
+
+
+class KeyWatch:
+    """Opens what was closed for its key, once there is another key.
+
+    A variable of a command's environment cannot change while it runs, a file can: so a run waits for a file alone.
+
+    Args:
+        rungs: every model that the app asks.
+        environ: where keys, or the files that hold them, are named.
+        settings: `key_look_s`, `patience_s`.
+        lane_of: the lane of a name.
+    """
+
+    def __init__(
+        self,
+        rungs: Callable[[], Sequence[Rung]],
+        environ: Mapping[str, str],
+        settings: Settings,
+        clock: Clock,
+        lane_of: LaneOf,
+        tell: Listener,
+    ) -> None:
+        self._rungs = rungs
+        self._environ = environ
+        self._settings = settings
+        self._clock = clock
+        self._lane_of = lane_of
+        self._tell = tell
+        self._looked_at = -math.inf
+        self._waits_since: float | None = None
+
+    def look(self) -> None:
+        """Read the keys again whose lanes are closed for them; not more often than `key_look_s`."""
+        refused = self._refused()
+        now = self._clock.monotonic()
+        if not refused or now - self._looked_at < self._settings.key_look_s:
+            return
+        self._looked_at = now
+        for rung in refused:
+            if rung.renew(self._environ, self._lane_of):
+                self._tell(LaneChanged(rung.lane.name, "opened", "its key was replaced"))
+
+    @property
+    def may_come(self) -> bool:
+        """Whether nobody can be asked now, and a file may yet bring a key: true for as long as patience lasts."""
+        places = {rung.key_place for rung in self._refused()} - {""}
+        if not places or not all(rung.lane.closed for rung in self._rungs()):
+            self._waits_since = None
+            return False
+        now = self._clock.monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+            self._tell(
+                Noted(f"the key in {', '.join(sorted(places))} is refused; waiting for another one there")
+            )
+        return now - self._waits_since < self._settings.patience_s
+
+    async def wait(self) -> None:
+        """Return when somebody can be asked again, or when waiting is in vain."""
+        while self.may_come:
+            self.look()
+            if self.may_come:
+                await self._clock.sleep(self._settings.key_look_s)
+
+    def _refused(self) -> list[EndpointRung]:
+        return [rung for rung in self._rungs() if isinstance(rung, EndpointRung) and rung.lane.needs_key]

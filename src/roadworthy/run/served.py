@@ -1,0 +1,34 @@
+"""Which model a provider says answered: one that was not seen before is a change that a person should know of."""
+
+from __future__ import annotations
+
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.transaction import as_text
+
+
+class ServedModels:
+    """The names under which models answered, by the name that was asked.
+
+    A provider may well call `gpt-5` by a dated name: the first name is no change, another one after it is.
+
+    Args:
+        store: the ledger, which knows what answered in earlier runs.
+        names: where the names are kept, in order of appearance.
+    """
+
+    def __init__(self, store: Ledger, names: dict[str, list[str]]) -> None:
+        self._store = store
+        self._names = names
+
+    def saw(self, asked: str, served: str) -> str:
+        """Take note of one answer. Words for a person where another model than before gave it, once for each; else ""."""
+        if not served:
+            return ""
+        if asked not in self._names:
+            row = self._store.read(lambda tx: tx.row("last_served", model=asked))
+            self._names[asked] = [] if row is None else [as_text(row[0])]
+        names = self._names[asked]
+        if served in names:
+            return ""
+        names.append(served)
+        return f"{asked} was answered by {names[-2]} before, now by {served}" if len(names) > 1 else ""
