@@ -1,2 +1,12 @@
-def write(rows, page):
-    return []
+"""The page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def write(rows: list[dict[str, Any]], page: Path) -> list[Path]:
+    """Write it."""
+    del rows
+    return [page]
