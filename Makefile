@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check test test-all bench docs lock format clean
+.PHONY: help setup demo check test test-all bench bench-peers bench-page docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -32,8 +32,14 @@ test: $(READY)   ## the tests, in minutes
 test-all: $(READY)  ## every test
 	$(BIN)/pytest
 
-bench: $(READY)  ## measure against aiohttp + pydantic in the same run
-	$(BIN)/python -m benchmarks.cpu
+bench: $(READY)  ## measure against aiohttp + pydantic in the same run, about ten minutes
+	$(BIN)/python -m benchmarks
+
+bench-peers: $(READY)  ## measure the peers too, each at its newest version in an environment of its own
+	$(BIN)/python -m benchmarks.versus
+
+bench-page: $(READY)  ## write docs/performance.md from what was measured
+	$(BIN)/python -m benchmarks report
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate

@@ -43,10 +43,11 @@ def measure(words: Sequence[str]) -> int:
             began = time.monotonic()
             try:
                 for row in SECTIONS[name](extent):
+                    broken += "error" in row
                     _write(out, {"section": name, **row})
             except Broke as broke:
                 broken += 1
-                _write(out, {"section": "broken", "what": name, "error": str(broke)})
+                _write(out, {"section": name, "error": str(broke)})
                 note(f"{name} broke: {broke}")
             note(f"== {name}: {time.monotonic() - began:.0f} s")
         _write(out, {"section": "end", "load": stamp()["load"]})

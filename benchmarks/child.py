@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -101,36 +102,59 @@ def start(
         child.close()
 
 
-def call(module: str, *words: str) -> Row:
+def call(module: str, *words: str, python: str = sys.executable) -> Row:
     """Run a module of this package; the JSON object that it prints.
 
     Raises:
         Broke: it failed.
     """
-    with start(module, *words) as child:
+    with start(module, *words, python=python) as child:
         return child.hear()
 
 
-def start_subject(spec: Spec, python: str = sys.executable, environ: Mapping[str, str] | None = None) -> Any:
+def start_subject(spec: Spec, python: str = sys.executable) -> AbstractContextManager[Child]:
     """A subject's process; warm once it has said its first object."""
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ROADWORTHY_"))
+    }
     return start("benchmarks.measure", json.dumps(asdict(spec)), python=python, environ=environ)
 
 
-def rounds(specs: Sequence[Spec], count: int, calls: int) -> list[Row]:
-    """Slices of `calls` calls of each spec in turn, `count` times round: A B C A B C."""
-    rows = []
+def rounds(
+    specs: Sequence[Spec], count: int, calls: int, pythons: Mapping[str, str] | None = None
+) -> Iterator[Row]:
+    """Slices of `calls` calls of each spec in turn, `count` times round: A B C A B C.
+
+    A subject that breaks is a row with its `error`, and the others go on.
+
+    Args:
+        specs: the subjects; they warm up one after the other and stay until the end.
+        count: turns of each.
+        calls: of one turn.
+        pythons: the interpreter of a subject that has an environment of its own.
+    """
     with ExitStack() as stack:
-        children: list[tuple[Spec, Child]] = []
+        running: list[tuple[Spec, Child]] = []
         for spec in specs:
-            child = stack.enter_context(start_subject(spec))
-            child.hear()  # one warms up at a time
-            children.append((spec, child))
+            try:
+                child = stack.enter_context(
+                    start_subject(spec, (pythons or {}).get(spec.subject, sys.executable))
+                )
+                child.hear()
+            except Broke as broke:
+                yield row_of(spec, 0, {"error": str(broke)})
+            else:
+                running.append((spec, child))
         for number in range(count):
-            for spec, child in children:
-                child.tell(str(calls))
-                rows.append(row_of(spec, number, child.hear()))
-                note(shown(rows[-1]))
-    return rows
+            for spec, child in list(running):
+                try:
+                    child.tell(str(calls))
+                    row = row_of(spec, number, child.hear())
+                except Broke as broke:
+                    running.remove((spec, child))
+                    row = row_of(spec, number, {"error": str(broke)})
+                note(shown(row))
+                yield row
 
 
 def row_of(spec: Spec, number: int, said: Row) -> Row:
@@ -152,10 +176,12 @@ def here(subject: str, url: str, in_flight: int, loop: str = "asyncio") -> Spec:
 
 def shown(row: Mapping[str, Any]) -> str:
     """One line for a person."""
+    if "error" in row:
+        return f"{row['round']:2}  {row['subject']:24} broke: {row['error'][-300:]}"
+    latency = "" if row["p50_ms"] is None else f"  p50 {row['p50_ms']:8.2f} p99 {row['p99_ms']:8.2f} ms"
     return (
         f"{row['round']:2}  {row['subject']:24} {row['loop']:8} {row['in_flight']:5} in flight "
-        f"{row['cpu_us']:8.1f} us CPU a call {row['calls_per_s']:9,.0f}/s  p50 {row['p50_ms']:8.2f} "
-        f"p99 {row['p99_ms']:8.2f} ms  {row['peak_rss_mb']:6.1f} MB"
+        f"{row['cpu_us']:8.1f} us CPU a call {row['calls_per_s']:9,.0f}/s{latency}  {row['peak_rss_mb']:6.1f} MB"
     )
 
 

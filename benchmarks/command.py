@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from benchmarks import task
 from benchmarks.child import Broke, Row
 from benchmarks.machine import CLIENT_CORE, ROOT
 
+TIMEOUT_S = 7_200
 APP = ROOT / "benchmarks" / "app.py"
 
 
@@ -40,7 +42,10 @@ def run(line: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Ended:
         began = time.perf_counter()
         process = subprocess.Popen(line, cwd=folder, env=environ, stdout=said, stderr=words)  # noqa: S603 - ours
         os.sched_setaffinity(process.pid, {CLIENT_CORE})
+        late = threading.Timer(TIMEOUT_S, process.kill)
+        late.start()
         _pid, status, used = os.wait4(process.pid, 0)
+        late.cancel()
         wall_s = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.child import here, rounds
+from benchmarks.child import Broke, here, rounds
 from benchmarks.machine import stamp
 from benchmarks.measure import SUBJECTS
 from benchmarks.provider import start_provider
@@ -30,7 +30,11 @@ def compare(
     with start_provider() as provider:
         url = provider.url
         specs = [here(name, url, in_flight, "asyncio" if name == YARDSTICK else loop) for name in subjects]
-        return rounds(specs, count, calls)
+        rows = list(rounds(specs, count, calls))
+    for row in rows:
+        if "error" in row:
+            raise Broke(row["error"])
+    return rows
 
 
 def ratio(rows: Sequence[dict[str, Any]], subject: str) -> float:

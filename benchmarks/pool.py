@@ -30,16 +30,20 @@ class Taken:
     latencies_s: list[float] = field(default_factory=list)
     ended_at: list[float] = field(default_factory=list)
 
+    def latency_ms(self, percentile: int) -> float | None:
+        """A percentile of the latencies; None where single calls were not timed."""
+        ordered = sorted(self.latencies_s)
+        return round(ordered[(len(ordered) - 1) * percentile // 100] * 1e3, 3) if ordered else None
+
     def as_json(self) -> dict[str, Any]:
         """The figures of a result line."""
-        ordered = sorted(self.latencies_s) or [0.0]
         return {
             "calls": self.calls,
             "cpu_us": round(self.cpu_s / self.calls * 1e6, 2),
             "calls_per_s": round(self.calls / self.wall_s, 1),
             "busy": round(self.cpu_s / self.wall_s, 3),
-            "p50_ms": round(ordered[len(ordered) // 2] * 1e3, 3),
-            "p99_ms": round(ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1e3, 3),
+            "p50_ms": self.latency_ms(50),
+            "p99_ms": self.latency_ms(99),
             "peak_rss_mb": round(peak_rss_mb(), 1),
         }
 
