@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +14,11 @@ from tests.crash.harness import (
     AT_END,
     AT_REST,
     DIED,
-    Calm,
     open_attempts,
     violations,
 )
 from tests.crash.trial import QUICK, TIMEOUT_S, Trial
 from tests.ledgers import ask
-
-from roadworthy.vet.process import RunningSimulator
 
 INSIDE = ("before_commit", "after_commit", "intent_written")
 IMPATIENT = {"ROADWORTHY_RECORD_DEADLINE_S": "1.5", "ROADWORTHY_PARK_ROUNDS_MAX": "1"}
@@ -43,9 +40,9 @@ def stopped_at(trial: Trial, failpoint: str, variant: str = "") -> Iterator[subp
 
 
 @pytest.fixture
-def trial(ledger: str, provider: RunningSimulator, calm: dict[str, Calm], tmp_path: Path) -> Trial:
+def trial(begin: Callable[[str], Trial]) -> Trial:
     """A step's run on a new ledger."""
-    return Trial(tmp_path, ledger, provider, "triage", calm["triage"])
+    return begin("triage")
 
 
 @pytest.mark.timeout(90)

@@ -31,7 +31,8 @@ def settle_apart() -> None:
         owed, store = self._take_owed(), self.session.runtime.store
         if change is not None:
             await store.write(change)
-        failpoint("outcome_committed")
+        if change is not None and owed:
+            failpoint("outcome_committed")
         await store.write(lambda tx: self._pay(tx, owed))
         self.session.runtime.settled(len(owed))
 
@@ -65,7 +66,8 @@ def reply_apart() -> None:
                 keep_reply(tx, one)
 
         await store.write(first)
-        failpoint("outcome_committed")
+        if owed:
+            failpoint("outcome_committed")
         await store.write(second)
         self.session.runtime.settled(len(owed))
 
