@@ -18,6 +18,7 @@ from roadworthy.vet.bill import LoggedRequest
 
 PICO = Decimal(10) ** 12
 ENDS = {"accepted", "rejected", "failed", "waiting"}
+AGAIN = {"provider", "budget", "batch"}
 LOST = {"reset", "cut", "hang"}
 TROUBLE = LOST | {"429", "429_bare", "500", "503", "529", "html_502", "html_200", "error_in_200"}
 DIED = "the process that sent it died"
@@ -319,12 +320,15 @@ def accepted_values_are_right_and_have_their_reply(seen: Evidence) -> list[str]:
 
 
 def what_ended_is_paid_for(seen: Evidence) -> list[str]:
-    """A record that has an outcome has nothing on the wire: its settlements were written with the outcome."""
+    """A record that has ended has nothing on the wire: its settlements were written with the outcome.
+
+    One that waits for money or a provider comes round again, and stands so while it is asked for.
+    """
     open_now = {row.record_id for row in seen.attempts if row.state == "intent"}
     return [
         f"{line.key} is {line.outcome} with an attempt on the wire"
         for line in seen.lines
-        if line.outcome != "pending" and line.record_id in open_now
+        if line.outcome != "pending" and line.waiting_for not in AGAIN and line.record_id in open_now
     ]
 
 
@@ -336,7 +340,7 @@ def every_line_has_one_fate(seen: Evidence) -> list[str]:
     return said + [
         f"{line.key} stands in {line.outcome} {line.waiting_for}"
         for line in seen.lines
-        if line.outcome not in ENDS or line.waiting_for in {"provider", "budget", "batch"}
+        if line.outcome not in ENDS or line.waiting_for in AGAIN
     ]
 
 

@@ -48,6 +48,8 @@ from roadworthy.vet.process import RunningSimulator, start_simulator
 
 TICKETS_MAX: Final = 32
 STAGE_TIMEOUT_S: Final = 40.0
+# Names one of `tests.crash.wrong`: the swarm's own negative control.
+VARIANT: Final = "CRASH_VARIANT"
 # A killed process is not a power cut: what it wrote is there whether or not a disk has it, so no disk need be waited for.
 IN_MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # What befalls a response on its way, what is wrong with these bytes each time, what is wrong with the answer. What
@@ -180,10 +182,12 @@ class Player:
     Args:
         sim: a provider with the answers to `TICKETS_MAX` tickets.
         tell: hears the course of each seed, line by line.
+        keep: whether the ledger of a seed that violates something is kept.
     """
 
-    def __init__(self, sim: RunningSimulator, tell: Callable[[str], None]) -> None:
+    def __init__(self, sim: RunningSimulator, tell: Callable[[str], None], *, keep: bool) -> None:
         self._sim = sim
+        self._keep = keep
         self._tell = tell
 
     def play(self, scenario: Scenario) -> Outcome:
@@ -195,7 +199,7 @@ class Player:
         try:
             self._stages(scenario, folder, outcome)
         finally:
-            if outcome.violations:
+            if outcome.violations and self._keep:
                 self._tell(f"the ledger of seed {scenario.seed} is kept in {folder}")
             else:
                 shutil.rmtree(folder)
@@ -219,7 +223,8 @@ class Player:
             wrong = [
                 f"stage {number}: status {status}: {_last_words(folder, place)}"
                 for place, status in enumerate(statuses)
-                if status not in {0, 1, 3, 130, -signal.SIGKILL} or "Traceback" in _last_words(folder, place)
+                if status not in {0, 1, 3, 130, -signal.SIGINT, -signal.SIGKILL}
+                or "Traceback" in _last_words(folder, place)
             ]
             outcome.violations += wrong
             if not _is_made(ledger):
@@ -273,6 +278,8 @@ def _command(scenario: Scenario, stage: Stage, folder: Path, url: str, place: in
         ROADWORTHY_FAILPOINT=stage.failpoint if place == 0 else "",
         CRASH_EFFECTS=str(folder / "effects"),
     )
+    if variant := os.environ.get(VARIANT):
+        importlib.import_module("tests.crash.wrong").VARIANTS[variant]()
     for (module, name), value in SCALED.items():
         setattr(importlib.import_module(module), name, value)
     words = ["run", f"{APP}:{scenario.entry}", "tickets.jsonl", "-o", "out.jsonl", "--json"]
@@ -291,12 +298,16 @@ def _command(scenario: Scenario, stage: Stage, folder: Path, url: str, place: in
 
 def _fork(work: Callable[[], None]) -> int:
     """Do `work` in a child of this process, which has one thread and everything imported. Returns its id."""
+    # An interrupt waits until the child has a handler of its own; its parent's would run its parent's code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return child
     status = 70
     try:
-        signal.signal(signal.SIGINT, _interrupted)  # until the command takes care of it itself
+        signal.signal(signal.SIGINT, _interrupted)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work()
         status = 0
     except SystemExit as end:
@@ -368,12 +379,12 @@ def _import_what_a_run_imports(sim: RunningSimulator) -> None:
     shutil.rmtree(folder)
 
 
-def play(seeds: Sequence[int], tell: Callable[[str], None]) -> list[Outcome]:
+def play(seeds: Sequence[int], tell: Callable[[str], None], *, keep: bool = False) -> list[Outcome]:
     """Play seeds one after the other in this process."""
     outcomes = []
     with provider() as sim:
         _import_what_a_run_imports(sim)
-        player = Player(sim, tell)
+        player = Player(sim, tell, keep=keep)
         for seed in seeds:
             outcome = player.play(draw(seed))
             for said in outcome.violations:
@@ -408,7 +419,7 @@ def main() -> int:
     began = time.monotonic()
     if given.seed is not None:
         print(draw(given.seed))
-        outcomes = play([given.seed], print)
+        outcomes = play([given.seed], print, keep=True)
     elif given.workers > 1:
         summary = _summary(_share_out(given.first, given.count, given.workers), time.monotonic() - began)
         print(json.dumps(_summary([summary], time.monotonic() - began)))

@@ -14,6 +14,8 @@ from tests.crash.harness import (
     AT_END,
     AT_REST,
     DIED,
+    no_more_requests_than_calm_and_in_flight,
+    nothing_is_left_open,
     open_attempts,
     violations,
 )
@@ -120,6 +122,35 @@ def test_a_process_that_stands_still_inside_a_transaction_is_waited_for(trial: T
         assert second.wait(TIMEOUT_S) in {0, 3}, trial.said()
     trial.run()
     assert trial.violations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(
+    ("point", "status"),
+    [
+        ("lease_committed:1", 130),
+        ("run_begun_committed:1", 130),
+        ("intake_committed:1", 130),
+        ("intent_committed:20", 130),
+        ("after_send:20", 130),
+        ("outcome_committed:20", 130),
+        ("output_written:1", 130),
+        ("run_ended_committed:1", 0),
+    ],
+)
+def test_an_interrupt_at_any_moment_ends_in_order(trial: Trial, point: str, status: int) -> None:
+    """Ctrl-C would hang, leave money reserved or a run that never ends in the books, depending on the moment."""
+    with stopped_at(trial, point) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(TIMEOUT_S) == status, trial.said()
+    assert ask(trial.ledger, "SELECT status FROM run") == [(status,)]
+    assert violations(trial.evidence(), (*AT_REST, nothing_is_left_open)) == []
+    trial.run()
+    # What was interrupted on the wire is charged as unknown and sent again; the count of a calm run is not its limit.
+    every = [one for one in AT_END if one is not no_more_requests_than_calm_and_in_flight]
+    assert trial.violations(tuple(every)) == []
 
 
 def _let_its_writer_finish(trial: Trial, process: subprocess.Popen[bytes]) -> None:

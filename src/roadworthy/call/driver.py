@@ -20,6 +20,7 @@ from roadworthy.call.rung import Rung
 
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _POLL_S = 0.25
+_TURN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,15 @@ class Driver:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
-            await asyncio.wait_for(turn, 5.0)
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the turn.
+            async with asyncio.timeout(_TURN_S):
+                await turn
         except TimeoutError:
             return
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._wake(lane)  # the turn is the next one's
+            raise
 
     def _wake(self, lane: Lane) -> None:
         queue = self._queues.get(lane.name)

@@ -131,7 +131,7 @@ async def _run(
         try:
             return await working
         except asyncio.CancelledError:
-            return job.summary(), INTERRUPTED
+            return job.end(INTERRUPTED), INTERRUPTED
         except BaseExceptionGroup as group:
             raise _first(group) from group
     finally:
