@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check test test-all bench bench-peers bench-page docs lock format clean
+.PHONY: help setup demo check test test-all soak bench bench-peers bench-page docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -31,6 +31,9 @@ test: $(READY)   ## the tests, in minutes
 
 test-all: $(READY)  ## every test
 	$(BIN)/pytest
+
+soak: $(READY)   ## a thousand seeds of the swarm: random faults, budgets and kills
+	$(BIN)/python -m tests.crash.swarm --count 1000 --workers 2
 
 bench: $(READY)  ## measure against aiohttp + pydantic in the same run, about ten minutes
 	$(BIN)/python -m benchmarks

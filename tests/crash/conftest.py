@@ -1,6 +1,7 @@
 """One simulated provider and one undisturbed run for all the kills."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.crash.harness import Calm
@@ -27,3 +28,19 @@ def calm(provider: RunningSimulator, tmp_path_factory: pytest.TempPathFactory) -
         folder = tmp_path_factory.mktemp(f"calm-{entry}")
         found[entry] = undisturbed(Trial(folder, str(folder / "ledger.db"), provider, entry))
     return found
+
+
+@pytest.fixture
+def begin(
+    ledger: str, provider: RunningSimulator, calm: dict[str, Calm], tmp_path: Path
+) -> Iterator[Callable[[str], Trial]]:
+    """Begin a trial of an entry on a new ledger; what it leaves running is ended."""
+    begun: list[Trial] = []
+
+    def begin_one(entry: str) -> Trial:
+        begun.append(Trial(tmp_path, ledger, provider, entry, calm[entry]))
+        return begun[-1]
+
+    yield begin_one
+    for trial in begun:
+        trial.end()

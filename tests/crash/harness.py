@@ -18,9 +18,11 @@ from roadworthy.vet.bill import LoggedRequest
 
 PICO = Decimal(10) ** 12
 ENDS = {"accepted", "rejected", "failed", "waiting"}
+AGAIN = {"provider", "budget", "batch"}
 LOST = {"reset", "cut", "hang"}
 TROUBLE = LOST | {"429", "429_bare", "500", "503", "529", "html_502", "html_200", "error_in_200"}
 DIED = "the process that sent it died"
+INTERRUPTED = "interrupted before the answer came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ class Attempt:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is on the wire, or was when its process died: perhaps it never left, perhaps it was answered."""
-        return self.state == "intent" or self.detail.startswith(DIED)
+        """Whether it is on the wire, or was when its process ended: perhaps it never left, perhaps it was answered."""
+        return self.state == "intent" or self.detail.startswith((DIED, INTERRUPTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +278,13 @@ def unknown_is_what_nobody_saw(seen: Evidence) -> list[str]:
         for row in unknown
         if row.cost != row.reserved
     ]
-    lost = sum(bool(LOST & set(row.fault.split("+"))) for row in seen.log)
-    others = len(unknown) - len(seen.died)
-    return said + ([f"{others} unknown beside the dead, {lost} answers were lost"] if others > lost else [])
+    unseen = sum(bool((LOST | {"no_usage"}) & set(row.fault.split("+"))) for row in seen.log)
+    others = sum(not row.is_lost for row in unknown)
+    if others > unseen:
+        said.append(
+            f"{others} unknown beside those whose process ended, {unseen} answers or usages were lost"
+        )
+    return said
 
 
 def the_dead_are_those_in_flight(seen: Evidence) -> list[str]:
@@ -313,6 +319,19 @@ def accepted_values_are_right_and_have_their_reply(seen: Evidence) -> list[str]:
     return said
 
 
+def what_ended_is_paid_for(seen: Evidence) -> list[str]:
+    """A record that has ended has nothing on the wire: its settlements were written with the outcome.
+
+    One that waits for money or a provider comes round again, and stands so while it is asked for.
+    """
+    open_now = {row.record_id for row in seen.attempts if row.state == "intent"}
+    return [
+        f"{line.key} is {line.outcome} with an attempt on the wire"
+        for line in seen.lines
+        if line.outcome != "pending" and line.waiting_for not in AGAIN and line.record_id in open_now
+    ]
+
+
 def every_line_has_one_fate(seen: Evidence) -> list[str]:
     """Each line of the input stands in exactly one final state."""
     said = []
@@ -321,7 +340,7 @@ def every_line_has_one_fate(seen: Evidence) -> list[str]:
     return said + [
         f"{line.key} stands in {line.outcome} {line.waiting_for}"
         for line in seen.lines
-        if line.outcome not in ENDS or line.waiting_for in {"provider", "budget", "batch"}
+        if line.outcome not in ENDS or line.waiting_for in AGAIN
     ]
 
 
@@ -394,6 +413,7 @@ AT_REST: tuple[Invariant, ...] = (
     no_reply_is_bought_twice,
     unknown_is_what_nobody_saw,
     accepted_values_are_right_and_have_their_reply,
+    what_ended_is_paid_for,
     side_effects_keep_their_key,
 )
 AT_END: tuple[Invariant, ...] = (
@@ -408,8 +428,8 @@ AT_END: tuple[Invariant, ...] = (
 
 
 def is_clean(row: LoggedRequest) -> bool:
-    """Whether nothing befell the answer on its way."""
-    return not TROUBLE & set(row.fault.split("+"))
+    """Whether there was an answer and nothing befell it on its way."""
+    return row.billed and not TROUBLE & set(row.fault.split("+"))
 
 
 def results(lines: Sequence[Line]) -> list[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ Each test names the invariants that must be violated. Without these a harness th
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.crash import tickets
 from tests.crash.harness import AT_END, AT_REST, violations
 from tests.crash.late import late_provider
 from tests.crash.test_stopped import stopped_at
-from tests.crash.trial import COUNT, TIMEOUT_S, Trial, counts_on_arrival
+from tests.crash.trial import CAP_USD, COUNT, TIMEOUT_S, Trial, counts_on_arrival
 
 from roadworthy.vet.process import RunningSimulator
 
@@ -20,23 +21,25 @@ TIGHT_USD = "0.0005"
 
 
 @pytest.fixture
-def trial(provider: RunningSimulator, tmp_path: Path) -> Trial:
+def trial(provider: RunningSimulator, tmp_path: Path) -> Iterator[Trial]:
     """A step's run on a new ledger; the variants bend code that is the same for every ledger."""
-    return Trial(tmp_path, str(tmp_path / "ledger.db"), provider, "triage")
+    begun = Trial(tmp_path, str(tmp_path / "ledger.db"), provider, "triage")
+    yield begun
+    begun.end()
 
 
 @pytest.mark.timeout(60)
 def test_settlement_in_a_second_transaction_is_seen(trial: Trial) -> None:
     """An answer could be accepted without its reply and cost, and nobody would notice."""
     trial.kill("outcome_committed:20", "settle_apart")
-    assert "accepted_values_are_right_and_have_their_reply" in " ".join(trial.at_rest)
+    assert "what_ended_is_paid_for" in " ".join(trial.at_rest)
 
 
 @pytest.mark.timeout(60)
 def test_a_reply_kept_in_a_second_transaction_is_seen(trial: Trial) -> None:
     """A paid reply could be lost and bought again, and nobody would notice."""
     trial.kill("outcome_committed:20", "reply_apart")
-    trial.run("reply_apart")
+    trial.run("reply_apart", "--concurrency", "8", "--budget-usd", CAP_USD, "--yes")
     assert "no_reply_is_bought_twice" in " ".join(trial.violations())
 
 

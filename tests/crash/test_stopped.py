@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +14,13 @@ from tests.crash.harness import (
     AT_END,
     AT_REST,
     DIED,
-    Calm,
+    no_more_requests_than_calm_and_in_flight,
+    nothing_is_left_open,
     open_attempts,
     violations,
 )
 from tests.crash.trial import QUICK, TIMEOUT_S, Trial
 from tests.ledgers import ask
-
-from roadworthy.vet.process import RunningSimulator
 
 INSIDE = ("before_commit", "after_commit", "intent_written")
 IMPATIENT = {"ROADWORTHY_RECORD_DEADLINE_S": "1.5", "ROADWORTHY_PARK_ROUNDS_MAX": "1"}
@@ -43,9 +42,9 @@ def stopped_at(trial: Trial, failpoint: str, variant: str = "") -> Iterator[subp
 
 
 @pytest.fixture
-def trial(ledger: str, provider: RunningSimulator, calm: dict[str, Calm], tmp_path: Path) -> Trial:
+def trial(begin: Callable[[str], Trial]) -> Trial:
     """A step's run on a new ledger."""
-    return Trial(tmp_path, ledger, provider, "triage", calm["triage"])
+    return begin("triage")
 
 
 @pytest.mark.timeout(90)
@@ -123,6 +122,35 @@ def test_a_process_that_stands_still_inside_a_transaction_is_waited_for(trial: T
         assert second.wait(TIMEOUT_S) in {0, 3}, trial.said()
     trial.run()
     assert trial.violations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(
+    ("point", "status"),
+    [
+        ("lease_committed:1", 130),
+        ("run_begun_committed:1", 130),
+        ("intake_committed:1", 130),
+        ("intent_committed:20", 130),
+        ("after_send:20", 130),
+        ("outcome_committed:20", 130),
+        ("output_written:1", 130),
+        ("run_ended_committed:1", 0),
+    ],
+)
+def test_an_interrupt_at_any_moment_ends_in_order(trial: Trial, point: str, status: int) -> None:
+    """Ctrl-C would hang, leave money reserved or a run that never ends in the books, depending on the moment."""
+    with stopped_at(trial, point) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(TIMEOUT_S) == status, trial.said()
+    assert ask(trial.ledger, "SELECT status FROM run") == [(status,)]
+    assert violations(trial.evidence(), (*AT_REST, nothing_is_left_open)) == []
+    trial.run()
+    # What was interrupted on the wire is charged as unknown and sent again; the count of a calm run is not its limit.
+    every = [one for one in AT_END if one is not no_more_requests_than_calm_and_in_flight]
+    assert trial.violations(tuple(every)) == []
 
 
 def _let_its_writer_finish(trial: Trial, process: subprocess.Popen[bytes]) -> None:

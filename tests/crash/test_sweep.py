@@ -3,14 +3,13 @@
 import datetime as dt
 import os
 import random
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from tests.crash.harness import AT_END, Calm, no_more_requests_than_calm_and_in_flight
+from tests.crash.harness import AT_END, no_more_requests_than_calm_and_in_flight
 from tests.crash.trial import CAP_USD, QUICK, Trial
 
 from roadworthy._failpoints import POINTS
-from roadworthy.vet.process import RunningSimulator
 
 # How far into its passes a point kills: at the first one, in the middle, towards the end.
 SHARES = (0.0, 0.45, 0.85)
@@ -71,14 +70,12 @@ def sample(day: int) -> list[Case]:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("turn", range(SAMPLE))
-def test_todays_sample_of_the_sweep(
-    turn: int, ledger: str, provider: RunningSimulator, calm: dict[str, Calm], tmp_path: Path
-) -> None:
+def test_todays_sample_of_the_sweep(turn: int, begin: Callable[[str], Trial]) -> None:
     """A kill at one of today's points would lose a record, buy an answer again, or spend over the cap (P1 to P5)."""
     day = int(os.environ.get("CRASH_SAMPLE", dt.datetime.now(dt.UTC).date().toordinal()))
     entry, point, share = sample(day)[turn]
     print(f"CRASH_SAMPLE={day}, turn {turn}: {entry} killed at {point} after {share:.0%} of its passes")
-    trial = Trial(tmp_path, ledger, provider, entry, calm[entry])
+    trial = begin(entry)
     assert kill_and_resume(trial, point, share) == []
 
 
@@ -89,28 +86,22 @@ def test_a_kill_changes_nothing_but_what_was_in_flight(
     entry: str,
     point: str,
     share: float,
-    ledger: str,
-    provider: RunningSimulator,
-    calm: dict[str, Calm],
-    tmp_path: Path,
+    begin: Callable[[str], Trial],
 ) -> None:
     """A kill at this point would lose a record, buy an answer again, or spend over the cap (P1 to P5)."""
-    trial = Trial(tmp_path, ledger, provider, entry, calm[entry])
+    trial = begin(entry)
     assert kill_and_resume(trial, point, share) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killed_again_and_again_it_still_comes_to_its_end(
-    ledger: str,
-    provider: RunningSimulator,
-    calm: dict[str, Calm],
-    tmp_path: Path,
+    begin: Callable[[str], Trial],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Kills that follow each other would add up to a lost record or a second purchase."""
     monkeypatch.setitem(QUICK, "ROADWORTHY_CRASH_LOOP_DEATHS", "100")
-    trial = Trial(tmp_path, ledger, provider, "handle", calm["handle"])
+    trial = begin("handle")
     points = (
         "intake_committed:2",
         "after_send:20",
@@ -129,14 +120,14 @@ def test_killed_again_and_again_it_still_comes_to_its_end(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_what_kills_its_process_every_time_is_given_up_and_can_be_asked_again(
-    ledger: str, provider: RunningSimulator, calm: dict[str, Calm], tmp_path: Path
+    begin: Callable[[str], Trial],
 ) -> None:
     """A record that kills whoever works on it would kill every run for ever, or be lost when it is given up."""
-    trial = Trial(tmp_path, ledger, provider, "triage", calm["triage"])
+    trial = begin("triage")
     for _ in range(3):
         trial.kill("after_send:1")
     trial.run(status=1)
-    looped = [line for line in trial.evidence().lines if line.outcome == "failed"]
+    looped = {line.record_id for line in trial.evidence().lines if line.outcome == "failed"}
     assert 0 < len(looped) <= 8, "at most the records in flight at all three deaths"
     trial.run("", "--concurrency", "8", "--budget-usd", CAP_USD, "--retry", "failed")
     seen = [every for every in AT_END if every is not no_more_requests_than_calm_and_in_flight]

@@ -83,6 +83,7 @@ class Trial:
     in_flight: frozenset[int] = frozenset()
     at_rest: list[str] = field(default_factory=list)
     deaths: int = 0
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sim.reset()
@@ -103,13 +104,21 @@ class Trial:
         }  # fmt: skip
         words = ["-m", *module, "run", f"{APP}:{self.entry}", "tickets.jsonl", "-o", "out.jsonl", "--json"]
         given = options or ("--concurrency", "8", "--budget-usd", CAP_USD)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *words, *given],
             cwd=self.folder,
             env=environ,
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "said").open("wb"),
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what is still running; it would go on asking the provider of the next trial."""
+        for process in self.started:
+            process.kill()
+            process.wait(TIMEOUT_S)
 
     def run(self, variant: str = "", *options: str, status: int = 0) -> None:
         """Give the command and let it run to its end."""

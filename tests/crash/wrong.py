@@ -33,7 +33,8 @@ def settle_apart() -> None:
     async def finish(self: Desk, fate: Fate | None = None, change: Change | None = None) -> None:
         owed, self._owed = self._owed, []
         await honest(self, fate, change)
-        failpoint("outcome_committed")
+        if owed and (fate is not None or change is not None):
+            failpoint("outcome_committed")
         self._owed = owed
         await honest(self)
 
@@ -60,7 +61,8 @@ def reply_apart() -> None:
         owed = list(self._owed)
         self._owed = [replace(one, text=None) for one in owed]
         await honest(self, fate, change)
-        failpoint("outcome_committed")
+        if owed:
+            failpoint("outcome_committed")
 
         def second(tx: Transaction) -> None:
             for one in owed:

@@ -21,6 +21,7 @@ from roadworthy.call.rung import Rung
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _NEVER_LEFT = frozenset({Ending.UNSENT, Ending.UNTRUSTED})
 _POLL_S = 0.1
+_TURN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,15 @@ class Driver:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
-            await asyncio.wait_for(turn, 5.0)
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the turn.
+            async with asyncio.timeout(_TURN_S):
+                await turn
         except TimeoutError:
             return
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._wake(lane)  # the turn is the next one's
+            raise
 
     def _wake(self, lane: Lane) -> None:
         queue = self._queues.get(lane.name)

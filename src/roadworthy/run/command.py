@@ -137,7 +137,7 @@ async def finish(job: Job) -> tuple[Summary, int]:
     try:
         return await working
     except asyncio.CancelledError:
-        return job.summary(), INTERRUPTED
+        return job.end(INTERRUPTED), INTERRUPTED
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

@@ -68,6 +68,7 @@ class Job:
         self._stale = _Stale()
         self._concurrency = options.concurrency or runtime.settings.concurrency
         self._queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(runtime.settings.queue_max)
+        self._ended = False
         self._began = time.monotonic()
         plan, store = runtime.plan, runtime.store
         self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
@@ -98,11 +99,18 @@ class Job:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
             status = self._status()
         finally:
-            summary = self.summary()
+            summary = self.end(status)
+        return summary, status
+
+    def end(self, status: int) -> Summary:
+        """Note how the run ended, the first time; an interrupt may come before `run` has taken its first step."""
+        summary = self.summary()
+        if not self._ended:
+            self._ended = True
             text = orjson.dumps(summary.as_json()).decode()
             self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
             failpoint("run_ended_committed")
-        return summary, status
+        return summary
 
     def summary(self) -> Summary:
         """The job's fates and what this run did, as they stand now."""

@@ -158,7 +158,9 @@ class Runtime:
     async def wait_for_settlement(self, seconds: float) -> None:
         """Return when an attempt of this process was settled, or after `seconds`."""
         try:
-            await asyncio.wait_for(self._pulse.event.wait(), seconds)
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the event.
+            async with asyncio.timeout(seconds):
+                await self._pulse.event.wait()
         except TimeoutError:
             if self.clock.monotonic() - self._reaped_at > _REAP_EVERY_S:
                 self._reaped_at = self.clock.monotonic()
