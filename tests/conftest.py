@@ -9,12 +9,14 @@ import pytest
 from roadworthy._settings import DEFAULTS
 from roadworthy.keep.store import SqliteStore
 
+_FOREIGN = ("OPENAI_", "ROADWORTHY_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AZURE_", "AWS_")
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads a real key or writes a ledger where it was started."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "ROADWORTHY_")) and name != "ROADWORTHY_SHARED_DATA":
+        if name.startswith(_FOREIGN) and name != "ROADWORTHY_SHARED_DATA":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

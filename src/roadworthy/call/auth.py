@@ -6,7 +6,10 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._secret import Secret
@@ -144,18 +147,20 @@ class GoogleToken:
     def __init__(self, environ: Mapping[str, str]) -> None:
         try:
             import google.auth  # noqa: PLC0415 - heavy, and an extra
-            from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415 - as above
+            from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - as above
+            from google.oauth2.service_account import Credentials  # noqa: PLC0415 - as above
         except ImportError as error:
             raise WrongUse(
                 'Vertex wants tokens from google-auth, which is not installed. Run pip install "roadworthy[vertex]".'
             ) from error
         place = environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip()
         try:
-            if place:
-                found, project = google.auth.load_credentials_from_file(place, scopes=[_CLOUD])
+            if place and _is_service_account(Path(place)):
+                found = Credentials.from_service_account_file(place, scopes=[_CLOUD])
+                project = found.project_id
             else:
                 found, project = google.auth.default(scopes=[_CLOUD])
-        except (DefaultCredentialsError, OSError, ValueError) as error:
+        except (GoogleAuthError, OSError, ValueError) as error:
             raise WrongUse(
                 f"There are no Google credentials: {error} Set GOOGLE_APPLICATION_CREDENTIALS to a file that holds them."
             ) from error
@@ -186,3 +191,9 @@ class GoogleToken:
         except GoogleAuthError as error:
             passing = isinstance(error, TransportError) or bool(getattr(error, "retryable", False))
             raise NotAuthorized(f"Google gives no token: {error}", passing=passing) from error
+
+
+def _is_service_account(place: Path) -> bool:
+    """What google-auth calls the safe way to load a file: by the kind that it says it is."""
+    said = orjson.loads(place.read_bytes())
+    return isinstance(said, dict) and said.get("type") == "service_account"

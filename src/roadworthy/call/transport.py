@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyreqwest.response import Response
 
 _LET_GO_S = 0.02
+_END_S = 0.2
 
 
 class Listener(Protocol):
@@ -26,6 +27,10 @@ class Listener(Protocol):
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether this response is to be taken piece by piece; else it is read whole."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has come; what follows is only waited for so that the connection can be used again."""
 
     def hear(self, chunk: bytes) -> bool:
         """Take the next bytes. False: nothing more is wanted."""
@@ -127,7 +132,7 @@ class PyreqwestTransport:
         size = 0
         try:
             while True:
-                async with asyncio.timeout(idle_s):
+                async with asyncio.timeout(_END_S if listener.done else idle_s):
                     chunk = await response.body_reader.read_chunk()
                 if not chunk:
                     return exchange
@@ -138,9 +143,10 @@ class PyreqwestTransport:
                     return exchange
         except DetailedPyreqwestError as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
-            return replace(exchange, error=kind, detail=_words(error))
+            return exchange if listener.done else replace(exchange, error=kind, detail=_words(error))
         except TimeoutError:
-            return replace(exchange, error="timeout", detail=f"the stream was silent for {idle_s:g} s")
+            silent = f"the stream was silent for {idle_s:g} s"
+            return exchange if listener.done else replace(exchange, error="timeout", detail=silent)
 
     async def close(self) -> None:
         """Close every connection, and give pyreqwest's thread time to let go of its last Python objects.

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     TRICKLE = "trickle"  # one byte at a time
     SILENT_STREAM = "silent_stream"  # some chunks, then silence
     ERROR_EVENT = "error_event"  # an error inside a stream that began well
+    PINGS = "pings"  # some chunks, then nothing but what keeps the stream open
     RETRY_AFTER_3600 = "retry_after_3600"
 
     QUOTA = "quota"
@@ -66,6 +67,7 @@ IN_TRANSIT: Final = (
     Kind.TRICKLE,
     Kind.SILENT_STREAM,
     Kind.ERROR_EVENT,
+    Kind.PINGS,
     Kind.RETRY_AFTER_3600,
 )
 """Drawn anew for each arrival of the same bytes: trying again can help."""
@@ -97,5 +99,5 @@ IN_CONTENT: Final = (
 MIXED: Final = (*_IN_TRANSIT_MIXED, *IN_CONTENT)
 """What `mixed` shares its rate among. What stalls a client for minutes or closes its account is asked for by name."""
 
-STREAMS_ONLY: Final = frozenset({Kind.SILENT_STREAM, Kind.ERROR_EVENT})
+STREAMS_ONLY: Final = frozenset({Kind.SILENT_STREAM, Kind.ERROR_EVENT, Kind.PINGS})
 """Has no meaning for a response that is not a stream; drawn, but without effect there."""

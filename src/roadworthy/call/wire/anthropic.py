@@ -154,7 +154,7 @@ class _MessageAssembly(Assembly):
 
     def take(self, name: str, said: Mapping[str, Any]) -> None:
         """Take one event; its name is in its `type` too. What nobody documented is passed over."""
-        kind = said.get("type") or name
+        kind = as_text(said.get("type")) or name
         match kind:
             case "error":
                 self.error = find_error(said) or said
@@ -176,7 +176,7 @@ class _MessageAssembly(Assembly):
                 self.ended = self.may_end = True
 
     def _text(self, index: object, part: Mapping[str, Any]) -> None:
-        if part.get("type") in {"text", "text_delta"}:
+        if as_text(part.get("type")) in {"text", "text_delta"}:
             self._texts.setdefault(as_count(index) or 0, []).append(as_text(part.get("text")))
 
     def _add_usage(self, usage: Mapping[str, Any]) -> None:

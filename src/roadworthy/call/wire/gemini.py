@@ -128,7 +128,7 @@ class VertexGemini(GeminiContent):
 
 
 class _ContentAssembly(Assembly):
-    """Usage grows from piece to piece; the last one counts. There is no marker behind the piece with a finish reason."""
+    """Usage grows from piece to piece; the last one counts. The marker is the piece with a finish reason and usage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,6 +152,7 @@ class _ContentAssembly(Assembly):
                 self._candidate |= {field: value for field, value in candidate.items() if value is not None}
         self.begun = self.begun or bool(self._parts)
         self.may_end = self.may_end or bool(self._candidate.get("finishReason"))
+        self.ended = self.may_end and "usageMetadata" in said
 
     def whole(self) -> dict[str, Any]:
         """A `GenerateContentResponse`."""

@@ -22,6 +22,7 @@ _WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 _CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
+_TEXT_PARTS = ("text", "output_text")
 _REASONING = ("reasoning_content", "reasoning")
 
 
@@ -219,7 +220,7 @@ def _refusal(message: Mapping[str, Any]) -> str:
 def _content(content: object) -> str:
     """The text of an answer, its parts joined; a part that is reasoning is no answer."""
     if isinstance(content, list):
-        parts = [part for part in objects(content) if part.get("type", "text") in {"text", "output_text"}]
+        parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
         return "".join(as_text(part.get("text")) for part in parts)
     return as_text(content)
 

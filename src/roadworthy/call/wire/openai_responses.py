@@ -119,7 +119,7 @@ class _ResponseAssembly(Assembly):
 
     def take(self, name: str, said: Mapping[str, Any]) -> None:
         """Take one event; its name is in its `type` too."""
-        kind = said.get("type") or name
+        kind = as_text(said.get("type")) or name
         if kind == "error":
             self.error = find_error(said) or said
         elif kind == "response.failed":
@@ -129,7 +129,7 @@ class _ResponseAssembly(Assembly):
         elif kind in {"response.completed", "response.incomplete"}:
             self._response = dict(at(said, "response"))
             self.ended = self.may_end = True
-        elif isinstance(kind, str) and kind.endswith(".delta"):
+        elif kind.endswith(".delta"):
             self.begun = True
 
     def whole(self) -> dict[str, Any]:

@@ -56,27 +56,34 @@ class Stream:
         event_bytes_max: a longer event breaks the stream.
 
     Attributes:
-        heard: an event has come.
+        accepted: the response is one, and is read here.
         broken: why the stream cannot be read on; "" while it can.
     """
 
     def __init__(self, assembly: Assembly, event_bytes_max: int) -> None:
         self.assembly = assembly
-        self.heard = False
+        self.accepted = False
         self.broken = ""
         self._most = event_bytes_max
         self._frames = False
         self._rest = bytearray()
         self._began = False
+        self._after_cr = False
         self._name = ""
         self._data: list[bytes] = []
         self._size = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the terminal marker has come."""
+        return self.assembly.ended
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether this response is a stream; what is none is read whole."""
         kind = headers.get("content-type", "").lower()
         self._frames = kind.startswith(FRAMES)
-        return 200 <= status < 300 and (self._frames or kind.startswith(EVENTS))
+        self.accepted = 200 <= status < 300 and (self._frames or kind.startswith(EVENTS))
+        return self.accepted
 
     def hear(self, chunk: bytes) -> bool:
         """Take the next bytes. False: nothing more is wanted."""
@@ -84,7 +91,7 @@ class Stream:
         try:
             for name, data in self._read_frames() if self._frames else self._read_events():
                 self._take(name, data)
-                if self.assembly.ended or self.assembly.error is not None:
+                if self.assembly.error is not None:
                     return False
             self._refuse_excess(len(self._rest) + self._size)
         except Broken as error:
@@ -93,7 +100,6 @@ class Stream:
         return True
 
     def _take(self, name: str, data: bytes) -> None:
-        self.heard = True
         if data.strip() == DONE:
             self.assembly.ended = self.assembly.may_end
             return
@@ -107,22 +113,23 @@ class Stream:
             raise Broken(f"an event of more than {self._most} bytes")
 
     def _read_events(self) -> Iterator[tuple[str, bytes]]:
-        """Whole events. A line ends with CR, LF or both; a CR at the end of a chunk may still get its LF."""
+        """Whole events. A line ends with CR, LF or both; the LF of a CR may come with the next bytes."""
+        if self._after_cr and self._rest.startswith(b"\n"):
+            del self._rest[:1]
+        self._after_cr = self._rest.endswith(b"\r") or (self._after_cr and not self._rest)
         if not self._began and len(self._rest) >= len(_BOM):
             self._began = True
             if self._rest.startswith(_BOM):
                 del self._rest[: len(_BOM)]
         start, rest = 0, bytes(self._rest)
         lines = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in rest else rest
-        if rest.endswith(b"\r"):
-            lines = lines[:-1]
         while (end := lines.find(b"\n", start)) >= 0:
             event = self._line(lines[start:end])
             start = end + 1
             if event is not None:
                 self._rest[:] = lines[start:]
                 yield event
-        self._rest[:] = lines[start:] + (b"\r" if rest.endswith(b"\r") else b"")
+        self._rest[:] = lines[start:]
 
     def _line(self, line: bytes) -> tuple[str, bytes] | None:
         """Take one line; an event where it was the empty one behind some data. A comment is a line without a name."""

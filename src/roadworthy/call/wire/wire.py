@@ -149,7 +149,7 @@ class Wire(ABC):
         A stream without its terminal marker is cut, whatever its text looks like. An error that breaks into an answer
         may have been billed as far as it came, so what would otherwise pass free of charge is `unknown`.
         """
-        if not stream.heard:
+        if not stream.accepted:
             return self.read(exchange, now)
         provider_id = provider_id_of(exchange.headers)
         gathered = stream.assembly
