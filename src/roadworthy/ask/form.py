@@ -65,6 +65,7 @@ _WORDS = MappingProxyType(
         "format": "in the format {}",
     }
 )
+_RULES = "More rules for the fields of the answer:"
 _ONE_WORDED = "The answer is one JSON value, without anything around it, that meets this JSON Schema:\n"
 
 
@@ -82,7 +83,8 @@ def narrowed(strict: Node, dialect: Dialect, *, speaks: bool) -> Form:
     too_many = dialect.unions_max is not None and writer.unions > dialect.unions_max
     if not speaks or too_many or _recurs(strict, writer.defs, ()):
         return in_words(strict)
-    return Form(orjson.dumps(schema), "\n".join(dict.fromkeys(writer.words)))
+    rules = [f"- {line}" for line in dict.fromkeys(writer.words)]
+    return Form(orjson.dumps(schema), "\n".join([_RULES, *rules]) if rules else "")
 
 
 def in_words(schema: Node | bytes) -> Form:

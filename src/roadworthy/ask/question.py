@@ -21,7 +21,7 @@ class Form:
 
     Attributes:
         schema: canonical JSON bytes; None where the dialect cannot say the type, and `words` hold the whole schema.
-        words: what this dialect leaves to the instructions beyond `OutputSchema.words`, one line each.
+        words: what this dialect leaves to the instructions beyond `OutputSchema.words`, as it is put there.
     """
 
     schema: bytes | None

@@ -78,10 +78,7 @@ def _listed_price(prefix: str, model_id: str, lists: tuple[str, ...]) -> Price:
 
 
 def _endpoint(model: Model, model_id: str, place: Place, price: Price) -> Endpoint:
-    fixed = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if model.stream else "application/json",
-    }
+    fixed = {"content-type": "application/json", "accept": "application/json"}
     host = urlsplit(place.base).netloc
     return Endpoint(
         model_id=model_id,

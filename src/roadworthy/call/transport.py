@@ -61,7 +61,7 @@ class PyreqwestTransport:
     """HTTP over pyreqwest (Rust's reqwest): no redirects, no retries, certificates always verified.
 
     HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are followed, but never for this machine itself. SSL_CERT_FILE names
-    a file of certificates that are trusted besides the system's own.
+    a file of certificates that are trusted instead of the system's own.
     """
 
     def __init__(self, settings: Settings) -> None:
