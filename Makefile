@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SDKS := .venv/.sdks
 
-.PHONY: help setup demo check test test-all soak bench bench-peers bench-page docs lock format clean
+.PHONY: help setup sdks demo check test test-all soak bench bench-peers bench-page docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -17,6 +18,12 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY)  ## make .venv with everything in it
 
+$(SDKS): $(READY) requirements-sdks.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sdks.lock
+	@touch $(SDKS)
+
+sdks: $(SDKS)    ## install the official clients that the wire formats are compared with
+
 demo: $(READY)   ## run the shipped support inbox end to end
 	$(BIN)/roadworthy demo
 
@@ -29,7 +36,7 @@ check: $(READY)  ## style, types, the law of imports, the frozen export list
 test: $(READY)   ## the tests, in minutes
 	$(BIN)/pytest -m "not slow"
 
-test-all: $(READY)  ## every test
+test-all: $(SDKS)  ## every test, those against the official clients too
 	$(BIN)/pytest
 
 soak: $(READY)   ## a thousand seeds of the swarm: random faults, budgets and kills
@@ -50,6 +57,8 @@ docs: $(READY)   ## write the pages that are generated from the code
 lock: $(READY)   ## choose newest versions and write their hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  --group dev --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  --group sdks --constraint requirements.lock --output-file requirements-sdks.lock pyproject.toml
 
 format: $(READY) ## put the code in order
 	$(BIN)/ruff format .

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from roadworthy._settings import Settings
 from roadworthy.call.reply import Exchange
-from roadworthy.call.transport import PyreqwestTransport, Transport
+from roadworthy.call.transport import Listener, PyreqwestTransport, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -20,8 +20,16 @@ class AiohttpTransport:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Exchange:
-        """Post `body`."""
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        listener: Listener | None = None,
+    ) -> Exchange:
+        """Post `body`; the benchmark reads no streams."""
+        del listener
         import aiohttp  # noqa: PLC0415 - the product does without
 
         if self._session is None:

@@ -14,12 +14,14 @@ from roadworthy.keep.ledger import Ledger, open_ledger
 QUICK = replace(DEFAULTS, lease_s=1.0)
 NO_SERVER = "no Postgres server here: install Debian's package postgresql"
 
+_FOREIGN = ("OPENAI_", "ROADWORTHY_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AZURE_", "AWS_")
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads a real key or writes a ledger where it was started."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "ROADWORTHY_")) and name != "ROADWORTHY_SHARED_DATA":
+        if name.startswith(_FOREIGN) and name != "ROADWORTHY_SHARED_DATA":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

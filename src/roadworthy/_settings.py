@@ -60,9 +60,13 @@ class Settings:
     )
 
     connect_timeout_s: float = _row(5.0, "seconds", "to open a connection", "openai SDK's default")
-    read_timeout_s: float = _row(
-        60.0, "seconds", "without a byte from the provider", "observed: projects chose 60 to 120 s"
+    stream_idle_s: float = _row(
+        60.0,
+        "seconds",
+        "a stream that has begun may bring no byte for this long; an answer that comes whole may take its whole attempt",
+        "observed: projects chose 60 to 120 s",
     )
+    event_bytes_max: int = _count(1_000_000, "bytes", "a larger event breaks its stream", OURS)
     pool_idle_s: float = _row(
         20.0, "seconds", "an idle connection is kept this long; below the servers' own", OURS
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -12,6 +13,19 @@ class Message:
 
     role: Literal["system", "user"]
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The output schema as one provider's dialect says it.
+
+    Attributes:
+        schema: canonical JSON bytes; None where the dialect cannot say the type, and `words` hold the whole schema.
+        words: what this dialect leaves to the instructions beyond `OutputSchema.words`, as it is put there.
+    """
+
+    schema: bytes | None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,8 @@ class OutputSchema:
         output_tokens: an upper bound on the tokens of a valid answer, None where the schema sets none.
         wrapped: the type is no JSON object, so the answer is `{"value": ...}`; both schemas say so already.
         speaks_strict: False where the dialect cannot say the type (maps, free-form JSON): send `strict: false`.
+        forms: the same in narrower dialects, by name. A model's own words are added when it is asked, so the pinned
+            question is the same whatever models a ladder has.
     """
 
     name: str
@@ -35,6 +51,7 @@ class OutputSchema:
     output_tokens: int | None
     wrapped: bool = False
     speaks_strict: bool = True
+    forms: Mapping[str, Form] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

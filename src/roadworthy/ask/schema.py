@@ -15,6 +15,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.accept.record import Json
 from roadworthy.ask.bound import tokens_max
 from roadworthy.ask.dialect import strict_form
+from roadworthy.ask.form import DIALECTS, narrowed
 from roadworthy.ask.node import Node, as_node, definitions, followed, types
 from roadworthy.ask.question import OutputSchema
 
@@ -43,6 +44,9 @@ def compile_schema(kind: object) -> OutputSchema:
         output_tokens=tokens_max(canonical),
         wrapped=wrapped,
         speaks_strict=strict.speaks,
+        forms={
+            name: narrowed(strict.schema, dialect, speaks=strict.speaks) for name, dialect in DIALECTS.items()
+        },
     )
 
 

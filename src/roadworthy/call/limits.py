@@ -1,6 +1,7 @@
 """What a provider's headers say about waiting and about its limits.
 
-Sources: RFC 9110 section 10.2.3 (Retry-After); platform.openai.com/docs/guides/rate-limits (x-ratelimit-*).
+Sources: RFC 9110 section 10.2.3 (Retry-After); platform.openai.com/docs/guides/rate-limits (x-ratelimit-*);
+platform.claude.com/docs/en/api/rate-limits (anthropic-ratelimit-*, resets as RFC 3339).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
@@ -46,10 +47,21 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     return wait if wait > 0 else None
 
 
-def read_limits(headers: Mapping[str, str]) -> Limits | None:
-    """The x-ratelimit-* headers; None where there are none."""
-    if not any(name.startswith("x-ratelimit-") for name in headers):
-        return None
+def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Limits | None:
+    """The x-ratelimit-* or anthropic-ratelimit-* headers; None where there are none.
+
+    Args:
+        now: seconds since 1970, UTC, to read a reset that is a date.
+    """
+    for name in headers:
+        if name.startswith("x-ratelimit-"):
+            return _openai_limits(headers)
+        if name.startswith("anthropic-ratelimit-"):
+            return _anthropic_limits(headers, now)
+    return None
+
+
+def _openai_limits(headers: Mapping[str, str]) -> Limits:
     return Limits(
         _whole(headers.get("x-ratelimit-limit-requests")),
         _whole(headers.get("x-ratelimit-limit-tokens")),
@@ -58,6 +70,29 @@ def read_limits(headers: Mapping[str, str]) -> Limits | None:
         span_s(headers.get("x-ratelimit-reset-requests")),
         span_s(headers.get("x-ratelimit-reset-tokens")),
     )
+
+
+def _anthropic_limits(headers: Mapping[str, str], now: float) -> Limits:
+    """`tokens` is the most restrictive limit in force; where it is missing, the input's is the one that binds."""
+    prefix = "anthropic-ratelimit-"
+    kind = "tokens" if f"{prefix}tokens-limit" in headers else "input-tokens"
+    return Limits(
+        _whole(headers.get(f"{prefix}requests-limit")),
+        _whole(headers.get(f"{prefix}{kind}-limit")),
+        _whole(headers.get(f"{prefix}requests-remaining")),
+        _whole(headers.get(f"{prefix}{kind}-remaining")),
+        _until_s(headers.get(f"{prefix}requests-reset"), now),
+        _until_s(headers.get(f"{prefix}{kind}-reset"), now),
+    )
+
+
+def _until_s(text: str | None, now: float) -> float | None:
+    """Seconds until a date as RFC 3339 writes it; None where it is none."""
+    try:
+        date = datetime.fromisoformat(text or "")
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
 
 
 def span_s(text: str | None) -> float | None:

@@ -17,7 +17,8 @@ class Ask:
     Attributes:
         model: the model's canonical name.
         body: the exact bytes that are sent.
-        key: 32 bytes: the hash of namespace, model, body and sample number; the identity of the reply.
+        key: 32 bytes: the hash of namespace, model, request and sample number; the identity of the reply. Whether it
+            is read whole or as a stream makes no difference to it.
         words: what a re-ask added to the question; "" for the question itself.
         output_cap: tokens of output the request allows.
         worst_pico: an upper bound on its price, in pico-dollars.

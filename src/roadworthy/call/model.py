@@ -18,13 +18,32 @@ from roadworthy._errors import WrongUse
 from roadworthy.accept.record import Json
 from roadworthy.call.price import Price, pico
 
-_NAME = re.compile(r"openai:[A-Za-z0-9._:/-]+|[A-Za-z0-9._:/-]+@https?://\S+")
+PREFIXES = ("openai", "openai-responses", "anthropic", "gemini", "azure", "bedrock", "vertex")
+"""What a provider's models are named by; call/provider.py has a row for each."""
+_NAME = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+")
 _OWN = frozenset(
     {"best_of", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "model", "n"}
     | {"response_format", "stream", "stream_options"}
+    | {"input", "instructions", "background", "store", "previous_response_id", "conversation"}
+    | {"system", "anthropic_version", "contents", "systemInstruction"}
 )
-_DEARER = frozenset({"service_tier", "web_search_options"})
-ACCEPTED = "`openai:NAME`, `NAME@https://host/v1` for any compatible endpoint, or Function(your_function, usd_per_call=...)"
+_OWN_INSIDE: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"format"}),
+    "output_config": frozenset({"format"}),
+    "outputConfig": frozenset({"textFormat"}),
+    "inferenceConfig": frozenset({"maxTokens"}),
+    "generationConfig": frozenset(
+        {"maxOutputTokens", "candidateCount", "responseMimeType", "responseSchema", "responseJsonSchema"}
+    ),
+}
+_DEARER = frozenset(
+    {"service_tier", "serviceTier", "web_search_options", "tools", "toolConfig", "speed", "inference_geo"}
+    | {"mcp_servers", "container", "performanceConfig"}
+)
+ACCEPTED = (
+    f"`PROVIDER:NAME` with one of {', '.join(PREFIXES)}, `NAME@https://host/v1` for any OpenAI-compatible endpoint, "
+    "or Function(your_function, usd_per_call=...)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +51,8 @@ class Model:
     """A model with its settings; a bare name such as `"openai:gpt-5"` is the same without any.
 
     Args:
-        name: `openai:NAME`, or `NAME@https://host/v1` for any OpenAI-compatible endpoint.
+        name: `openai:NAME`, `openai-responses:NAME`, `anthropic:NAME`, `gemini:NAME`, `azure:DEPLOYMENT`,
+            `bedrock:MODEL`, `vertex:MODEL`, or `NAME@https://host/v1` for any OpenAI-compatible endpoint.
         max_output_tokens: the cap that is sent; default: what the output schema bounds.
         temperature: sent where given; some models refuse it.
         extra: more fields of the request body, such as `{"reasoning_effort": "low"}`.
@@ -41,6 +61,9 @@ class Model:
         tokens_per_minute: the same in tokens.
         timeout_s: one attempt at most, in seconds.
         context_tokens: the most input the model takes.
+        stream: read the answer as it is written. It is accepted whole as ever; what changes is that a provider that
+            falls silent is noticed after `stream_idle_s`, and that gateways which cut long silences do not.
+        structured: False for a model that knows no structured outputs: the schema goes into the instructions.
 
     Raises:
         WrongUse: a name of another form, a figure that cannot be, or `extra` that would replace what Roadworthy
@@ -56,6 +79,8 @@ class Model:
     tokens_per_minute: int | None = field(default=None, kw_only=True)
     timeout_s: float | None = field(default=None, kw_only=True)
     context_tokens: int | None = field(default=None, kw_only=True)
+    stream: bool = field(default=False, kw_only=True)
+    structured: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -71,7 +96,14 @@ class Model:
             raise WrongUse(f"Model({self.name!r}, temperature={self.temperature}): give 0 or more.")
 
     def _check_extra(self) -> None:
+        inside = ((name, value) for name, value in self.extra.items() if isinstance(value, Mapping))
         own = sorted(_OWN & set(self.extra))
+        own += [
+            f"{name}.{field}"
+            for name, value in inside
+            for field in value
+            if field in _OWN_INSIDE.get(name, ())
+        ]
         if own:
             raise WrongUse(
                 f"Model({self.name!r}, extra=...) may not set {', '.join(own)}: Roadworthy sends those itself."

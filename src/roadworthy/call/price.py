@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
 
 from roadworthy._errors import WrongUse
 from roadworthy.call.reply import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice
 
 PICO = 10**12
 USD_MAX = 9_000_000
@@ -17,7 +21,8 @@ USD_MAX = 9_000_000
 _USD_MIN = Decimal("1e-12")
 _FINE = 10**12
 """Sums are made in parts of 1e-12 pico-dollar: a token's price is a whole number of them, so nothing is rounded."""
-_SNAPSHOT = re.compile(r"-20\d\d-\d\d-\d\d$")
+_SNAPSHOT = re.compile(r"(?:-20\d\d-\d\d-\d\d|[-@]20\d{6})$")
+_PLACE = re.compile(r"(?:us|eu|jp|au|ca|apac|us-gov)\.")
 
 
 def usd(pico_dollars: int) -> Decimal:
@@ -44,6 +49,8 @@ class Price:
         output: output tokens, reasoning included.
         cached: input tokens read from the provider's cache; as `input` where not given.
         cache_write: input tokens written to the provider's cache; as `input` where not given.
+        cache_write_1h: those of them that are kept for an hour; as `cache_write` where not given.
+        above: other prices for requests with more input than so many tokens; then they hold for every token.
 
     Raises:
         WrongUse: a float, something that is no amount, or more than 12 decimals.
@@ -53,6 +60,8 @@ class Price:
     output: Decimal
     cached: Decimal
     cache_write: Decimal
+    cache_write_1h: Decimal
+    above: tuple[tuple[int, Price], ...]
 
     def __init__(
         self,
@@ -61,6 +70,8 @@ class Price:
         output: str | Decimal | int,
         cached: str | Decimal | int | None = None,
         cache_write: str | Decimal | int | None = None,
+        cache_write_1h: str | Decimal | int | None = None,
+        above: Mapping[int, Price] | None = None,
     ) -> None:
         base = _rate(input, "Price(input=...)")
         object.__setattr__(self, "input", base)
@@ -68,59 +79,99 @@ class Price:
         object.__setattr__(self, "cached", base if cached is None else _rate(cached, "Price(cached=...)"))
         write = base if cache_write is None else _rate(cache_write, "Price(cache_write=...)")
         object.__setattr__(self, "cache_write", write)
+        hour = write if cache_write_1h is None else _rate(cache_write_1h, "Price(cache_write_1h=...)")
+        object.__setattr__(self, "cache_write_1h", hour)
+        object.__setattr__(self, "above", tuple(sorted((above or {}).items(), key=lambda tier: tier[0])))
 
     def cost_pico(self, usage: Usage) -> int:
         """What reported usage costs; exact, rounded up once to a whole pico-dollar."""
+        reached = [price for tokens, price in self.above if usage.input_tokens > tokens]
+        if reached:
+            return reached[-1].cost_pico(usage)
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
         return _rounded_up(
             plain * _fine(self.input)
             + usage.cached_tokens * _fine(self.cached)
-            + usage.cache_write_tokens * _fine(self.cache_write)
+            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * _fine(self.cache_write)
+            + usage.cache_write_1h_tokens * _fine(self.cache_write_1h)
             + usage.output_tokens * _fine(self.output)
         )
 
     def worst_pico(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that so many tokens can cost, whatever part of them is cached."""
-        dearest = max(self.input, self.cached, self.cache_write)
-        return _rounded_up(input_tokens * _fine(dearest) + output_tokens * _fine(self.output))
+        """The most that so many tokens can cost, whatever part of them is cached and whatever price they reach."""
+        dearest = max(self.input, self.cached, self.cache_write, self.cache_write_1h)
+        worst = _rounded_up(input_tokens * _fine(dearest) + output_tokens * _fine(self.output))
+        reachable = [price for tokens, price in self.above if input_tokens > tokens]
+        return max([worst, *(price.worst_pico(input_tokens, output_tokens) for price in reachable)])
 
 
-def find_price(provider: str, model: str, when: dt.datetime | None = None) -> Price:
+def find_price(
+    provider: str, model: str, when: dt.datetime | None = None, *, lists: tuple[str, ...] = ()
+) -> Price:
     """The list price of a provider's model, from the bundled price list (genai-prices, offline).
 
     The list matches names by their beginnings too; a name that it does not spell out is another model here, except a
     dated snapshot of one that it does.
 
+    Args:
+        provider: the prefix that names the provider here.
+        lists: the price list's names for it, where they differ; the first one that knows the model is believed.
+
     Raises:
-        WrongUse: the list does not know it, or prices it in steps that need a look by a person.
+        WrongUse: no list knows it, or only a price for something else than tokens.
     """
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.1 s of data
 
     help_ = f'App(..., prices={{"{provider}:{model}": Price(input="...", output="...")}})'
-    try:
-        _, known = get_snapshot().find_provider_model(model, None, provider, None)
-    except LookupError as error:
-        raise WrongUse(f"The price of {provider}:{model} is not known. Say it: {help_}.") from error
-    names = {known.id, *_spelled(known.match)}
-    if model not in names and _SNAPSHOT.sub("", model) not in names:
-        raise WrongUse(
-            f"The price of {provider}:{model} is not known; the nearest on the list is {known.id!r}. "
-            f"Correct the name, or say the price: {help_}."
+    nearest = ""
+    for name in lists or (provider,):
+        try:
+            _, known = get_snapshot().find_provider_model(model, None, name, None)
+        except LookupError:
+            continue
+        names = {known.id, *_spelled(known.match)}
+        if names & set(_forms(model)):
+            return _listed(known.get_prices(when or dt.datetime.now(dt.UTC)), f"{provider}:{model}", help_)
+        nearest = nearest or known.id
+    near = f"; the nearest on the list is {nearest!r}. Correct the name, or say" if nearest else ". Say"
+    raise WrongUse(f"The price of {provider}:{model} is not known{near} the price: {help_}.")
+
+
+_FIGURES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
+
+
+def _listed(listed: ModelPrice, name: str, help_: str) -> Price:
+    """A row of the list: a price, or several by the size of the input."""
+    figures = {figure: getattr(listed, figure, None) for figure in _FIGURES}
+    starts = sorted({tier.start for figure in figures.values() for tier in getattr(figure, "tiers", ())})
+
+    def price(choose: Callable[[object], Decimal | None], **more: Mapping[int, Price]) -> Price:
+        given, produced, cached, write, hour = (choose(figures[figure]) for figure in _FIGURES)
+        if given is None or produced is None:
+            raise WrongUse(f"The price list has no price a token for {name}. Say the dearest: {help_}.")
+        return Price(
+            input=given, output=produced, cached=cached, cache_write=write, cache_write_1h=hour, **more
         )
-    prices = known.get_prices(when or dt.datetime.now(dt.UTC))
-    figures = [prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok]
-    if (
-        figures[0] is None
-        or figures[1] is None
-        or not all(f is None or isinstance(f, Decimal) for f in figures)
-    ):
-        raise WrongUse(
-            f"The price list has no single price for {provider}:{model}. Say the dearest: {help_}."
-        )
-    plain = [figure if isinstance(figure, Decimal) else None for figure in figures]
-    assert plain[0] is not None
-    assert plain[1] is not None
-    return Price(input=plain[0], output=plain[1], cached=plain[2], cache_write=plain[3])
+
+    above = {start: price(lambda figure, start=start: _tier(figure, start)) for start in starts}  # type: ignore[misc] # mypy cannot tell a lambda with a default
+    return price(lambda figure: _tier(figure, -1), above=above)
+
+
+def _tier(figure: object, start: int) -> Decimal | None:
+    """What a figure is for inputs beyond `start` tokens."""
+    if isinstance(figure, Decimal):
+        return figure
+    reached = [tier.price for tier in getattr(figure, "tiers", ()) if tier.start <= start]
+    base = getattr(figure, "base", None)
+    found: object = reached[-1] if reached else base
+    return found if isinstance(found, Decimal) else None
+
+
+def _forms(model: str) -> Iterator[str]:
+    """How the list may spell a name: as it is, without the date of a snapshot, or for any of Bedrock's regions."""
+    yield model
+    yield _SNAPSHOT.sub("", model)
+    yield f"regional.{_PLACE.sub('', model, count=1)}"
 
 
 def _spelled(clause: object) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Usage:
         output_tokens: all output, reasoning included.
         cached_tokens: the part of the input read from the provider's cache.
         cache_write_tokens: the part of the input written to the provider's cache.
+        cache_write_1h_tokens: the part of that which is kept for an hour, and dearer.
         reasoning_tokens: the part of the output that was reasoning.
     """
 
@@ -45,6 +46,7 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_1h_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Exchange:
     Attributes:
         status: HTTP status, 0 where no response began.
         headers: response headers, lower-case names.
-        body: response body as far as it came.
+        body: response body as far as it came; empty where it was read as a stream.
         error: empty when the response is whole; else `unsent` (it provably never left), `untrusted` (nor did
             this: the server's certificate does not hold), `reset`, `cut` (the body broke off), `timeout` (after sending), `too_large`.
         detail: the transport's own words, for a person.

@@ -16,16 +16,18 @@ from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
+from roadworthy.call.auth import NotAuthorized
 from roadworthy.call.endpoint import Endpoint, find_endpoint
 from roadworthy.call.lane import Lane
 from roadworthy.call.limits import read_limits
 from roadworthy.call.meter import Ask
 from roadworthy.call.model import Function, Model
-from roadworthy.call.openai_chat import build_body, read_answer
 from roadworthy.call.price import pico
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.tokens import input_bound
+from roadworthy.call.tokens import input_bound, was_cut
 from roadworthy.call.transport import Transport
+from roadworthy.call.wire.stream import Stream
+from roadworthy.call.wire.wire import Wording
 
 LaneOf: TypeAlias = "Callable[[str, int | None, int | None], Lane]"
 
@@ -92,27 +94,26 @@ class EndpointRung:
         self._settings = settings
         self._logprobs = logprobs
         self._cap = output_cap(model, schema, settings)
-        self._headers = endpoint.headers()
 
     def ask(
         self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
     ) -> Ask:
-        """The request for a question."""
+        """The request for a question: canonical JSON, so that the same question is the same request.
+
+        How an answer is read, whole or as a stream, is no part of its identity.
+        """
         cap = self._cap * room
-        body = build_body(
-            self._endpoint.model_id,
-            self._model,
-            question,
-            self._schema,
-            again=words,
-            output_cap=cap,
-            logprobs=self._logprobs,
+        wire = self._endpoint.wire
+        said = wire.body(
+            Wording(self._endpoint.model_id, self._model, question, self._schema, cap, words, self._logprobs)
         )
+        plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(wire.streamed(said), option=orjson.OPT_SORT_KEYS) if self._model.stream else plain
         likely, most = self.lane.likely_tokens(len(body)), self._model.context_tokens
         return Ask(
             model=self.name,
             body=body,
-            key=request_key(namespace, self.name, body, sample),
+            key=request_key(namespace, self.name, plain, sample),
             words=words,
             output_cap=cap,
             worst_pico=self._endpoint.price.worst_pico(input_bound(body, self._settings), cap),
@@ -139,16 +140,29 @@ class EndpointRung:
             return False
         if found.lane == self._endpoint.lane:
             return False
-        self._endpoint, self._headers = found, found.headers()
+        self._endpoint = found
         self.lane = lane_of(found.lane, self._model.requests_per_minute, self._model.tokens_per_minute)
         self.lane.reopen()
         return True
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Send it, at most once, and classify what comes back."""
-        exchange = await self._transport.post(self._endpoint.url, self._headers, ask.body, timeout_s)
-        outcome = read_answer(exchange, now)
-        limits = read_limits(exchange.headers)
+        endpoint = self._endpoint
+        try:
+            headers = await endpoint.headers(ask.body)
+        except NotAuthorized as error:
+            return Outcome(Ending.UNSENT if error.passing else Ending.AUTH, detail=_line(error))
+        if self._model.stream:
+            stream = Stream(endpoint.wire.assembly(), self._settings.event_bytes_max)
+            exchange = await self._transport.post(endpoint.url, headers, ask.body, timeout_s, stream)
+            outcome = endpoint.wire.read_stream(exchange, stream, now)
+        else:
+            exchange = await self._transport.post(endpoint.url, headers, ask.body, timeout_s)
+            outcome = endpoint.wire.read(exchange, now)
+        if endpoint.cuts_prompts and was_cut(len(ask.body), outcome.usage):
+            detail = f"the server read only {outcome.usage and outcome.usage.input_tokens} tokens of the prompt: it cut it"
+            outcome = replace(outcome, ending=Ending.TOO_LONG, detail=detail)
+        limits = read_limits(exchange.headers, now)
         return outcome if limits is None else replace(outcome, limits=limits)
 
     def cost_pico(self, usage: Usage) -> int:

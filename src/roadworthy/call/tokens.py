@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from roadworthy._settings import Settings
+from roadworthy.call.reply import Usage
 
 PRIOR_TOKENS_A_BYTE = 0.30
 _PRIOR_BYTES = 2_000
+_CUT_BYTES_A_TOKEN = 16
+_CUT_BYTES_A_TOKEN_AT_A_LIMIT = 6
+_CONTEXT_STEP = 1_024
+_SHORT_BYTES = 4_096
 
 
 def input_bound(body: bytes, settings: Settings) -> int:
@@ -14,6 +19,19 @@ def input_bound(body: bytes, settings: Settings) -> int:
     A provider's own framing of messages and schema is covered by `framing_tokens`.
     """
     return len(body) + settings.framing_tokens
+
+
+def was_cut(request_bytes: int, usage: Usage | None) -> bool:
+    """Whether a server cannot have read the whole prompt, by the tokens that it says it read.
+
+    Ollama and others cut a prompt that exceeds their context and answer all the same (ollama/ollama#7043). No usual text
+    has 16 bytes a token, and hardly one has 6; Ollama's own report of a cut prompt is its context, a multiple of 1,024.
+    """
+    if usage is None or not usage.input_tokens or request_bytes < _SHORT_BYTES:
+        return False
+    at_a_limit = usage.input_tokens % _CONTEXT_STEP == 0
+    most = _CUT_BYTES_A_TOKEN_AT_A_LIMIT if at_a_limit else _CUT_BYTES_A_TOKEN
+    return request_bytes > most * usage.input_tokens
 
 
 class TokenRate:

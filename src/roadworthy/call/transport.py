@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from roadworthy._settings import Settings
-from roadworthy.call.endpoint import is_loopback
+from roadworthy.call.address import is_loopback
 from roadworthy.call.reply import Exchange
 
 if TYPE_CHECKING:
@@ -19,27 +20,67 @@ if TYPE_CHECKING:
 
 _LET_GO_S = 0.02
 _UNTRUSTED = "invalid peer certificate"  # rustls begins each of its words about a certificate so
+_END_S = 0.2
+
+
+class Listener(Protocol):
+    """Takes a response as it comes."""
+
+    def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether this response is to be taken piece by piece; else it is read whole."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has come; what follows is only waited for so that the connection can be used again."""
+
+    def hear(self, chunk: bytes) -> bool:
+        """Take the next bytes. False: nothing more is wanted."""
 
 
 class Transport(Protocol):
     """Sends one request, at most once, and never raises for what the network does."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Exchange:
-        """Post `body`; the exchange says what came back, or how it broke. `timeout_s` covers all of it."""
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        listener: Listener | None = None,
+    ) -> Exchange:
+        """Post `body`; the exchange says what came back, or how it broke. `timeout_s` covers all of it.
+
+        Args:
+            listener: takes the body piece by piece, so that the exchange holds none.
+        """
 
     async def close(self) -> None:
         """Close every connection."""
 
 
 class PyreqwestTransport:
-    """HTTP/1.1 over pyreqwest (Rust's reqwest): no redirects, no retries, certificates always verified."""
+    """HTTP over pyreqwest (Rust's reqwest): no redirects, no retries, certificates always verified.
+
+    HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are followed, but never for this machine itself. SSL_CERT_FILE names
+    a file of certificates that are trusted instead of the system's own.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clients: dict[bool, Client] = {}
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Exchange:
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        listener: Listener | None = None,
+    ) -> Exchange:
         """Post `body` and read the response as it comes, so that a giant is cut off before it is in memory.
+
+        An answer that comes whole may keep silent until `timeout_s`: a model that reasons sends nothing until it is
+        done. A stream that has begun may keep silent for `stream_idle_s`; whatever it sends, it ends with `timeout_s`.
 
         Cancelled, it returns at once, but a request that waits for its head goes on by itself until `timeout_s`:
         pyreqwest cannot call it back. It is on the wire either way, and charged as such.
@@ -52,23 +93,26 @@ class PyreqwestTransport:
             .headers(dict(headers))
             .body_bytes(body)
             .timeout(timedelta(seconds=timeout_s))
-            .build_streamed()
         )
+        if listener is not None:
+            request = request.streamed_read_buffer_limit(0)  # else the head waits for the first 64 KiB
         try:
-            async with request as response:
-                return await self._read(response)
+            async with request.build_streamed() as response:
+                return await self._read(response, listener)
         except DetailedPyreqwestError as error:
             return Exchange(0, {}, b"", error=_kind(error), detail=_words(error))
         except PyreqwestError as error:
             return Exchange(0, {}, b"", error="reset", detail=str(error)[:300])
 
-    async def _read(self, response: Response) -> Exchange:
+    async def _read(self, response: Response, listener: Listener | None) -> Exchange:
         from pyreqwest.exceptions import DetailedPyreqwestError  # noqa: PLC0415 - as above
 
         most = self._settings.response_bytes_max
         status, head = response.status, {name.lower(): value for name, value in response.headers.items()}
         parts: list[bytes] = []
         size = 0
+        if listener is not None and listener.accepts(status, head):
+            return await self._listen(response, listener, Exchange(status, head, b""))
         try:
             if (length := head.get("content-length", "")).isdecimal() and int(length) <= most:
                 return Exchange(status, head, bytes(await response.body_reader.bytes()))
@@ -81,6 +125,29 @@ class PyreqwestTransport:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
             return Exchange(status, head, b"".join(parts), error=kind, detail=_words(error))
         return Exchange(status, head, b"".join(parts))
+
+    async def _listen(self, response: Response, listener: Listener, exchange: Exchange) -> Exchange:
+        from pyreqwest.exceptions import DetailedPyreqwestError  # noqa: PLC0415 - as above
+
+        most, idle_s = self._settings.response_bytes_max, self._settings.stream_idle_s
+        size = 0
+        try:
+            while True:
+                async with asyncio.timeout(_END_S if listener.done else idle_s):
+                    chunk = await response.body_reader.read_chunk()
+                if not chunk:
+                    return exchange
+                size += len(chunk)
+                if size > most:
+                    return replace(exchange, error="too_large", detail=f"more than {most} bytes")
+                if not listener.hear(bytes(chunk)):
+                    return exchange
+        except DetailedPyreqwestError as error:
+            kind = "timeout" if isinstance(error, TimeoutError) else "cut"
+            return exchange if listener.done else replace(exchange, error=kind, detail=_words(error))
+        except TimeoutError:
+            silent = f"the stream was silent for {idle_s:g} s"
+            return exchange if listener.done else replace(exchange, error="timeout", detail=silent)
 
     async def close(self) -> None:
         """Close every connection, and give pyreqwest's thread time to let go of its last Python objects.
@@ -109,7 +176,6 @@ class PyreqwestTransport:
                 .follow_redirects(enable=False)
                 .referer(enable=False)
                 .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
-                .read_timeout(timedelta(seconds=settings.read_timeout_s))
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
             self._clients[local] = (builder.no_proxy() if local else builder).build()

@@ -35,7 +35,7 @@ class Limits:
         body_bytes_max: of a request's body; more gets a 413.
         idle_s: a connection that waits, or takes longer than this to send one request, is closed. 75 s as nginx does.
         silence_s: how long `hang`, `trickle` and a silent stream last before the connection is closed anyway.
-        trickle_s: between two bytes of `trickle`.
+        trickle_s: between two bytes of `trickle`, and between two pings.
         pipelined_max: requests of one connection that may await their responses; then it is not read from.
         backlog: connections that may wait to be accepted.
     """
@@ -262,10 +262,21 @@ class Connection(asyncio.Protocol):
             case Manner.STALL:
                 self._send(head + _framed(response).removesuffix(_LAST_CHUNK), None)
                 self._timer = self._loop.call_later(self._limits.silence_s, self._abort)
+            case Manner.PING:
+                self._send(head + _framed(response).removesuffix(_LAST_CHUNK), None)
+                self._ping(b"%x\r\n%b\r\n" % (len(response.ping), response.ping), self._loop.time())
             case Manner.TRICKLE:
                 self._send(head, None)
                 ends = self._loop.time() + self._limits.silence_s
                 self._trickle(_framed(response), 0, slot, ends)
+
+    def _ping(self, ping: bytes, since: float) -> None:
+        """Keep the stream open, and nothing else."""
+        if self._loop.time() - since >= self._limits.silence_s:
+            self._abort()
+            return
+        self._send(ping, None)
+        self._timer = self._loop.call_later(self._limits.trickle_s, self._ping, ping, since)
 
     def _trickle(self, body: bytes, at: int, slot: _Slot, ends: float) -> None:
         self._timer = None

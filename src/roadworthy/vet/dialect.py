@@ -68,12 +68,7 @@ def read_request(body: bytes) -> ChatRequest:
     Raises:
         BadRequest: it is not JSON, or a field is missing or of the wrong type.
     """
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"We could not parse the JSON body of your request: {error}") from error
-    if not isinstance(said, dict):
-        raise BadRequest("The body of your request is not a JSON object.")
+    said = read_object(body)
     model = said.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("you must provide a model parameter", "model")
@@ -93,6 +88,78 @@ def read_request(body: bytes) -> ChatRequest:
         usage_in_stream=isinstance(options, dict) and options.get("include_usage") is True,
         logprobs=said.get("logprobs") is True,
     )
+
+
+def read_object(body: bytes) -> dict[str, object]:
+    """The object in a request's body.
+
+    Raises:
+        BadRequest: there is none.
+    """
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"We could not parse the JSON body of your request: {error}") from error
+    if not isinstance(said, dict):
+        raise BadRequest("The body of your request is not a JSON object.")
+    return said
+
+
+def asked_of(
+    model: str,
+    said: Sequence[tuple[str, str]],
+    schema: object,
+    cap: int | None,
+    *,
+    json_wanted: bool,
+    stream: bool,
+) -> ChatRequest:
+    """A request in any dialect: what is said by whom, the schema and the cap."""
+    if not said:
+        raise BadRequest("messages: at least one message is required", "messages")
+    found = schema if isinstance(schema, dict) else None
+    schema_bytes = len(orjson.dumps(found)) if found is not None else 0
+    chars = sum(len(text) for _, text in said) + schema_bytes
+    questions = [text for role, text in said if role == "user"]
+    return ChatRequest(
+        model=model,
+        question=questions[-1] if questions else "",
+        input_tokens=-(-chars // CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE * len(said),
+        output_tokens_max=cap,
+        schema=found,
+        json_wanted=json_wanted or found is not None,
+        stream=stream,
+        usage_in_stream=True,
+        logprobs=False,
+    )
+
+
+def text_of(content: object) -> str:
+    """The text of a content: a string, or a list of parts with a text each."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def whole_number(said: Mapping[str, object], name: str) -> int | None:
+    """A cap of at least 1; None where there is none.
+
+    Raises:
+        BadRequest: something else stands there.
+    """
+    cap = said.get(name)
+    if cap is None:
+        return None
+    if isinstance(cap, bool) or not isinstance(cap, int) or cap < 1:
+        raise BadRequest(f"Invalid '{name}': expected an integer of at least 1, got {cap!r}.", name)
+    return cap
+
+
+def pieces(text: str) -> list[str]:
+    """A text as a stream brings it."""
+    return [text[place : place + _CHUNK_CHARS] for place in range(0, len(text), _CHUNK_CHARS)]
 
 
 def _messages(said: object) -> tuple[int, str, int]:

@@ -20,6 +20,7 @@ class Manner(StrEnum):
     HANG = "hang"  # nothing at all
     TRICKLE = "trickle"  # one byte of the body at a time
     STALL = "stall"  # the body given, then nothing; it does not end
+    PING = "ping"  # the same, with a ping now and then
 
 
 class Receipt(Protocol):
@@ -59,6 +60,7 @@ class Response:
         manner: how it is delivered.
         streamed: send in chunked encoding instead of with a length.
         receipt: where delivery is noted.
+        ping: what keeps a stream open.
     """
 
     status: int
@@ -68,3 +70,4 @@ class Response:
     manner: Manner = Manner.WHOLE
     streamed: bool = False
     receipt: Receipt | None = None
+    ping: bytes = b""

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     TRICKLE = "trickle"  # one byte at a time
     SILENT_STREAM = "silent_stream"  # some chunks, then silence
     ERROR_EVENT = "error_event"  # an error inside a stream that began well
+    PINGS = "pings"  # some chunks, then nothing but what keeps the stream open
     RETRY_AFTER_3600 = "retry_after_3600"
     RETRY_AFTER_MS = "retry_after_ms"  # 300 ms, in the header that some SDKs look for first
     RETRY_AFTER_NEGATIVE = "retry_after_negative"
@@ -77,6 +78,7 @@ IN_TRANSIT: Final = (
     Kind.TRICKLE,
     Kind.SILENT_STREAM,
     Kind.ERROR_EVENT,
+    Kind.PINGS,
     Kind.RETRY_AFTER_3600,
     Kind.RETRY_AFTER_MS,
     Kind.RETRY_AFTER_NEGATIVE,
@@ -119,5 +121,5 @@ IN_CONTENT: Final = (
 MIXED: Final = (*_IN_TRANSIT_MIXED, *IN_CONTENT)
 """What `mixed` shares its rate among. What stalls a client for minutes or closes its account is asked for by name."""
 
-STREAMS_ONLY: Final = frozenset({Kind.SILENT_STREAM, Kind.ERROR_EVENT})
+STREAMS_ONLY: Final = frozenset({Kind.SILENT_STREAM, Kind.ERROR_EVENT, Kind.PINGS})
 """Has no meaning for a response that is not a stream; drawn, but without effect there."""

@@ -32,8 +32,8 @@ class Options(TypedDict, total=False):
         requests_per_minute: a real rate limit per model; 0 for none.
         tokens_per_minute: a real rate limit per model; 0 for none.
         idle_s: an idle connection is closed after this many seconds; 75.
-        silence_s: how long `hang` and `trickle` and a silent stream last at most, in seconds; 120.
-        trickle_s: seconds between two bytes of `trickle`; 1.
+        silence_s: how long `hang`, `trickle`, `pings` and a silent stream last at most, in seconds; 120.
+        trickle_s: seconds between two bytes of `trickle`, and between two `pings`; 1.
     """
 
     answers: str | Path | Sequence[str | Path | Mapping[str, object]]

@@ -22,16 +22,14 @@ from roadworthy.vet.dialect import (
     ChatRequest,
     Envelope,
     capped,
-    completion,
     model_entry,
     model_list,
     output_tokens,
-    read_request,
-    stream,
 )
+from roadworthy.vet.door import Knock, find_door
 from roadworthy.vet.error_page import INVALID, PAGES, error_body
-from roadworthy.vet.exchange import EVENTS, JSON, Manner, Request, Response
-from roadworthy.vet.kind import Kind
+from roadworthy.vet.exchange import JSON, Manner, Request, Response
+from roadworthy.vet.kind import STREAMS_ONLY, Kind
 from roadworthy.vet.options import Options, limits_of, rows_of, script_of
 from roadworthy.vet.recording import Answer, Recording
 from roadworthy.vet.script import Plan
@@ -46,6 +44,7 @@ _MANNERS: Final = {
     Kind.HANG: Manner.HANG,
     Kind.TRICKLE: Manner.TRICKLE,
     Kind.SILENT_STREAM: Manner.STALL,
+    Kind.PINGS: Manner.PING,
 }
 _NOTHING_SENT: Final = (Manner.RESET, Manner.HANG)
 
@@ -63,7 +62,7 @@ class _Known:
 
 
 class Simulator:
-    """A local provider that speaks OpenAI chat completions, replays recorded answers, misbehaves by script, keeps the bill.
+    """A local provider that speaks the providers' dialects, replays recorded answers, misbehaves by script, keeps the bill.
 
     Memory grows with the number of different request bodies (a few hundred bytes each), as it must for the same
     bytes to meet the same fate. `reset` frees it.
@@ -117,7 +116,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The base URL for an OpenAI client."""
+        """The base URL for an OpenAI client; other clients want it without its `/v1`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/v1"
 
@@ -146,8 +145,8 @@ class Simulator:
 
     def handle(self, request: Request) -> Response:
         """The response to one request, which is counted before anything else happens to it."""
-        if request.path == b"/v1/chat/completions" and request.method == b"POST":
-            return self._chat(request.body, request.key.decode("latin-1"))
+        if request.method == b"POST" and (knock := find_door(request.path)) is not None:
+            return self._ask(knock, request.body, request.key.decode("latin-1"))
         if request.path.startswith(b"/sim/"):
             return self._desk(request)
         if request.method == b"GET" and request.path == b"/v1/models":
@@ -161,24 +160,22 @@ class Simulator:
     def _left_early(self) -> None:
         self._account.incomplete += 1
 
-    # -- chat completions --
+    # -- questions, in whatever dialect --
 
-    def _chat(self, body: bytes, key: str) -> Response:
+    def _ask(self, knock: Knock, body: bytes, key: str) -> Response:
         digest = blake2b(body, digest_size=16).digest()
         entry = self._account.arrive(time.time(), digest)
         try:
-            asked = read_request(body)
+            asked = knock.door.read(body, knock.model, stream=knock.stream)
         except BadRequest as error:
-            entry.status = 400
-            said = error_body(error.message, INVALID, None, error.param)
-            return Response(400, said, JSON + _named(entry), receipt=entry)
+            return _refused(knock, entry, 400, error_body(error.message, INVALID, None, error.param), JSON)
         self._account.name(entry, asked.model)
         if key in self._script.revoked:
-            return self._page(entry, asked, Kind.UNAUTHORIZED, b"")
+            return self._page(knock, entry, asked, Kind.UNAUTHORIZED)
         need = max(asked.output_tokens_max or 0, asked.input_tokens)
         grant = self._allowance.take(asked.model, need, time.monotonic())
         if grant.refused:
-            return self._limited(entry, asked, grant)
+            return self._limited(knock, entry, asked, grant)
         known = self._recall(digest, asked)
         entry.turn, entry.arrival = known.turn, known.arrivals
         entry.question = None if known.question is None else self._recording.ids[known.question]
@@ -187,16 +184,15 @@ class Simulator:
         )
         known.arrivals += 1
         known.in_a_row = known.in_a_row + 1 if plan.in_transit else 0
-        return self._perform(entry, asked, known, plan, grant)
+        return self._perform(knock, entry, asked, known, plan, grant)
 
-    def _limited(self, entry: Entry, asked: ChatRequest, grant: Grant) -> Response:
+    def _limited(self, knock: Knock, entry: Entry, asked: ChatRequest, grant: Grant) -> Response:
         self._account.note(entry, "rate_limit")
-        entry.status = 429
         wait_ms = max(1, round(grant.wait_s * 1000))
         message = f"Rate limit reached for {asked.model} on {grant.refused} per min. Please try again in {wait_ms}ms."
         wait = b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-wait_ms // 1000), wait_ms)
         said = error_body(message, grant.refused, "rate_limit_exceeded")
-        return Response(429, said, JSON + _named(entry) + wait + grant.headers, receipt=entry)
+        return _refused(knock, entry, 429, said, JSON + wait + knock.door.limits(grant.headers))
 
     def _recall(self, digest: bytes, asked: ChatRequest) -> _Known:
         known = self._known.get(digest)
@@ -208,13 +204,15 @@ class Simulator:
             known = self._known[digest] = _Known(question, turn)
         return known
 
-    def _perform(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan, grant: Grant) -> Response:
+    def _perform(
+        self, knock: Knock, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan, grant: Grant
+    ) -> Response:
         """Carry out the plan: an error page, or an answer, billed now, with what befalls it on its way."""
         for kind in (plan.standing, plan.in_transit):
             if kind is None:
                 continue
             if kind in PAGES:
-                return self._page(entry, asked, kind, grant.headers, plan.latency_s)
+                return self._page(knock, entry, asked, kind, grant.headers, plan.latency_s)
             self._account.note(entry, kind)
         answer = self._answer(entry, asked, known, plan)
         produced = output_tokens(answer.content if answer.content is not None else answer.refusal or "")
@@ -228,17 +226,23 @@ class Simulator:
             usage=None if plan.standing is Kind.NO_USAGE else (asked.input_tokens, produced),
             chance=plan.chance,
         )
-        return _dispatch(entry, asked, answer, envelope, plan, grant)
+        return _dispatch(knock, entry, asked, answer, envelope, plan, grant)
 
     def _page(
-        self, entry: Entry, asked: ChatRequest, kind: Kind, headers: bytes, latency_s: float = 0.0
+        self,
+        knock: Knock,
+        entry: Entry,
+        asked: ChatRequest,
+        kind: Kind,
+        limits: bytes = b"",
+        latency_s: float = 0.0,
     ) -> Response:
         """An error instead of an answer."""
         page = PAGES[kind]
         self._account.note(entry, kind)
-        entry.status = page.status
+        headers = page.headers + knock.door.limits(limits)
         body = page.body(asked.model, asked.input_tokens)
-        return Response(page.status, body, page.headers + _named(entry) + headers, latency_s, receipt=entry)
+        return _refused(knock, entry, page.status, body, headers, latency_s)
 
     def _answer(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan) -> Answer:
         answer = None
@@ -297,37 +301,54 @@ class Simulator:
         return Response(200, orjson.dumps(self._script.told()))
 
 
+def _refused(
+    knock: Knock, entry: Entry, status: int, body: bytes, headers: bytes, delay_s: float = 0.0
+) -> Response:
+    """An error, in the dialect of the door; a gateway's page is the same at every door."""
+    entry.status = status
+    if body.startswith(b"{"):
+        body, headers = knock.door.failed(status, orjson.loads(body)["error"], headers)
+    return Response(status, body, headers + knock.door.named(_name(entry)), delay_s, receipt=entry)
+
+
 def _dispatch(
-    entry: Entry, asked: ChatRequest, answer: Answer, envelope: Envelope, plan: Plan, grant: Grant
+    knock: Knock,
+    entry: Entry,
+    asked: ChatRequest,
+    answer: Answer,
+    envelope: Envelope,
+    plan: Plan,
+    grant: Grant,
 ) -> Response:
     """The answer in the provider's dialect, in the manner of the plan."""
     manner = _MANNERS.get(plan.in_transit, Manner.WHOLE) if plan.in_transit else Manner.WHOLE
     entry.status = 0 if manner in _NOTHING_SENT else 200
+    door = knock.door
     if asked.stream:
-        body = _events(stream(asked, answer, envelope), plan)
+        body = _events(knock, door.events(asked, answer, envelope), plan)
     else:
-        body = completion(asked, answer, envelope)
+        body = door.whole(asked, answer, envelope)
     return Response(
         200,
         body,
-        (EVENTS if asked.stream else JSON) + _named(entry) + grant.headers,
+        (door.events_type if asked.stream else JSON) + door.named(_name(entry)) + door.limits(grant.headers),
         plan.latency_s,
         manner,
         streamed=asked.stream,
         receipt=entry,
+        ping=door.ping,
     )
 
 
-def _events(events: Sequence[bytes], plan: Plan) -> bytes:
-    """The stream as far as it comes: half of it where it falls silent or an error breaks in."""
-    if plan.in_transit not in {Kind.SILENT_STREAM, Kind.ERROR_EVENT}:
+def _events(knock: Knock, events: Sequence[bytes], plan: Plan) -> bytes:
+    """The stream as far as it comes: half of it where nothing more comes, or an error breaks in."""
+    if plan.in_transit not in STREAMS_ONLY:
         return b"".join(events)
     begun = b"".join(events[: max(1, len(events) // 2)])
-    if plan.in_transit is Kind.SILENT_STREAM:
+    if plan.in_transit is not Kind.ERROR_EVENT:
         return begun
-    return (
-        begun + b"data: " + error_body("The server had an error.", "server_error", "server_error") + b"\n\n"
-    )
+    said = orjson.loads(error_body("The server had an error.", "server_error", "server_error"))
+    return begun + knock.door.error_event(said["error"])
 
 
 def _object(body: bytes) -> dict[str, object]:
@@ -337,11 +358,8 @@ def _object(body: bytes) -> dict[str, object]:
     return said
 
 
-def _named(entry: Entry) -> bytes:
-    return b"x-request-id: req_%b%08x\r\nopenai-version: 2020-10-01\r\n" % (
-        entry.body.hex()[:16].encode(),
-        entry.n,
-    )
+def _name(entry: Entry) -> bytes:
+    return b"req_%b%08x" % (entry.body.hex()[:16].encode(), entry.n)
 
 
 def _unknown_url(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass
 from decimal import Decimal
@@ -254,3 +255,93 @@ def test_names_are_ones_that_providers_accept(kind: object) -> None:
 def test_a_bound_stands_only_where_the_schema_sets_one(kind: object, bounded: bool) -> None:  # noqa: FBT001 - a column
     """If this fails, an answer is cut off at a cap that is too small, or money is held for nothing."""
     assert (compile_schema(kind).output_tokens is not None) is bounded
+
+
+def keywords(node: object) -> set[str]:
+    """Every keyword that a schema uses, names of fields left out."""
+    if isinstance(node, list):
+        return set().union(*map(keywords, node)) if node else set()
+    if not isinstance(node, dict):
+        return set()
+    found: set[str] = set()
+    for name, inner in node.items():
+        found.add(name)
+        named = name in {"properties", "$defs"} and isinstance(inner, dict)
+        found |= keywords(list(inner.values()) if named else inner)
+    return found
+
+
+class Measured(BaseModel):
+    size: int = Field(ge=1, multiple_of=5)
+    when: dt.datetime
+    mail: str = Field(pattern="^[^@]+@[^@]+$", json_schema_extra={"format": "email"})
+    tags: list[Literal["a", "b"]] = Field(min_length=2, max_length=3)
+    item: Item | None = None
+
+
+KNOWN = {
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "anyOf",
+    "$ref",
+    "$defs",
+    "enum",
+    "description",
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "known"),
+    [
+        ("anthropic", KNOWN | {"format", "minItems"}),
+        ("gemini", KNOWN | {"format", "minItems", "maxItems", "minimum", "maximum"}),
+    ],
+)
+def test_a_narrower_dialect_says_in_words_what_it_does_not_know(dialect: str, known: set[str]) -> None:
+    """A provider would refuse the schema of every request, or a model never hear of a limit."""
+    form = compile_schema(Measured).forms[dialect]
+    assert form.schema is not None
+    schema = json.loads(form.schema)
+    assert keywords(schema) <= known
+    assert list(schema["properties"]) == ["size", "when", "mail", "tags", "item"], (
+        "models answer in this order"
+    )
+    said = form.words.split("\n")
+    assert "- `size`: a multiple of 5" in said
+    assert "- `mail`: matches the regular expression ^[^@]+@[^@]+$" in said
+    assert ("- `size`: at least 1" in said) is (dialect == "anthropic")
+    assert ("- `tags`: at least 2 items" in said) is (dialect == "anthropic")
+    assert ("- `mail`: in the format email" in said) is (dialect == "gemini")
+    assert schema["properties"]["when"] == {"type": "string", "format": "date-time"}
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "gemini"])
+@pytest.mark.parametrize("kind", [Node, dict[str, int], Any], ids=["recursive", "map", "anything"])
+def test_a_type_that_a_dialect_cannot_say_stands_in_words(dialect: str, kind: object) -> None:
+    """A recursive type would be refused by the provider at every request."""
+    compiled = compile_schema(kind)
+    form = compiled.forms[dialect]
+    assert form.schema is None
+    assert compiled.strict.decode() in form.words
+
+
+def test_a_type_with_many_unions_stands_in_words_where_they_are_limited() -> None:
+    """Anthropic takes at most 16 fields of more than one type; the seventeenth would spoil every request."""
+    fields: dict[str, Any] = {f"f{number}": (int | None, None) for number in range(16)}
+    assert compile_schema(create_model("Many", **fields)).forms["anthropic"].schema is not None
+    more = compile_schema(create_model("More", **fields, last=(str | None, None)))
+    assert more.forms["anthropic"].schema is None
+    assert more.forms["gemini"].schema is not None
+
+
+def test_a_list_of_types_becomes_a_union_where_lists_are_not_known() -> None:
+    """Anthropic would refuse a field that may be null."""
+    form = compile_schema(create_model("Maybe", n=(int | None, Field(None, ge=3)))).forms["anthropic"]
+    assert form.schema is not None
+    assert json.loads(form.schema)["properties"]["n"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+    one = compile_schema(create_model("One", n=(Literal[1], 1))).forms["anthropic"]
+    assert one.schema is not None
+    assert json.loads(one.schema)["properties"]["n"] == {"enum": [1, None]}

@@ -7,17 +7,32 @@ import pytest
 
 from roadworthy.ask.question import Message, OutputSchema, Question
 from roadworthy.call.model import Model
-from roadworthy.call.openai_chat import build_body
+from roadworthy.call.wire.openai_chat import OpenAIChat
+from roadworthy.call.wire.wire import Wording
 
 SCHEMA = OutputSchema("Triage", b"{}", b'{"type":"object","properties":{"z":{},"a":{}}}', "", 64)
 ASKED = Question("v", b"f", (Message("system", "Sort it."), Message("user", "Card lost.")))
+
+
+def built(
+    model: Model,
+    question: Question = ASKED,
+    schema: OutputSchema = SCHEMA,
+    *,
+    model_id: str = "m",
+    **more: Any,
+) -> bytes:
+    """The exact bytes of a request."""
+    wire = OpenAIChat("max_completion_tokens" if model.name.startswith("openai:") else "max_tokens")
+    wording = Wording(model_id, model, question, schema, **{"output_cap": 64, **more})
+    return orjson.dumps(wire.body(wording), option=orjson.OPT_SORT_KEYS)
 
 
 def body(
     model: Model, question: Question = ASKED, schema: OutputSchema = SCHEMA, **more: Any
 ) -> dict[str, Any]:
     """The request as the provider reads it."""
-    found: dict[str, Any] = orjson.loads(build_body("m", model, question, schema, output_cap=64, **more))
+    found: dict[str, Any] = orjson.loads(built(model, question, schema, **more))
     return found
 
 
@@ -53,12 +68,8 @@ def test_the_cap_is_always_sent_in_the_servers_own_word(name: str, sent: str, no
 
 def test_the_same_question_is_the_same_bytes() -> None:
     """A reply would be bought again because two fields changed places."""
-    first = build_body(
-        "m", Model("openai:m", extra={"a": 1, "b": {"y": 1, "x": 2}}), ASKED, SCHEMA, output_cap=64
-    )
-    second = build_body(
-        "m", Model("openai:m", extra={"b": {"x": 2, "y": 1}, "a": 1}), ASKED, SCHEMA, output_cap=64
-    )
+    first = built(Model("openai:m", extra={"a": 1, "b": {"y": 1, "x": 2}}))
+    second = built(Model("openai:m", extra={"b": {"x": 2, "y": 1}, "a": 1}))
     assert first == second
     assert SCHEMA.strict in first, "the schema keeps its order: models answer in it"
 
@@ -76,12 +87,8 @@ def test_the_same_question_is_the_same_bytes() -> None:
 )
 def test_every_part_of_the_request_is_in_its_bytes(changed: dict[str, Any]) -> None:
     """A reply to another request would be taken for this one's."""
-    usual: dict[str, Any] = {"model_id": "m", "model": Model("openai:m"), "output_cap": 64}
-
-    def made(**given: Any) -> bytes:
-        return build_body(given.pop("model_id"), given.pop("model"), ASKED, SCHEMA, **given)
-
-    assert made(**usual) != made(**{**usual, **changed})
+    usual: dict[str, Any] = {"model": Model("openai:m")}
+    assert built(**usual) != built(**{**usual, **changed})
 
 
 @pytest.mark.parametrize(

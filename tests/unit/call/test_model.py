@@ -43,7 +43,7 @@ def test_names_are_kept_as_they_are(name: str) -> None:
         "",
         "openai:",
         "openai:gpt 5",
-        "anthropic:claude",
+        "antropic:claude",
         "m@ftp://h/v1",
         "m@h/v1",
         "@https://h/v1",

@@ -142,7 +142,52 @@ def test_an_unknown_model_is_refused_with_the_line_to_write(model: str) -> None:
     assert f'App(..., prices={{"openai:{model}": Price(input="..."' in str(refused.value)
 
 
-def test_prices_in_steps_are_refused() -> None:
+def test_prices_in_steps_hold_for_every_token_of_a_long_request() -> None:
     """The cheaper step's price would be taken for a long request, and the bound would not hold."""
-    with pytest.raises(WrongUse, match="no single price"):
-        find_price("openai", "gpt-5.4")
+    price = find_price("openai", "gpt-5.4")
+    ((start, dearer),) = price.above
+    assert dearer.input > price.input
+    short, long = Usage(input_tokens=start, output_tokens=10), Usage(input_tokens=start + 1, output_tokens=10)
+    assert price.cost_pico(short) < dearer.cost_pico(short)
+    assert price.cost_pico(long) == dearer.cost_pico(long)
+    for tokens in (start - 1, start, start + 1, 10 * start):
+        for usage in (
+            Usage(tokens, 10),
+            Usage(tokens // 2, 10),
+            Usage(tokens, 10, cache_write_tokens=tokens),
+        ):
+            assert price.cost_pico(usage) <= price.worst_pico(tokens, 10)
+
+
+def test_a_cache_that_is_kept_for_an_hour_has_its_own_price() -> None:
+    """What Anthropic bills at twice the input's price would be counted at five quarters of it."""
+    price = find_price("anthropic", "claude-opus-4-8")
+    written = Usage(input_tokens=1_000_000, cache_write_tokens=1_000_000, cache_write_1h_tokens=400_000)
+    assert usd(price.cost_pico(written)) == (price.cache_write * 6 + price.cache_write_1h * 4) / 10
+    assert price.cache_write_1h > price.cache_write > price.input
+    assert price.worst_pico(1_000_000, 0) >= price.cost_pico(written)
+
+
+@pytest.mark.parametrize(
+    ("lists", "model"),
+    [
+        (("anthropic",), "claude-sonnet-4-5-20250929"),
+        (("google",), "claude-opus-4-6@20260101"),
+        (("aws",), "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        (("aws",), "anthropic.claude-3-haiku-20240307-v1:0"),
+        (("azure", "openai"), "gpt-4.1"),
+    ],
+)
+def test_names_are_found_as_each_provider_spells_them(lists: tuple[str, ...], model: str) -> None:
+    """A team would have to copy prices that the list knows."""
+    assert find_price("x", model, lists=lists).input > 0
+
+
+def test_a_name_that_only_begins_like_a_known_one_is_refused() -> None:
+    """A deployment or a newer model would be counted at another one's price."""
+    for lists, model in (
+        (("aws",), "us.anthropic.claude-sonnet-4-5-turbo"),
+        (("azure", "openai"), "my-gpt-4.1"),
+    ):
+        with pytest.raises(WrongUse, match="is not known"):
+            find_price("x", model, lists=lists)

@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadworthy.call.openai_chat import read_answer
-from roadworthy.call.reply import Ending, Exchange, Usage
+from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
+from roadworthy.call.wire.openai_chat import OpenAIChat
 
 NOW = 1_700_000_000.0
 USED = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+
+
+def read_answer(exchange: Exchange, now: float) -> Outcome:
+    """What chat completions make of an exchange."""
+    return OpenAIChat().read(exchange, now)
 
 
 def choice(content: object = "{}", finish: object = "stop", **more: object) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.unit.call.wire import Act, Seen, answer, reset, serving
@@ -120,12 +125,15 @@ def test_the_timeout_covers_all_of_an_attempt(act: Act) -> None:
     assert len(seen.heads) == 1
 
 
-def test_silence_ends_before_the_whole_timeout() -> None:
-    """A provider that died would be waited for as long as one that writes."""
-    began = time.monotonic()
-    exchange, _ = posted(hanging, timeout_s=15, settings=replace(DEFAULTS, read_timeout_s=0.3))
-    assert exchange.error == "timeout"
-    assert time.monotonic() - began < 5
+def test_an_answer_that_comes_whole_may_keep_silent_for_its_whole_attempt() -> None:
+    """A model that reasons for minutes before its first byte would be cut off, paid for and asked again."""
+
+    async def thinking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
+        await asyncio.sleep(0.6)
+        return await answer(reader, writer, number)
+
+    exchange, _ = posted(thinking, timeout_s=15, settings=replace(DEFAULTS, stream_idle_s=0.2))
+    assert (exchange.status, exchange.error) == (200, "")
 
 
 @contextmanager
@@ -398,3 +406,76 @@ def test_nothing_is_opened_before_the_first_call_and_closing_twice_is_fine() -> 
         await transport.close()
 
     asyncio.run(run())
+
+
+def test_the_environments_proxy_is_for_the_world_and_not_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A team behind a proxy could not reach its provider, or its own server only by way of the proxy."""
+
+    async def run() -> tuple[Exchange, Exchange, list[bytes]]:
+        asked: list[bytes] = []
+
+        async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        transport = PyreqwestTransport(DEFAULTS)
+        away = await transport.post("https://api.example.invalid/v1", HEADERS, BODY, 5)
+        async with serving(answer) as seen:
+            here = await transport.post(seen.url, HEADERS, BODY, 5)
+        await transport.close()
+        server.close()
+        return away, here, asked
+
+    away, here, asked = asyncio.run(run())
+    assert asked == [b"CONNECT api.example.invalid:443 HTTP/1.1"]
+    assert (away.status, away.error) == (0, "unsent"), "the proxy refused before anything was sent"
+    assert here.status == 200
+
+
+def test_a_certificate_is_trusted_where_the_environment_names_its_issuer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A team behind a gateway with a certificate of its own could not reach it, or any certificate would do."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificates, and is not installed")
+
+    def made(*words: str) -> None:
+        subprocess.run([openssl, *words], check=True, capture_output=True, cwd=tmp_path, timeout=60)
+
+    fresh = ("-newkey", "rsa:2048", "-nodes")
+    made("req", "-x509", *fresh, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=ours")
+    made("req", *fresh, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=localhost")
+    (tmp_path / "names").write_text("subjectAltName=DNS:localhost")
+    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+    made("x509", "-req", "-in", "leaf.csr", *signed, "-out", "leaf.pem")
+
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            await answer(reader, writer, 0)
+        writer.close()
+
+    async def run() -> list[Exchange]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
+        server = await asyncio.start_server(act, "127.0.0.1", 0, ssl=context)
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/v1"
+        exchanges = []
+        for trusted in (False, True):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+            transport = PyreqwestTransport(DEFAULTS)
+            exchanges.append(await transport.post(url, HEADERS, BODY, 5))
+            await transport.close()
+        server.close()
+        return exchanges
+
+    stranger, known = asyncio.run(run())
+    assert (stranger.error, known.status) == ("unsent", 200)
+    assert "certificate" in stranger.detail

@@ -1,0 +1,188 @@
+"""Anthropic messages, from Anthropic itself and from Vertex.
+
+Source: platform.claude.com/docs (Messages, Streaming, Errors, Versioning), and the official SDK's types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from roadworthy.call.model import Model
+from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.stream import Assembly
+from roadworthy.call.wire.value import as_count, as_text, at, objects
+from roadworthy.call.wire.wire import Wire, Wording, merged
+
+VERSION = "2026-10-21"
+VERSION_WITH_TEMPERATURE = "2023-06-01"
+VERTEX_VERSION_WITH_TEMPERATURE = "vertex-2023-10-16"
+
+_STOPS: Mapping[object, tuple[Ending, str]] = {
+    "end_turn": (Ending.OK, ""),
+    "stop_sequence": (Ending.OK, ""),
+    "max_tokens": (Ending.TRUNCATED, "cut off at the output cap"),
+    "model_context_window_exceeded": (Ending.TRUNCATED, "cut off at the end of the model's context"),
+    "refusal": (Ending.REFUSED, "the model refused"),
+    "tool_use": (Ending.EMPTY, "a tool call instead of an answer"),
+}
+
+
+class AnthropicMessages(Wire):
+    """Messages. The newest version of the API knows no temperature; a model that sets one gets the version before."""
+
+    name = "anthropic messages"
+
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """One address for all models."""
+        del model_id, stream
+        return f"{base}/v1/messages"
+
+    def headers(self, model: Model) -> dict[str, str]:
+        """The version of the API."""
+        return {"anthropic-version": VERSION if model.temperature is None else VERSION_WITH_TEMPERATURE}
+
+    def body(self, wording: Wording) -> dict[str, object]:
+        """System, messages, cap and schema."""
+        form = wording.form("anthropic")
+        system, given = wording.apart(form)
+        own: dict[str, object] = {
+            "model": wording.model_id,
+            "messages": [{"role": "user", "content": text} for text in given],
+            "max_tokens": wording.output_cap,
+        }
+        if system:
+            own["system"] = system
+        if form.schema is not None:
+            own["output_config"] = {
+                "format": {"type": "json_schema", "schema": orjson.Fragment(form.schema)},
+            }
+        if wording.model.temperature is not None:
+            own["temperature"] = wording.model.temperature
+        return merged(wording.model.extra, own)
+
+    def streamed(self, body: dict[str, object]) -> dict[str, object]:
+        """Usage comes unasked."""
+        return {**body, "stream": True}
+
+    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+        """The text blocks; thinking is no answer. A refusal may come with a text, or with no block at all."""
+        usage = self.usage(said)
+        text = "".join(
+            as_text(block.get("text"))
+            for block in objects(said.get("content"))
+            if block.get("type") == "text"
+        )
+        stop, details = said.get("stop_reason"), at(said, "stop_details")
+        unknown = (Ending.TRANSIENT, one_line(f"stop_reason is {stop!r}: the answer may be cut off"))
+        ending, detail = _STOPS.get(stop if isinstance(stop, str) else None, unknown)
+        if ending is Ending.OK and not text.strip():
+            ending, detail = Ending.EMPTY, "no text"
+        elif ending is Ending.REFUSED:
+            told = [as_word(details.get(name)) for name in ("category", "explanation")]
+            detail = one_line(": ".join(filter(None, told))) or detail
+        elif ending is Ending.TRANSIENT and usage is None:
+            ending = Ending.UNKNOWN
+        return Outcome(
+            ending,
+            text=text,
+            finish=as_word(stop),
+            served_model=as_word(said.get("model")),
+            usage=usage,
+            provider_id=as_word(said.get("id")) or provider_id,
+            detail=detail,
+        )
+
+    def usage(self, said: Mapping[str, Any]) -> Usage | None:
+        """Here `input_tokens` leaves out what was read from the cache and what was written to it."""
+        usage = at(said, "usage")
+        plain, produced = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
+        if plain is None or produced is None:
+            return None
+        cached = as_count(usage.get("cache_read_input_tokens")) or 0
+        written = as_count(usage.get("cache_creation_input_tokens")) or 0
+        an_hour = as_count(at(usage, "cache_creation").get("ephemeral_1h_input_tokens")) or 0
+        return Usage(
+            input_tokens=plain + cached + written,
+            output_tokens=produced,
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=min(written, an_hour),
+            reasoning_tokens=as_count(at(usage, "output_tokens_details").get("thinking_tokens")) or 0,
+        )
+
+    def assembly(self) -> Assembly:
+        """Blocks and their deltas, in whatever order they come."""
+        return _MessageAssembly()
+
+
+class VertexAnthropic(AnthropicMessages):
+    """The same behind Vertex: model and version move from the headers and the body to the path and the body."""
+
+    name = "anthropic messages on vertex"
+
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """The publisher's model."""
+        return (
+            f"{base}/publishers/anthropic/models/{model_id}:{'streamRawPredict' if stream else 'rawPredict'}"
+        )
+
+    def headers(self, model: Model) -> dict[str, str]:
+        """None."""
+        del model
+        return {}
+
+    def body(self, wording: Wording) -> dict[str, object]:
+        """As there, with the version inside."""
+        body = super().body(wording)
+        del body["model"]
+        plain = wording.model.temperature is None
+        return {**body, "anthropic_version": VERSION if plain else VERTEX_VERSION_WITH_TEMPERATURE}
+
+
+class _MessageAssembly(Assembly):
+    """Usage is told twice: the input with the start, the output so far with each `message_delta`. The last one counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message: dict[str, Any] = {}
+        self._usage: dict[str, Any] = {}
+        self._texts: dict[object, list[str]] = {}
+
+    def take(self, name: str, said: Mapping[str, Any]) -> None:
+        """Take one event; its name is in its `type` too. What nobody documented is passed over."""
+        kind = as_text(said.get("type")) or name
+        match kind:
+            case "error":
+                self.error = find_error(said) or said
+            case "message_start":
+                self._message = dict(at(said, "message"))
+                self._add_usage(at(said, "message", "usage"))
+            case "content_block_start":
+                self._text(said.get("index"), at(said, "content_block"))
+            case "content_block_delta":
+                self.begun = True
+                self._text(said.get("index"), at(said, "delta"))
+            case "message_delta":
+                delta = at(said, "delta")
+                self._message |= {
+                    field: delta[field] for field in ("stop_reason", "stop_details") if field in delta
+                }
+                self._add_usage(at(said, "usage"))
+            case "message_stop":
+                self.ended = self.may_end = True
+
+    def _text(self, index: object, part: Mapping[str, Any]) -> None:
+        if as_text(part.get("type")) in {"text", "text_delta"}:
+            self._texts.setdefault(as_count(index) or 0, []).append(as_text(part.get("text")))
+
+    def _add_usage(self, usage: Mapping[str, Any]) -> None:
+        self._usage |= {field: value for field, value in usage.items() if value is not None}
+
+    def whole(self) -> dict[str, Any]:
+        """A `message`."""
+        texts = [{"type": "text", "text": "".join(parts)} for parts in self._texts.values()]
+        return {**self._message, "content": texts, "usage": self._usage}

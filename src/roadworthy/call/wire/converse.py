@@ -1,0 +1,140 @@
+"""Bedrock Converse, the one format that Bedrock has for all its models.
+
+Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, and the service model in botocore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.stream import Assembly
+from roadworthy.call.wire.value import as_count, as_text, at, objects
+from roadworthy.call.wire.wire import Wire, Wording, merged
+
+_STOPS: Mapping[object, tuple[Ending, str]] = {
+    "end_turn": (Ending.OK, ""),
+    "stop_sequence": (Ending.OK, ""),
+    "max_tokens": (Ending.TRUNCATED, "cut off at the output cap"),
+    "model_context_window_exceeded": (Ending.TRUNCATED, "cut off at the end of the model's context"),
+    "refusal": (Ending.REFUSED, "the model refused"),
+    "guardrail_intervened": (Ending.FILTERED, "held back by the account's guardrail"),
+    "content_filtered": (Ending.FILTERED, "held back by the content filter"),
+    "tool_use": (Ending.EMPTY, "a tool call instead of an answer"),
+    "malformed_tool_use": (Ending.EMPTY, "a tool call instead of an answer"),
+}
+
+
+class BedrockConverse(Wire):
+    """Converse. The schema goes along as text."""
+
+    name = "bedrock converse"
+
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """The model's own address."""
+        return f"{base}/model/{quote(model_id, safe='')}/{'converse-stream' if stream else 'converse'}"
+
+    def body(self, wording: Wording) -> dict[str, object]:
+        """System, messages, cap and schema."""
+        form = wording.form("anthropic")
+        system, given = wording.apart(form)
+        config: dict[str, object] = {"maxTokens": wording.output_cap}
+        if wording.model.temperature is not None:
+            config["temperature"] = wording.model.temperature
+        own: dict[str, object] = {
+            "messages": [{"role": "user", "content": [{"text": text}]} for text in given],
+            "inferenceConfig": config,
+        }
+        if system:
+            own["system"] = [{"text": system}]
+        if form.schema is not None:
+            schema = {"schema": form.schema.decode(), "name": wording.schema.name}
+            own["outputConfig"] = {
+                "textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}},
+            }
+        return merged(wording.model.extra, own)
+
+    def streamed(self, body: dict[str, object]) -> dict[str, object]:
+        """The address says it."""
+        return body
+
+    def error(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Mapping[str, Any] | None:
+        """The kind of an error stands in a header, its words in the body."""
+        kind = headers.get("x-amzn-errortype", "")
+        if kind or "__type" in said:
+            return {
+                **said,
+                "code": kind.partition(":")[0] or said.get("__type"),
+                "message": said.get("message"),
+            }
+        return find_error(said)
+
+    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+        """The message's text blocks; reasoning is no answer. Bedrock does not say which model answered."""
+        usage = self.usage(said)
+        blocks = objects(at(said, "output", "message").get("content"))
+        text = "".join(as_text(block.get("text")) for block in blocks)
+        stop = said.get("stopReason")
+        unknown = (Ending.TRANSIENT, one_line(f"stopReason is {stop!r}: the answer may be cut off"))
+        ending, detail = _STOPS.get(stop if isinstance(stop, str) else None, unknown)
+        if ending is Ending.OK and not text.strip():
+            ending, detail = Ending.EMPTY, "no text"
+        elif ending is Ending.TRANSIENT and usage is None:
+            ending = Ending.UNKNOWN
+        return Outcome(
+            ending, text=text, finish=as_word(stop), usage=usage, provider_id=provider_id, detail=detail
+        )
+
+    def usage(self, said: Mapping[str, Any]) -> Usage | None:
+        """Here `inputTokens` leaves out what was read from the cache and what was written to it."""
+        usage = at(said, "usage")
+        plain, produced = as_count(usage.get("inputTokens")), as_count(usage.get("outputTokens"))
+        if plain is None or produced is None:
+            return None
+        cached = as_count(usage.get("cacheReadInputTokens")) or 0
+        written = as_count(usage.get("cacheWriteInputTokens")) or 0
+        hours = [one for one in objects(usage.get("cacheDetails")) if one.get("ttl") == "1h"]
+        return Usage(
+            input_tokens=plain + cached + written,
+            output_tokens=produced,
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=min(written, sum(as_count(one.get("inputTokens")) or 0 for one in hours)),
+        )
+
+    def assembly(self) -> Assembly:
+        """Frames, each named in its headers."""
+        return _ConverseAssembly()
+
+
+class _ConverseAssembly(Assembly):
+    """The stop reason comes before the usage; the usage is the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: list[str] = []
+        self._stop: object = None
+        self._usage: object = None
+
+    def take(self, name: str, said: Mapping[str, Any]) -> None:
+        """Take one frame."""
+        match name:
+            case "contentBlockDelta":
+                self.begun = True
+                self._texts.append(as_text(at(said, "delta").get("text")))
+            case "messageStop":
+                self._stop = said.get("stopReason")
+                self.may_end = True
+            case "metadata":
+                self._usage = said.get("usage")
+                self.ended = self.may_end
+            case _ if name.endswith("Exception"):
+                self.error = {**said, "code": name}
+
+    def whole(self) -> dict[str, Any]:
+        """A `ConverseResponse`."""
+        message = {"content": [{"text": "".join(self._texts)}]}
+        return {"output": {"message": message}, "stopReason": self._stop, "usage": self._usage}

@@ -1,0 +1,238 @@
+"""OpenAI chat completions, and every endpoint compatible with it: vLLM, Ollama, llama.cpp, gateways; Azure's too.
+
+Source: platform.openai.com/docs/api-reference/chat; docs.vllm.ai, "OpenAI-compatible server" (`reasoning_content`, finish
+reasons `abort` and `error`). Unknown fields and values are read leniently, except where leniency would take a broken
+answer for a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.stream import Assembly
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
+from roadworthy.call.wire.wire import Wire, Wording, merged
+
+_WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+_CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
+_TEXT_PARTS = ("text", "output_text")
+_REASONING = ("reasoning_content", "reasoning")
+
+
+class OpenAIChat(Wire):
+    """Chat completions as OpenAI speaks them.
+
+    Args:
+        cap_field: `max_completion_tokens`, or the older `max_tokens` that compatible servers know.
+    """
+
+    name = "openai chat completions"
+
+    def __init__(self, cap_field: str = "max_completion_tokens") -> None:
+        self._cap_field = cap_field
+
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """One address for all models."""
+        del model_id, stream
+        return f"{base}/chat/completions"
+
+    def body(self, wording: Wording) -> dict[str, object]:
+        """Messages, cap and schema."""
+        form = wording.form("")
+        own: dict[str, object] = {
+            "model": wording.model_id,
+            "messages": [{"role": said.role, "content": said.text} for said in wording.messages(form)],
+            self._cap_field: wording.output_cap,
+        }
+        if form.schema is not None:
+            own["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": wording.schema.name,
+                    "schema": orjson.Fragment(form.schema),
+                    "strict": wording.schema.speaks_strict,
+                },
+            }
+        if wording.model.temperature is not None:
+            own["temperature"] = wording.model.temperature
+        if wording.logprobs:
+            own["logprobs"] = True
+        return merged(wording.model.extra, own)
+
+    def streamed(self, body: dict[str, object]) -> dict[str, object]:
+        """A stream that ends with its usage."""
+        return {**body, "stream": True, "stream_options": {"include_usage": True}}
+
+    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+        """The first choice."""
+        usage = self.usage(said)
+        choice = next(objects(said.get("choices")), None) if _first_is_object(said.get("choices")) else None
+        message = at(choice, "message")
+        finish = (choice or {}).get("finish_reason")
+        text, refusal = _content(message.get("content")), _refusal(message)
+        ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
+        if ending is Ending.TRANSIENT and usage is None:
+            ending = Ending.UNKNOWN
+        elif ending is Ending.FILTERED:
+            detail += _categories(choice or {})
+        return Outcome(
+            ending,
+            text=text if ending is not Ending.REFUSED else refusal or text,
+            finish=as_word(finish),
+            served_model=as_word(said.get("model")),
+            usage=usage,
+            token_probability=mean_probability(at(choice, "logprobs").get("content")),
+            provider_id=as_word(said.get("id")) or provider_id,
+            detail=detail,
+        )
+
+    def usage(self, said: Mapping[str, Any]) -> Usage | None:
+        """Cached is part of the prompt. Some servers leave reasoning out of `completion_tokens`, never out of the total."""
+        return chat_usage(said.get("usage"))
+
+    def assembly(self) -> Assembly:
+        """Chunks of choices."""
+        return _ChatAssembly()
+
+
+class AzureChat(OpenAIChat):
+    """The same behind Azure: a deployment in the path, and a dated API."""
+
+    name = "azure openai chat completions"
+
+    def __init__(self, api_version: str) -> None:
+        super().__init__()
+        self._api_version = api_version
+
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """The deployment's own address."""
+        del stream
+        return f"{base}/openai/deployments/{model_id}/chat/completions?api-version={self._api_version}"
+
+
+class _ChatAssembly(Assembly):
+    """Whichever chunk reports usage last is believed, wherever it stands: it counts once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._head: dict[str, Any] = {}
+        self._usage: object = None
+        self._finish: object = None
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        self._calls = False
+        self._reasoned = False
+        self._logprobs: list[object] = []
+
+    def take(self, name: str, said: Mapping[str, Any]) -> None:
+        """Take one chunk. `event: error` and an object with an error are both errors."""
+        error = find_error(said) or (said if name == "error" else None)
+        if error is not None:
+            self.error = error
+            return
+        for field in ("id", "model"):
+            self._head[field] = said.get(field) or self._head.get(field)
+        if chat_usage(said.get("usage")) is not None:
+            self._usage = said["usage"]
+        for choice in objects(said.get("choices")):
+            if choice.get("index", 0) == 0:
+                self._choice(choice)
+
+    def _choice(self, choice: Mapping[str, Any]) -> None:
+        delta = at(choice, "delta") or at(choice, "message")
+        for field, parts in self._texts.items():
+            value = delta.get(field)
+            if isinstance(value, list):
+                value = _content(value)
+            if isinstance(value, str) and value:
+                parts.append(value)
+        self._calls = self._calls or bool(delta.get("tool_calls"))
+        self._reasoned = self._reasoned or any(delta.get(field) for field in _REASONING)
+        self._logprobs += objects(at(choice, "logprobs").get("content"))
+        if choice.get("finish_reason") is not None:
+            self._finish = choice["finish_reason"]
+            self.may_end = True
+        self.begun = self.begun or self._reasoned or any(self._texts.values())
+
+    def whole(self) -> dict[str, Any]:
+        """A `chat.completion`."""
+        message: dict[str, object] = {
+            "content": "".join(self._texts["content"]),
+            "refusal": "".join(self._texts["refusal"]),
+            "tool_calls": self._calls,
+            "reasoning": self._reasoned,
+        }
+        choice = {"message": message, "finish_reason": self._finish, "logprobs": {"content": self._logprobs}}
+        return {**self._head, "choices": [choice], "usage": self._usage}
+
+
+def chat_usage(usage: object) -> Usage | None:
+    """Usage with `prompt_tokens` and `completion_tokens` in the normal form; None where it cannot be read."""
+    usage = at(usage)
+    prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
+    if prompt is None or completion is None:
+        return None
+    inner, outer = at(usage, "prompt_tokens_details"), at(usage, "completion_tokens_details")
+    cached = min(prompt, as_count(inner.get("cached_tokens")) or 0)
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=max(completion, (as_count(usage.get("total_tokens")) or 0) - prompt),
+        cached_tokens=cached,
+        cache_write_tokens=min(prompt - cached, as_count(inner.get("cache_write_tokens")) or 0),
+        reasoning_tokens=as_count(outer.get("reasoning_tokens")) or 0,
+    )
+
+
+def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str) -> tuple[Ending, str]:
+    """Truncation is told before content is looked at: a cut answer may look whole.
+
+    A finish reason that nobody documented (vLLM says `abort`, gateways say `error`) does not say that the answer is
+    whole, so it is not taken for one; what a model writes before it calls a tool is not its answer either.
+    """
+    reason = finish.lower() if isinstance(finish, str) else None
+    if reason in _CUT_OFF:
+        return Ending.TRUNCATED, "cut off at the output cap"
+    if reason in _HELD_BACK:
+        return Ending.FILTERED, "held back by the content filter"
+    if refusal or reason == "refusal":
+        return Ending.REFUSED, one_line(refusal) or "the model refused"
+    if reason in _CALLS or message.get("tool_calls"):
+        return Ending.EMPTY, "a tool call instead of an answer"
+    if reason not in _WHOLE:
+        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
+    if text.strip():
+        return Ending.OK, ""
+    reasoned = any(message.get(field) for field in _REASONING)
+    return Ending.EMPTY, "reasoning, and no text" if reasoned else "no text"
+
+
+def _categories(choice: Mapping[str, Any]) -> str:
+    """What a filter found, where it says so (Azure's `content_filter_results`)."""
+    results = at(choice, "content_filter_results")
+    named = [name for name in results if at(results, name).get("filtered") is True]
+    return one_line(f": {', '.join(named)}") if named else ""
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    """What the model said instead of an answer: a field of its own, or a part of the content."""
+    if isinstance(said := message.get("refusal"), str) and said.strip():
+        return as_text(said)
+    return "".join(as_text(part.get("refusal")) for part in objects(message.get("content")))
+
+
+def _content(content: object) -> str:
+    """The text of an answer, its parts joined; a part that is reasoning is no answer."""
+    if isinstance(content, list):
+        parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
+        return "".join(as_text(part.get("text")) for part in parts)
+    return as_text(content)
+
+
+def _first_is_object(choices: object) -> bool:
+    return isinstance(choices, list) and bool(choices) and isinstance(choices[0], Mapping)

@@ -1,0 +1,65 @@
+"""Values out of somebody else's JSON: of the type that was hoped for, or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from roadworthy.ask.part import storable
+
+COUNT_MAX = 10**9  # tokens in one request; a larger figure is an error, and would not fit the ledger's money
+_NOTHING: Mapping[str, Any] = {}
+
+
+def as_object(body: bytes) -> dict[str, Any] | None:
+    """A body's object; None where it is none. Half a surrogate pair or a bad byte spoils a character, not the answer."""
+    said: object
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            said = json.loads(body.decode("utf-8-sig", "replace"))
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(said, list) and len(said) == 1:  # Google wraps the errors of its streams in a list
+        said = said[0]
+    return said if isinstance(said, dict) else None
+
+
+def at(value: object, *names: str) -> Mapping[str, Any]:
+    """The object at the end of a path of names; an empty one where there is none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list."""
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, Mapping))
+
+
+def as_text(value: object) -> str:
+    """A text that every ledger can keep; empty where it is none."""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def as_count(value: object) -> int | None:
+    """A number of tokens; gateways written in other languages send 12.0 for 12."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX
+    return value if isinstance(value, int) and is_count else None
+
+
+def mean_probability(logprobs: object) -> float | None:
+    """The geometric mean probability of tokens with a `logprob` each; None where one of them has none."""
+    if not isinstance(logprobs, list) or not logprobs:
+        return None
+    values = [token.get("logprob") if isinstance(token, Mapping) else None for token in logprobs]
+    numbers = [min(0.0, float(value)) for value in values if isinstance(value, int | float) and value < 0.001]
+    return math.exp(sum(numbers) / len(numbers)) if len(numbers) == len(logprobs) else None

@@ -1,0 +1,191 @@
+"""The one protocol of all wire formats: what a request says, and how what came back is classified."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from roadworthy.accept.record import Json
+from roadworthy.ask.form import in_words
+from roadworthy.ask.question import Form, Message, OutputSchema, Question
+from roadworthy.call.limits import retry_after_s
+from roadworthy.call.model import Model
+from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
+from roadworthy.call.wire.error import asked_wait_s, find_error, inner_status, one_line, read_error, read_page
+from roadworthy.call.wire.stream import Assembly, Stream
+from roadworthy.call.wire.value import as_object
+
+_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
+_NEVER_LEFT = {"unsent": Ending.UNSENT, "untrusted": Ending.UNTRUSTED}
+_MAYBE_BILLED = frozenset({Ending.TRANSIENT, Ending.THROTTLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What one request is to say.
+
+    Attributes:
+        model_id: the model's name on the wire.
+        again: what a re-ask adds to the last user message.
+        output_cap: tokens of output at most.
+        logprobs: the tokens' log-probabilities are wanted; not every provider has them.
+    """
+
+    model_id: str
+    model: Model
+    question: Question
+    schema: OutputSchema
+    output_cap: int
+    again: str = ""
+    logprobs: bool = False
+
+    def form(self, dialect: str) -> Form:
+        """The output schema in a dialect of `ask.form`; `""` is the strict one that the question was built for."""
+        if not self.model.structured:
+            return in_words(self.schema.strict)
+        return self.schema.forms[dialect] if dialect else Form(self.schema.strict)
+
+    def messages(self, form: Form) -> list[Message]:
+        """What is said, in order: a dialect's own words with the system's, a re-ask's with the user's last ones."""
+        said = list(self.question.messages)
+        if form.words:
+            if not any(message.role == "system" for message in said):
+                said.insert(0, Message("system", ""))
+            first = next(place for place, message in enumerate(said) if message.role == "system")
+            said[first] = replace(said[first], text="\n\n".join(filter(None, (said[first].text, form.words))))
+        if self.again:
+            last = max((place for place, message in enumerate(said) if message.role == "user"), default=-1)
+            said[last] = replace(said[last], text=f"{said[last].text}\n\n{self.again}")
+        return said
+
+    def apart(self, form: Form) -> tuple[str, list[str]]:
+        """The same with the system's words apart, as most providers want them."""
+        said = self.messages(form)
+        system = "\n\n".join(message.text for message in said if message.role == "system")
+        return system, [message.text for message in said if message.role == "user"]
+
+
+class Wire(ABC):
+    """One wire format. Stateless.
+
+    Attributes:
+        name: for messages and lanes.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def url(self, base: str, model_id: str, *, stream: bool) -> str:
+        """Where a request is posted."""
+
+    def headers(self, model: Model) -> dict[str, str]:
+        """What this format wants in every request's headers, besides the key."""
+        del model
+        return {}
+
+    @abstractmethod
+    def body(self, wording: Wording) -> dict[str, object]:
+        """What the request says; streaming is said by `streamed`, so that it is no part of the reply's identity."""
+
+    @abstractmethod
+    def streamed(self, body: dict[str, object]) -> dict[str, object]:
+        """The same request, asking for a stream."""
+
+    @abstractmethod
+    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+        """Classify a body that claims success and holds no error."""
+
+    @abstractmethod
+    def usage(self, said: Mapping[str, Any]) -> Usage | None:
+        """The tokens that a body reports, in the normal form; None where it reports none that can be read."""
+
+    @abstractmethod
+    def assembly(self) -> Assembly:
+        """What gathers a stream's events."""
+
+    def error(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Mapping[str, Any] | None:
+        """The error that a body holds; None where there is none."""
+        del headers
+        return find_error(said)
+
+    def read(self, exchange: Exchange, now: float) -> Outcome:
+        """Classify one exchange: the one place where what a provider says becomes an ending. Pure.
+
+        What may have been billed and reports no usage is `unknown`, so that it is charged: an exchange that broke after
+        sending, a 200 that cannot be read, an answer without its end. A status of 400 or more tells enough, even where
+        its body broke off.
+
+        Args:
+            now: seconds since 1970, UTC, to read a Retry-After that is a date.
+        """
+        status, provider_id = exchange.status, provider_id_of(exchange.headers)
+        if exchange.error and status < 400:
+            ending = _NEVER_LEFT.get(exchange.error, Ending.UNKNOWN)
+            return Outcome(
+                ending, provider_id=provider_id, detail=one_line(exchange.detail or exchange.error)
+            )
+        said = as_object(exchange.body)
+        claims = 200 <= status < 300
+        error = self.error(said or {}, {} if claims else exchange.headers)
+        if claims and said is not None and error is None:
+            return self.answer(said, provider_id)
+        if error is not None:
+            ending, detail = read_error(inner_status(error) if claims else status, error)
+            detail = f"inside a {status}: {detail}"[:300] if claims else detail
+        elif said is None and _is_html(exchange):
+            ending, detail = read_page(status)
+        elif claims:
+            ending, detail = Ending.UNKNOWN, f"HTTP {status} with something that is not JSON"
+        else:
+            ending, detail = read_error(status, {})
+        wait = asked_wait_s(error or {}) or retry_after_s(exchange.headers, now)
+        usage = self.usage(said or {})
+        return Outcome(ending, retry_after_s=wait, provider_id=provider_id, detail=detail, usage=usage)
+
+    def read_stream(self, exchange: Exchange, stream: Stream, now: float) -> Outcome:
+        """Classify an exchange that was read as a stream.
+
+        A stream without its terminal marker is cut, whatever its text looks like. An error that breaks into an answer
+        may have been billed as far as it came, so what would otherwise pass free of charge is `unknown`.
+        """
+        if not stream.accepted:
+            return self.read(exchange, now)
+        provider_id = provider_id_of(exchange.headers)
+        gathered = stream.assembly
+        if gathered.error is not None:
+            ending, detail = read_error(inner_status(gathered.error), gathered.error)
+            if gathered.begun and ending in _MAYBE_BILLED:
+                ending = Ending.UNKNOWN
+            wait = asked_wait_s(gathered.error) or retry_after_s(exchange.headers, now)
+            detail = f"inside a stream: {detail}"[:300]
+            return Outcome(ending, provider_id=provider_id, detail=detail, retry_after_s=wait)
+        whole = gathered.ended or (gathered.may_end and not exchange.error)
+        if whole and not stream.broken:
+            return self.answer(gathered.whole(), provider_id)
+        why = stream.broken or exchange.detail or exchange.error or "no terminal marker"
+        return Outcome(
+            Ending.UNKNOWN, provider_id=provider_id, detail=one_line(f"the stream broke off: {why}")
+        )
+
+
+def merged(extra: Mapping[str, Json], own: Mapping[str, object]) -> dict[str, object]:
+    """What is sent: the team's additions with our own fields over them, inside objects too."""
+    out: dict[str, object] = {**extra}
+    for name, value in own.items():
+        there = out.get(name)
+        if isinstance(there, Mapping) and isinstance(value, Mapping):
+            out[name] = merged(there, value)
+        else:
+            out[name] = value
+    return out
+
+
+def provider_id_of(headers: Mapping[str, str]) -> str:
+    """The provider's id of a response; "" where it names none."""
+    return one_line(next((headers[name] for name in _IDS if name in headers), ""))
+
+
+def _is_html(exchange: Exchange) -> bool:
+    return "html" in exchange.headers.get("content-type", "").lower() or exchange.body.lstrip()[:1] == b"<"
