@@ -344,3 +344,30 @@ def test_a_server_that_keeps_the_connection_open_after_its_last_event_is_not_wai
     began = time.monotonic()
     assert asyncio.run(work()).ending is Ending.OK
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_prompt_that_a_server_cut_in_silence_is_too_long(*, stream: bool) -> None:
+    """An answer to the last half of a record would be accepted as one to all of it."""
+    usage = {"prompt_tokens": 2_050, "completion_tokens": 20, "total_tokens": 2_070}
+    choice = {"delta": {"content": CONTENT_OF}, "message": {"content": CONTENT_OF}, "finish_reason": "stop"}
+    said = json.dumps({"choices": [choice], "usage": usage}).encode()
+    body = b"data: %b\n\ndata: [DONE]\n\n" % said if stream else said
+    kind = CHAT.events_type if stream else b"content-type: application/json\r\n"
+
+    async def act(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\n\r\n%b" % (kind, len(body), body))
+        await writer.drain()
+        return True
+
+    async def work(place: At) -> Outcome:
+        async with asyncio.timeout(20), serving(act) as seen:
+            root = seen.url.removesuffix("/v1/chat/completions")
+            return (await ask_at(place, root, stream=stream, text="word " * 8_000)).outcome
+
+    outcome = asyncio.run(work(PLACES["compatible"]))
+    assert (outcome.ending, outcome.usage) == (Ending.TOO_LONG, Usage(2_050, 20))
+    assert "2050 tokens" in outcome.detail
+    assert asyncio.run(work(PLACES["openai"])).ending is Ending.OK, (
+        "a provider that refuses long prompts is believed"
+    )

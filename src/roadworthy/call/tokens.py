@@ -10,6 +10,7 @@ _PRIOR_BYTES = 2_000
 _CUT_BYTES_A_TOKEN = 16
 _CUT_BYTES_A_TOKEN_AT_A_LIMIT = 6
 _CONTEXT_STEP = 1_024
+_CONTEXT_KEPT = 3
 _SHORT_BYTES = 4_096
 
 
@@ -24,12 +25,13 @@ def input_bound(body: bytes, settings: Settings) -> int:
 def was_cut(request_bytes: int, usage: Usage | None) -> bool:
     """Whether a server cannot have read the whole prompt, by the tokens that it says it read.
 
-    Ollama and others cut a prompt that exceeds their context and answer all the same (ollama/ollama#7043). No usual text
-    has 16 bytes a token, and hardly one has 6; Ollama's own report of a cut prompt is its context, a multiple of 1,024.
+    Ollama cuts a prompt that exceeds its context and answers all the same (ollama/ollama#3839). What it then reports is
+    its context, or half of it and two or three tokens more (ollama/ollama#17427: 32,770 of 65,536), so the figure is just
+    above a multiple of 1,024. No usual text has 16 bytes a token, and hardly one has 6.
     """
     if usage is None or not usage.input_tokens or request_bytes < _SHORT_BYTES:
         return False
-    at_a_limit = usage.input_tokens % _CONTEXT_STEP == 0
+    at_a_limit = usage.input_tokens % _CONTEXT_STEP <= _CONTEXT_KEPT
     most = _CUT_BYTES_A_TOKEN_AT_A_LIMIT if at_a_limit else _CUT_BYTES_A_TOKEN
     return request_bytes > most * usage.input_tokens
 

@@ -366,6 +366,9 @@ def test_anthropics_limits_are_learned_from_its_headers() -> None:
     [
         (20_000, 5_000, False),
         (20_000, 2_048, True),
+        (32_000, 2_050, True),
+        (159_062, 16_386, True),
+        (20_000, 3_200, False),
         (20_000, 4_096, False),
         (30_000, 4_096, True),
         (100_000, 4_090, True),
