@@ -306,12 +306,8 @@ def _growth_picture(results: Results) -> str:
     runs = [row for row in results.where(section="files", what="run") if row["in_flight"] == 64]
     if len(runs) < 2:
         return ""
-    series = {
-        "peak memory, MB": [(row["records"], row["peak_rss_mb"]) for row in runs],
-        "CPU, 10 us a record": [(row["records"], row["cpu_us"] / 10) for row in runs],
-        "ledger, 100 bytes a record": [(row["records"], row["ledger_bytes"] / 100) for row in runs],
-    }
-    return lines("What a record takes as files grow", "records in the file", series)
+    series = {"peak memory": [(row["records"], row["peak_rss_mb"]) for row in runs]}
+    return lines("Peak memory of a run as the file grows", "MB by records in the file", series)
 
 
 def _who(who: Who) -> list[str]:

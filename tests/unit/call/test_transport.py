@@ -477,5 +477,5 @@ def test_a_certificate_is_trusted_where_the_environment_names_its_issuer(
         return exchanges
 
     stranger, known = asyncio.run(run())
-    assert (stranger.error, known.status) == ("unsent", 200)
+    assert (stranger.error, known.status) == ("untrusted", 200)
     assert "certificate" in stranger.detail
