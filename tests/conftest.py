@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests import postgres
 
 from roadworthy._settings import DEFAULTS
 from roadworthy.keep.ledger import Ledger, open_ledger
 
+settings.register_profile("untimed", deadline=None)  # how fast is a benchmark's question
+settings.load_profile("untimed")
 QUICK = replace(DEFAULTS, lease_s=1.0)
 NO_SERVER = "no Postgres server here: install Debian's package postgresql"
 

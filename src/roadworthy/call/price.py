@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,7 @@ class Price:
     cache_write: Decimal
     cache_write_1h: Decimal
     above: tuple[tuple[int, Price], ...]
+    _fine: tuple[int, int, int, int, int] = field(repr=False, compare=False)
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class Price:
         hour = write if cache_write_1h is None else _rate(cache_write_1h, "Price(cache_write_1h=...)")
         object.__setattr__(self, "cache_write_1h", hour)
         object.__setattr__(self, "above", tuple(sorted((above or {}).items(), key=lambda tier: tier[0])))
+        rates = (base, self.cached, write, hour, self.output)
+        object.__setattr__(self, "_fine", tuple(map(_fine, rates)))
 
     def cost_pico(self, usage: Usage) -> int:
         """What reported usage costs; exact, rounded up once to a whole pico-dollar."""
@@ -89,18 +92,18 @@ class Price:
         if reached:
             return reached[-1].cost_pico(usage)
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+        given, cached, write, hour, produced = self._fine
         return _rounded_up(
-            plain * _fine(self.input)
-            + usage.cached_tokens * _fine(self.cached)
-            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * _fine(self.cache_write)
-            + usage.cache_write_1h_tokens * _fine(self.cache_write_1h)
-            + usage.output_tokens * _fine(self.output)
+            plain * given
+            + usage.cached_tokens * cached
+            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
+            + usage.cache_write_1h_tokens * hour
+            + usage.output_tokens * produced
         )
 
     def worst_pico(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens can cost, whatever part of them is cached and whatever price they reach."""
-        dearest = max(self.input, self.cached, self.cache_write, self.cache_write_1h)
-        worst = _rounded_up(input_tokens * _fine(dearest) + output_tokens * _fine(self.output))
+        worst = _rounded_up(input_tokens * max(self._fine[:4]) + output_tokens * self._fine[4])
         reachable = [price for tokens, price in self.above if input_tokens > tokens]
         return max([worst, *(price.worst_pico(input_tokens, output_tokens) for price in reachable)])
 

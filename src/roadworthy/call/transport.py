@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from roadworthy.call.reply import Exchange
 
 if TYPE_CHECKING:
     from pyreqwest.client import Client
-    from pyreqwest.exceptions import DetailedPyreqwestError
+    from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
     from pyreqwest.response import Response
 
 _LET_GO_S = 0.02
@@ -68,6 +69,7 @@ class PyreqwestTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clients: dict[bool, Client] = {}
+        self._by_url: dict[str, Client] = {}
 
     async def post(
         self,
@@ -85,10 +87,9 @@ class PyreqwestTransport:
         Cancelled, it returns at once, but a request that waits for its head goes on by itself until `timeout_s`:
         pyreqwest cannot call it back. It is on the wire either way, and charged as such.
         """
-        from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError  # noqa: PLC0415 - with the first call
-
+        detailed, plain = _errors()
         request = (
-            self._client(url)
+            (self._by_url.get(url) or self._client(url))
             .post(url)
             .headers(dict(headers))
             .body_bytes(body)
@@ -99,16 +100,15 @@ class PyreqwestTransport:
         try:
             async with request.build_streamed() as response:
                 return await self._read(response, listener)
-        except DetailedPyreqwestError as error:
+        except detailed as error:
             return Exchange(0, {}, b"", error=_kind(error), detail=_words(error))
-        except PyreqwestError as error:
+        except plain as error:
             return Exchange(0, {}, b"", error="reset", detail=str(error)[:300])
 
     async def _read(self, response: Response, listener: Listener | None) -> Exchange:
-        from pyreqwest.exceptions import DetailedPyreqwestError  # noqa: PLC0415 - as above
-
+        detailed, _ = _errors()
         most = self._settings.response_bytes_max
-        status, head = response.status, {name.lower(): value for name, value in response.headers.items()}
+        status, head = response.status, dict(response.headers.items())  # names come in lower case
         parts: list[bytes] = []
         size = 0
         if listener is not None and listener.accepts(status, head):
@@ -121,7 +121,7 @@ class PyreqwestTransport:
                 if size > most:
                     return Exchange(status, head, b"", error="too_large", detail=f"more than {most} bytes")
                 parts.append(bytes(chunk))
-        except DetailedPyreqwestError as error:
+        except detailed as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
             return Exchange(status, head, b"".join(parts), error=kind, detail=_words(error))
         return Exchange(status, head, b"".join(parts))
@@ -155,7 +155,7 @@ class PyreqwestTransport:
         A process that ended right after it aborted in 5 of 400 measured runs (PyGILState_Release while finalizing),
         with the pause in none of 400.
         """
-        clients, self._clients = self._clients, {}
+        clients, self._clients, self._by_url = self._clients, {}, {}
         for client in clients.values():
             await client.close()
         if clients:
@@ -179,7 +179,16 @@ class PyreqwestTransport:
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
             self._clients[local] = (builder.no_proxy() if local else builder).build()
-        return self._clients[local]
+        client = self._by_url[url] = self._clients[local]
+        return client
+
+
+@cache
+def _errors() -> tuple[type[DetailedPyreqwestError], type[PyreqwestError]]:
+    """What pyreqwest raises: with details of the cause, and any; looked up with the first call."""
+    from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError  # noqa: PLC0415 - as said
+
+    return DetailedPyreqwestError, PyreqwestError
 
 
 def _kind(error: DetailedPyreqwestError) -> str:

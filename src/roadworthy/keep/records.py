@@ -59,13 +59,13 @@ class Kept:
     stale_run: int
 
     @classmethod
-    def new(cls, job_id: int, record: Record) -> Kept:
-        """The record as it would be taken in, before the ledger has it."""
+    def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
+        """The record as it is taken in, or would be where the ledger does not have it."""
         return cls(
-            id=0,
+            id=record_id,
             job_id=job_id,
             key=record.key,
-            version=1,
+            version=version,
             line=record.line,
             body=None,
             body_hash=record.body_hash,
@@ -150,8 +150,7 @@ def take_in(
         else:
             record_id, kind, version = _meet(tx, job_id, run_id, item, owner)
             if version and owner is not None:
-                kept = replace(Kept.new(job_id, item), id=record_id, version=version)
-                firsts.append((kept, item.value))
+                firsts.append((Kept.new(job_id, item, record_id, version), item.value))
             elif kind == "first" and not version:
                 known = find_record(tx, record_id)
                 assert known is not None

@@ -24,6 +24,7 @@ from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import draw_sample, forecast
 from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
+from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.output import check_output
 from roadworthy.run.runtime import Runtime
@@ -106,7 +107,7 @@ def run(
     )
     progress = Progress(options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
-    summary, status = asyncio.run(_run(target, options, progress, changes))
+    summary, status = run_to_end(_run(target, options, progress, changes))
     if as_json:
         click.echo(orjson.dumps(summary.as_json()).decode())
     else:
@@ -164,7 +165,7 @@ def plan(
     if input_ == "-":
         held = list(target.items())
         items = lambda: iter(held)  # noqa: E731 - standard input is read once
-    found = asyncio.run(_plan(target, items, sample, _dollars(budget_usd)))
+    found = run_to_end(_plan(target, items, sample, _dollars(budget_usd)))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 

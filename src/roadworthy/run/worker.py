@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
@@ -16,6 +15,7 @@ from roadworthy.run.app import App
 from roadworthy.run.command import finish
 from roadworthy.run.job import DONE, Job
 from roadworthy.run.load import load
+from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.runtime import Runtime
 
@@ -39,7 +39,7 @@ def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, a
     """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger."""
     loaded = load(app)
     progress = Progress(0, None)
-    found, status = asyncio.run(_help(loaded.app, job, concurrency, wait_s, progress))
+    found, status = run_to_end(_help(loaded.app, job, concurrency, wait_s, progress))
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
     else:

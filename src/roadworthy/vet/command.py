@@ -6,16 +6,16 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.run.loop import loop_factory
+from roadworthy.vet.options import Options
 
 if TYPE_CHECKING:
-    from roadworthy.vet.options import Options
     from roadworthy.vet.simulator import Simulator
 
 PARENT_POLL_S: Final = 0.5
@@ -150,16 +150,8 @@ def _allow_many_connections() -> None:
 
 
 def _run(simulator: Simulator, parent: int | None) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(simulator, parent))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 - a faster loop where it is installed; not a dependency
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 async def _serve(simulator: Simulator, parent: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -22,6 +21,7 @@ from roadworthy.observe.summary import Summary
 from roadworthy.run.forecast import forecast
 from roadworthy.run.job import Job
 from roadworthy.run.load import Loaded, load
+from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
 from roadworthy.vet.process import start_simulator
 
@@ -56,7 +56,7 @@ def demo(folder: Path) -> None:
         latency_spread=0.3,
         seed=1,
     ) as sim:
-        status = asyncio.run(_run(folder.resolve(), sim.url))
+        status = run_to_end(_run(folder.resolve(), sim.url))
         bill = sim.bill().total
     click.echo(
         f"\nthe simulated provider counted {bill.requests} requests and billed {bill.cost_usd:f} USD.\n\n"

@@ -156,6 +156,8 @@ def inner_status(error: Mapping[str, object]) -> int:
 
 def one_line(text: str) -> str:
     """One line for a person: keys struck out, what cannot be seen written out, length bounded."""
+    if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
+        return _KEY.sub("***", text)  # a name or a number, as most are
     plain = _KEY.sub("***", " ".join(text[:_READ_CHARS].split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 
