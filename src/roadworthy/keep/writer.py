@@ -69,7 +69,8 @@ class Writer:
         self._rows_max = rows_max
         self._idle = idle
         self._idle_s = idle_s if idle is not None else None
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
         self._broken: BaseException | None = None
         self._thread.start()
@@ -82,24 +83,44 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[object] = loop.create_future()
-        self._put(_Job(change, loop, waiter))
+        self._gather(_Job(change, loop, waiter), loop)
         return await waiter  # type: ignore[return-value] # the job's result is the change's
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop."""
         waiter: Future[object] = Future()
-        self._put(_Job(change, None, waiter))
+        self._put([_Job(change, None, waiter)])
         return waiter.result()  # type: ignore[return-value] # the job's result is the change's
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
+        for loop in list(self._gathered):
+            self._hand_over(loop)
         self._queue.put(None)
         self._thread.join()
 
-    def _put(self, job: _Job) -> None:
+    def _gather(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
+        """What one turn of a loop has to write is handed over once, at its end: fewer wakes, larger transactions."""
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            self._gathered[loop] = [job]
+            loop.call_soon(self._hand_over, loop)
+        else:
+            gathered.append(job)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._gathered.pop(loop, [])
+        if not jobs:
+            return  # the ledger was closed meanwhile, and they were handed over then
+        try:
+            self._put(jobs)
+        except LedgerUnavailable as error:
+            _end_all(jobs, error)
+
+    def _put(self, jobs: list[_Job]) -> None:
         if self._broken is not None:
             raise LedgerUnavailable(f"The ledger's writer has stopped: {self._broken}")
-        self._queue.put(job)
+        self._queue.put(jobs)
 
     def _work(self) -> None:
         while True:
@@ -115,18 +136,19 @@ class Writer:
                 return
 
     def _drain(self) -> tuple[list[_Job], bool]:
+        """What is waiting, up to the limit of a transaction and the turn that reaches it; and whether it is the last."""
         batch: list[_Job] = []
         try:
-            job = self._queue.get(timeout=self._idle_s)
+            jobs = self._queue.get(timeout=self._idle_s)
         except queue.Empty:
             self._rest()
             return batch, False
-        while job is not None:
-            batch.append(job)
+        while jobs is not None:
+            batch += jobs
             if len(batch) >= self._rows_max:
                 return batch, False
             try:
-                job = self._queue.get_nowait()
+                jobs = self._queue.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True
