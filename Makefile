@@ -36,7 +36,7 @@ soak: $(READY)   ## a thousand seeds of the swarm: random faults, budgets and ki
 	$(BIN)/python -m tests.crash.swarm --count 1000 --workers 2
 
 bench: $(READY)  ## measure against aiohttp + pydantic in the same run
-	$(BIN)/python -m benchmarks.call
+	$(BIN)/python -m benchmarks.cpu
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate

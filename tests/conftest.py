@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import postgres
 
 from roadworthy._settings import DEFAULTS
-from roadworthy.keep.store import SqliteStore
+from roadworthy.keep.ledger import Ledger, open_ledger
+
+QUICK = replace(DEFAULTS, lease_s=1.0)
+NO_SERVER = "no Postgres server here: install Debian's package postgresql"
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +24,27 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A Postgres server for this session of tests."""
+    if postgres.find_binary("initdb") is None:
+        pytest.skip(NO_SERVER)
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new ledger's place, as `ROADWORTHY_LEDGER` takes it; a test that asks for it runs on every kind."""
-    assert request.param == "sqlite"
-    return str(tmp_path / "ledger.db")
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger.db")
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    return server.new_database()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """A new ledger."""
-    opened = SqliteStore(tmp_path / "ledger.db", DEFAULTS)
+def store(ledger: str) -> Iterator[Ledger]:
+    """A new ledger, opened."""
+    opened = open_ledger(ledger, QUICK)
     yield opened
     opened.close()

@@ -23,6 +23,11 @@ COMMANDS = {
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
     "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "work": (
+        "roadworthy.run.worker",
+        "work",
+        "a worker process: helps with an app's jobs on a shared ledger",
+    ),
     "sim": ("roadworthy.vet.command", "sim", "the simulated provider"),
 }
 

@@ -114,6 +114,9 @@ class Settings:
     )
 
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
+    lease_s: float = _row(
+        30.0, "seconds", "a process on a Postgres ledger that is silent so long is taken for dead", OURS
+    )
     ledger_busy_s: float = _row(30.0, "seconds", "to wait for another process's transaction", OURS)
 
 

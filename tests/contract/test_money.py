@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.ledgers import Rows, ask
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._settings import DEFAULTS
@@ -17,20 +19,20 @@ from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply, Usage
 from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, reap, scopes_of, settle_attempt
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
-from roadworthy.keep.liveness import is_alive
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.store import SqliteStore
-from roadworthy.keep.transaction import Row, Transaction, as_int
+from roadworthy.keep.transaction import Transaction, as_int
 
 PIN = Pin(record_id=1, step="s", version="v", fixed=b"f" * 32, body="[]")
 
 
-def ask(number: int, worst: int = 100) -> Ask:
+def request(number: int, worst: int = 100) -> Ask:
     """A request of its own."""
     key = number.to_bytes(32, "big") if number < 2**200 else b""
     return Ask("m", b"{}", key[::-1], "", 10, worst, 1)
 
 
-def job(store: SqliteStore, cap: int | None) -> Payer:
+def job(store: Ledger, cap: int | None) -> Payer:
     """A job with a cap, and who pays for it."""
     job_id = store.write_now(lambda tx: open_job(tx, "app", "entry", "job"))
     run_id = store.write_now(lambda tx: begin_run(tx, job_id, store.owner))
@@ -44,11 +46,11 @@ def settled(opened: Opened, cost: int, worst: int = 100, text: str | None = "{}"
     return Settlement(opened.attempt_id, worst, "settled", Ending.OK, cost, 0.1, Usage(1, 1), text)
 
 
-def history(store: SqliteStore) -> list[tuple[int, int]]:
+def history(ledger: str) -> list[tuple[int, int]]:
     """(spent, reserved) of the job after each change, replayed from the attempts' ticks."""
     rows = sorted(
-        [(as_int(o), 0, as_int(r), 0) for o, _, r, _ in _ticks(store)]
-        + [(as_int(s), 1, as_int(r), as_int(c)) for _, s, r, c in _ticks(store) if s is not None]
+        [(as_int(o), 0, as_int(r), 0) for o, _, r, _ in _ticks(ledger)]
+        + [(as_int(s), 1, as_int(r), as_int(c)) for _, s, r, c in _ticks(ledger) if s is not None]
     )
     spent = reserved = 0
     seen = []
@@ -59,23 +61,21 @@ def history(store: SqliteStore) -> list[tuple[int, int]]:
     return seen
 
 
-def _ticks(store: SqliteStore) -> list[Row]:
-    query = "SELECT opened_tick, settled_tick, reserved_pico, cost_pico FROM attempt"
-    found: list[Row] = store.read(lambda tx: tx._connection.execute(query).fetchall())
-    return found
+def _ticks(ledger: str) -> Rows:
+    return ask(ledger, "SELECT opened_tick, settled_tick, reserved_pico, cost_pico FROM attempt")
 
 
-def test_a_cap_holds_under_any_concurrency(store: SqliteStore) -> None:
+def test_a_cap_holds_under_any_concurrency(store: Ledger, ledger: str) -> None:
     """Concurrent callers could together promise more than the cap allows."""
     payer = job(store, 1_000)
     results: list[object] = []
 
     def work(start: int) -> None:
         for number in range(start, start + 20):
-            opened = store.write_now(lambda tx, n=number: open_attempt(tx, ask(n + 1), PIN, payer))  # type: ignore[misc]
+            opened = store.write_now(lambda tx, n=number: open_attempt(tx, request(n + 1), PIN, payer))  # type: ignore[misc]
             results.append(opened)
             if isinstance(opened, Opened):
-                store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), 1, payer.scopes))  # type: ignore[misc]
+                store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), payer.scopes))  # type: ignore[misc]
 
     threads = [threading.Thread(target=work, args=(100 * n,)) for n in range(8)]
     for thread in threads:
@@ -86,55 +86,55 @@ def test_a_cap_holds_under_any_concurrency(store: SqliteStore) -> None:
     assert account.reserved_pico == 0
     assert 900 < account.spent_pico <= 1_000
     assert any(isinstance(result, NoMoney) for result in results)
-    assert max(spent + reserved for spent, reserved in history(store)) <= 1_000
+    assert max(spent + reserved for spent, reserved in history(ledger)) <= 1_000
 
 
-def test_a_reply_is_bought_once(store: SqliteStore) -> None:
+def test_a_reply_is_bought_once(store: Ledger) -> None:
     """The same request would be sent, and paid, again."""
     payer = job(store, None)
-    opened = store.write_now(lambda tx: open_attempt(tx, ask(7), PIN, payer))
+    opened = store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer))
     assert isinstance(opened, Opened)
-    assert isinstance(store.write_now(lambda tx: open_attempt(tx, ask(7), PIN, payer)), Busy)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), 1, payer.scopes))
-    again = store.write_now(lambda tx: open_attempt(tx, ask(7), PIN, payer))
+    assert isinstance(store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer)), Busy)
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), payer.scopes))
+    again = store.write_now(lambda tx: open_attempt(tx, request(7), PIN, payer))
     assert isinstance(again, Reply)
     assert again.reused
     assert again.text == "{}"
 
 
-def test_keys_with_the_same_prefix_stay_apart(store: SqliteStore) -> None:
+def test_keys_with_the_same_prefix_stay_apart(store: Ledger) -> None:
     """Two requests whose indexed prefixes collide would share one reply."""
     payer = job(store, None)
-    first, second = (replace(ask(1), key=b"same-pre" + bytes([n]) * 24) for n in (1, 2))
+    first, second = (replace(request(1), key=b"same-pre" + bytes([n]) * 24) for n in (1, 2))
     opened = store.write_now(lambda tx: open_attempt(tx, first, PIN, payer))
     assert isinstance(opened, Opened)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), 1, payer.scopes))
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), payer.scopes))
     assert store.read(lambda tx: find_reply(tx, first.key)) is not None
     assert store.read(lambda tx: find_reply(tx, second.key)) is None
 
 
-def test_an_attempt_is_settled_once(store: SqliteStore) -> None:
+def test_an_attempt_is_settled_once(store: Ledger) -> None:
     """A late second settlement would charge twice."""
     payer = job(store, None)
-    opened = store.write_now(lambda tx: open_attempt(tx, ask(1), PIN, payer))
+    opened = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
     assert isinstance(opened, Opened)
-    assert store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), 1, payer.scopes))
-    assert not store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), 1, payer.scopes))
+    assert store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), payer.scopes))
+    assert not store.write_now(lambda tx: settle_attempt(tx, settled(opened, 40), payer.scopes))
     account = store.read(lambda tx: tx.account(payer.scopes[0]))
     assert (account.spent_pico, account.reserved_pico) == (40, 0)
 
 
-def test_an_overrun_is_recorded(store: SqliteStore) -> None:
+def test_an_overrun_is_recorded(store: Ledger) -> None:
     """A provider that bills more than it was allowed to would look like any other."""
     payer = job(store, 100)
-    opened = store.write_now(lambda tx: open_attempt(tx, ask(1), PIN, payer))
+    opened = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
     assert isinstance(opened, Opened)
-    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 130), 1, payer.scopes))
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 130), payer.scopes))
     account = store.read(lambda tx: tx.account(payer.scopes[0]))
     assert (account.spent_pico, account.overrun_pico) == (130, 30)
 
 
-def test_a_change_that_fails_fails_every_waiter_and_changes_nothing(store: SqliteStore) -> None:
+def test_a_change_that_fails_fails_every_waiter_and_changes_nothing(store: Ledger) -> None:
     """A waiter of a broken transaction would wait for ever, or be told of a commit that was not."""
 
     def broken(tx: Transaction) -> None:
@@ -170,27 +170,31 @@ def test_a_read_only_ledger_says_so(tmp_path: Path) -> None:
 
 CHILD = """
 import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 import test_money as t
-from roadworthy._settings import DEFAULTS
-from roadworthy.keep.store import SqliteStore
-store = SqliteStore(Path(sys.argv[1]), DEFAULTS)
+from tests.conftest import QUICK
+from roadworthy.keep.ledger import open_ledger
+store = open_ledger(sys.argv[1], QUICK)
 payer = t.job(store, 1_000)
-store.write_now(lambda tx: t.open_attempt(tx, t.ask(1), t.PIN, payer))
+store.write_now(lambda tx: t.open_attempt(tx, t.request(1), t.PIN, payer))
 print(store.owner, flush=True)
 time.sleep(60)
 """
 
 
-def test_a_dead_process_is_charged_for_what_it_had_on_the_wire(store: SqliteStore, tmp_path: Path) -> None:
+def test_a_dead_process_is_charged_for_what_it_had_on_the_wire(store: Ledger, ledger: str) -> None:
     """A call that may have been made and billed would be given back to the budget."""
 
     def look() -> list[int]:
-        return store.write_now(lambda tx: reap(tx, lambda owner: is_alive(store.path, owner), store.owner))
+        def change(tx: Transaction) -> list[int]:
+            gone = store.gone(tx)
+            reap(tx, gone)
+            return gone
+
+        return store.write_now(change)
 
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path / "ledger.db"), str(Path(__file__).parent)],
+        [sys.executable, "-c", CHILD, ledger, str(Path(__file__).parent), str(Path(__file__).parents[2])],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -200,7 +204,10 @@ def test_a_dead_process_is_charged_for_what_it_had_on_the_wire(store: SqliteStor
         assert look() == []
         child.send_signal(signal.SIGKILL)
         child.wait(10)
-        assert look() == [owner]
+        ends = time.monotonic() + 10
+        while not (gone := look()) and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert gone == [owner]
         assert look() == []
     finally:
         child.kill()
@@ -209,5 +216,4 @@ def test_a_dead_process_is_charged_for_what_it_had_on_the_wire(store: SqliteStor
             child.stdout.close()
     accounts = store.read(lambda tx: tx.rows("budgets"))
     assert [(row[2], row[3]) for row in accounts if str(row[0]).startswith("job:")] == [(100, 0)]
-    (state,) = store.read(lambda tx: tx._connection.execute("SELECT state FROM attempt").fetchone())
-    assert state == "unknown"
+    assert ask(ledger, "SELECT state FROM attempt") == [("unknown",)]

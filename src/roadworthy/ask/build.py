@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import orjson
 
@@ -49,9 +50,7 @@ def build_question(
         messages = (Message("system", storable(system)), *messages)
     words = schema.words.encode()
     return Question(
-        version=_digest(
-            source.encode("utf-8", "surrogatepass"), examples.encode(), schema.canonical, words
-        ).hex()[:16],
+        version=_version(source, examples, schema.canonical, words),
         fixed=_digest(_body(messages), schema.canonical, schema.strict, words),
         messages=messages,
     )
@@ -91,6 +90,12 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
             f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
         ) from error
     return Question(version, fixed, messages)
+
+
+@lru_cache(maxsize=256)
+def _version(source: str, examples: str, canonical: bytes, words: bytes) -> str:
+    """The prompt's version; the same words come with every record."""
+    return _digest(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical, words).hex()[:16]
 
 
 def _rules(words: str) -> str:

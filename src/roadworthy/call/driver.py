@@ -19,7 +19,7 @@ from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
 
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
-_POLL_S = 0.25
+_POLL_S = 0.1
 _TURN_S = 5.0
 
 
@@ -142,6 +142,8 @@ class Driver:
                 return None
             case NoMoney(reserved_pico=reserved) if reserved > 0:
                 await meter.changed(_POLL_S)
+                # Whoever waits in the process that frees the money hears of it first; chance leaves some to the others.
+                await self._clock.sleep(self._clock.random() * _POLL_S)
                 return None
             case NoMoney(scope=scope):
                 return NoReply("unusable" if scope.startswith(RECORD_SCOPE) else "budget", _no_money(opened))

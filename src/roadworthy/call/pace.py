@@ -10,6 +10,7 @@ from roadworthy.call.limits import Limits
 _MINUTE_S = 60.0
 _FULL_SHARE = 0.8
 _ROUNDING = 1e-9  # whoever waited as long as was said must not wait again for a rounding error
+_WAIT_S_MIN = 1e-6  # a shorter wait would not move a clock that has run for weeks
 
 
 class Bucket:
@@ -51,7 +52,7 @@ class Bucket:
             return 0.0
         self._fill(now)
         lacking = min(amount, self._burst) - self._level
-        return lacking / self._a_second if lacking > _ROUNDING else 0.0
+        return max(lacking / self._a_second, _WAIT_S_MIN) if lacking > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float) -> None:
         """Take it; below zero where it was more than the burst or was measured afterwards."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.keep.transaction import Row, Transaction, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text, text_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,17 @@ class Payer:
     owner: int
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What settled attempts add to their record's account."""
+
+    attempts: int = 0
+    cost_pico: int = 0
+
+
+NO_CHARGE = Charge()
+
+
 def scopes_of(app: str, period: str, job_id: int, record_id: int = 0) -> tuple[str, ...]:
     """The accounts of an attempt: the job's first (its tick orders the history), the app's for the period.
 
@@ -62,13 +73,10 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
-    found = find_reply(tx, ask.key)
-    if found is not None:
-        return found
     prefix = key64(ask.key)
-    busy = tx.row("open_by_key", key64=prefix, key=ask.key)
-    if busy is not None:
-        return Busy(as_int(busy[1]))
+    known = tx.row("request", key64=prefix, key=ask.key)
+    if known is not None:
+        return Busy(as_int(known[-1])) if known[2] is None else _reply(known[:-1])
     accounts = [tx.account(scope) for scope in payer.scopes]
     for account in accounts:
         if not account.room_for(ask.worst_pico):
@@ -79,7 +87,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
                 account.reserved_pico,
                 ask.worst_pico,
             )
-    ticks = [tx.put_account(replace(a, reserved_pico=a.reserved_pico + ask.worst_pico)) for a in accounts]
+    ticks = [tx.put_account(account.moved(reserved_pico=ask.worst_pico)) for account in accounts]
     question_id = pin.question_id or tx.add(
         "add_question",
         record_id=pin.record_id,
@@ -106,12 +114,17 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         now=tx.now,
         tick=ticks[0],
     )
+    if tx.concurrent and find_reply(tx, ask.key) is not None:
+        raise Again  # it was bought between the first look and the claim
     failpoint("intent_written")
     return Opened(attempt_id, question_id)
 
 
-def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scopes: tuple[str, ...]) -> bool:
-    """Turn a promise into cost, and keep the reply. False if the attempt was no longer open."""
+def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, ...]) -> bool:
+    """Turn a promise into cost, and keep the reply; the record's own account is the caller's to charge.
+
+    False if the attempt was no longer open.
+    """
     accounts = [tx.account(scope) for scope in scopes]
     usage = settlement.usage
     changed = tx.change(
@@ -128,21 +141,19 @@ def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scop
         provider_id=settlement.provider_id or None,
         detail=settlement.detail or None,
         latency_s=settlement.latency_s,
-        tick=accounts[0].tick + 1,
+        tick=tx.next_tick(accounts[0]),
     )
     if not changed:
         return False
     overrun = max(0, settlement.cost_pico - settlement.reserved_pico)
     for account in accounts:
         tx.put_account(
-            replace(
-                account,
-                spent_pico=account.spent_pico + settlement.cost_pico,
-                reserved_pico=account.reserved_pico - settlement.reserved_pico,
-                overrun_pico=account.overrun_pico + overrun,
+            account.moved(
+                spent_pico=settlement.cost_pico,
+                reserved_pico=-settlement.reserved_pico,
+                overrun_pico=overrun,
             )
         )
-    tx.change("charge_record", record_id=record_id, attempts=1, cost_pico=settlement.cost_pico)
     if settlement.text is not None:
         tx.add(
             "add_reply",
@@ -157,16 +168,16 @@ def settle_attempt(tx: Transaction, settlement: Settlement, record_id: int, scop
     return True
 
 
-def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int]:
-    """Charge every intent of processes that are gone, at its worst case. Returns whose leases ended.
+def charge_record(tx: Transaction, record_id: int, charge: Charge) -> None:
+    """Add settled attempts to their record's account."""
+    tx.change("charge_record", record_id=record_id, attempts=charge.attempts, cost_pico=charge.cost_pico)
+
+
+def reap(tx: Transaction, gone: Sequence[int]) -> None:
+    """Charge every intent of processes that are gone, at its worst case, and end their leases.
 
     Giving the promise back instead was measured unsafe: a call may have been made and billed.
     """
-    gone = [
-        as_int(owner)
-        for owner, _pid in tx.rows("live_leases")
-        if owner != own and not is_alive(as_int(owner))
-    ]
     for owner in gone:
         in_flight = set()
         for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
@@ -183,15 +194,14 @@ def reap(tx: Transaction, is_alive: Callable[[int], bool], own: int) -> list[int
                     latency_s=0.0,
                     detail="the process that sent it died before the answer was kept",
                 ),
-                as_int(record_id),
                 scopes_of(as_text(app), as_text(period), as_int(job_id), capped),
             )
+            charge_record(tx, as_int(record_id), Charge(1, as_int(reserved)))
             in_flight.add(as_int(record_id))
         for record_id in in_flight:
             tx.change("add_death", record_id=record_id)
         tx.change("end_lease", owner=owner, now=tx.now)
         failpoint("reap_written")
-    return gone
 
 
 def _reply(row: Row) -> Reply:

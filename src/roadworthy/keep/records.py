@@ -9,6 +9,7 @@ import orjson
 
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json, Record, Unusable
+from roadworthy.keep.attempts import NO_CHARGE, Charge
 from roadworthy.keep.transaction import (
     Row,
     Transaction,
@@ -132,26 +133,40 @@ class Line:
 
 
 def take_in(
-    tx: Transaction, job_id: int, run_id: int, batch: Sequence[Record | Unusable]
+    tx: Transaction, job_id: int, run_id: int, batch: Sequence[Record | Unusable], *, owner: int | None
 ) -> list[tuple[Kept, object]]:
-    """Take a batch of input into the ledger. Returns records seen for the first time in this run, with their values.
+    """Take a batch of input into the ledger. Returns the records that `owner` is to look at, with their values.
 
-    Same key and same body: a duplicate. Same key and another body: within one run's input the later one is
-    rejected; in a later run it is a new version.
+    Without an owner, what is pending is left to whoever claims it, and what is answered is returned.
+
+    Same key and same body: a duplicate. Same key and another body: within one input the later one is rejected; in a
+    later input it is a new version. A pending record that another living process works on is left to it.
     """
     firsts: list[tuple[Kept, object]] = []
     for item in batch:
         if isinstance(item, Unusable):
-            record_id, kind = _reject(tx, job_id, run_id, item), "first"
+            record_id, kind, version = _reject(tx, job_id, run_id, item), "first", 0
         else:
-            record_id, kind = _meet(tx, job_id, run_id, item)
-        _put_line(tx, job_id, item.line, record_id, kind)
-        if kind == "first" and isinstance(item, Record):
-            kept = find_record(tx, record_id)
-            assert kept is not None
-            firsts.append((kept, item.value))
+            record_id, kind, version = _meet(tx, job_id, run_id, item, owner)
+            if version and owner is not None:
+                kept = replace(Kept.new(job_id, item), id=record_id, version=version)
+                firsts.append((kept, item.value))
+            elif kind == "first" and not version:
+                known = find_record(tx, record_id)
+                assert known is not None
+                if known.outcome != "pending" or (owner is not None and claim(tx, record_id, owner)):
+                    firsts.append((known, item.value))
+        if version:
+            tx.change("put_line", job_id=job_id, number=item.line, record_id=record_id, kind=kind)
+        else:
+            _put_line(tx, job_id, item.line, record_id, kind)
     failpoint("intake_written")
     return firsts
+
+
+def claim(tx: Transaction, record_id: int, owner: int) -> bool:
+    """Work on a record, unless another living process does. A fate gives it back; so does the claimant's death."""
+    return bool(tx.change("claim_record", record_id=record_id, owner=owner))
 
 
 def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Kept:
@@ -164,39 +179,43 @@ def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Ke
     last = tx.row("last_line", job_id=job_id)
     number = 1 + (as_int(last[0]) if last is not None and last[0] is not None else 0)
     version = 1 if row is None else as_int(row[1]) + 1
-    record_id = _insert(tx, job_id, run_id, replace(record, line=number), version)
+    record_id = _insert(tx, job_id, run_id, replace(record, line=number), version, owner=None)
     _put_line(tx, job_id, number, record_id, "first")
     kept = find_record(tx, record_id)
     assert kept is not None
     return kept
 
 
-def _meet(tx: Transaction, job_id: int, run_id: int, record: Record) -> tuple[int, str]:
+def _meet(
+    tx: Transaction, job_id: int, run_id: int, record: Record, owner: int | None
+) -> tuple[int, str, int]:
+    """Which record of the ledger it is, what its line is to it, and its version where it is new, else 0."""
     row = tx.row("newest_version", job_id=job_id, key=record.key)
     if row is None:
-        return _insert(tx, job_id, run_id, record, version=1), "first"
-    record_id, version, body_hash, seen_run, line, _outcome = row
+        return _insert(tx, job_id, run_id, record, 1, owner), "first", 1
+    record_id, version, body_hash, line = as_int(row[0]), as_int(row[1]), row[2], as_int(row[4])
     same = body_hash == record.body_hash
-    if _met_before(record, run_id, as_int(seen_run), as_int(line)):
-        if same:
-            return as_int(record_id), "duplicate"
+    # Lines are taken in order, so an earlier line that still is this record is one of this very input.
+    earlier = line < record.line and tx.row("line", job_id=job_id, number=line) == (record_id, "first")
+    if earlier and same:
+        return record_id, "duplicate", 0
+    if earlier:
         reason = (
-            f"line {record.line}: the key {record.key!r} was used on line {line!r} for another body. "
+            f"line {record.line}: the key {record.key!r} was used on line {line} for another body. "
             "Give each record its own key, or name the key with step(key=...)."
         )
-        return _reject(tx, job_id, run_id, Unusable(record.key, record.line, b"", reason)), "conflict"
-    if same:
-        tx.change("see_record", record_id=as_int(record_id), run_id=run_id, line=record.line)
-        return as_int(record_id), "first"
-    return _insert(tx, job_id, run_id, record, version=as_int(version) + 1), "first"
+        conflict = Unusable(record.key, record.line, b"", reason)
+        return _reject(tx, job_id, run_id, conflict), "conflict", 0
+    if not same:
+        return _insert(tx, job_id, run_id, record, version + 1, owner), "first", version + 1
+    if line != record.line:
+        tx.change("see_record", record_id=record_id, line=record.line)
+    return record_id, "first", 0
 
 
-def _met_before(record: Record, run_id: int, seen_run: int, line: int) -> bool:
-    """Whether this run's input held the key on an earlier line; a newer run beside this one reads the same lines."""
-    return seen_run == run_id or (seen_run > run_id and line != record.line)
-
-
-def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: int) -> int:
+def _insert(
+    tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
+) -> int:
     cleanings = [
         {"kind": c.kind, "where": c.where, "before": c.before, "after": c.after} for c in record.cleanings
     ]
@@ -214,6 +233,7 @@ def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: 
         reason=None,
         run_id=run_id,
         now=tx.now,
+        owner=owner,
     )
 
 
@@ -222,7 +242,6 @@ def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
     known = tx.row("line", job_id=job_id, number=item.line)
     kept = None if known is None else find_record(tx, as_int(known[0]))
     if kept is not None and kept.outcome == "rejected" and kept.reason == item.reason:
-        tx.change("see_record", record_id=kept.id, run_id=run_id, line=item.line)
         return kept.id
     newest = tx.row("newest_version", job_id=job_id, key=item.key)
     key = item.key if newest is None or newest[2] == b"" else f"{item.key}@{item.line}"
@@ -241,6 +260,7 @@ def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
         reason=item.reason,
         run_id=run_id,
         now=tx.now,
+        owner=None,
     )
 
 
@@ -250,8 +270,8 @@ def _put_line(tx: Transaction, job_id: int, number: int, record_id: int, kind: s
         tx.change("put_line", job_id=job_id, number=number, record_id=record_id, kind=kind)
 
 
-def keep(tx: Transaction, record_id: int, fate: Fate) -> None:
-    """Write where a record stands now."""
+def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE) -> None:
+    """Write where a record stands now, with what its last attempts cost."""
     tx.change(
         "keep_record",
         record_id=record_id,
@@ -264,6 +284,8 @@ def keep(tx: Transaction, record_id: int, fate: Fate) -> None:
         model=fate.model or None,
         mended=fate.mended or None,
         question_id=fate.question_id or None,
+        attempts=charge.attempts,
+        cost_pico=charge.cost_pico,
         now=tx.now,
     )
     failpoint("outcome_written")
@@ -275,12 +297,12 @@ def find_record(tx: Transaction, record_id: int) -> Kept | None:
     return None if row is None else _kept(row)
 
 
-def page_unfinished(
-    tx: Transaction, job_id: int, run_id: int, after: int, count: int
+def claim_unfinished(
+    tx: Transaction, job_id: int, run_id: int, *, after: int, count: int, owner: int
 ) -> list[tuple[int, Kept]]:
-    """The next records that a run may go on with, in input order: (line number, record)."""
-    rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count)
-    return [(as_int(row[0]), _kept(row[1:])) for row in rows]
+    """The next records that a run may go on with, in input order, claimed for `owner`: (line number, record)."""
+    rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count, owner=owner)
+    return [(as_int(row[0]), _kept(row[1:])) for row in rows if claim(tx, as_int(row[1]), owner)]
 
 
 def page_lines(tx: Transaction, job_id: int, after: int, count: int) -> list[Line]:

@@ -14,9 +14,9 @@ from typing import TypeVar
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
-from roadworthy.keep.liveness import LifeSign
+from roadworthy.keep.liveness import LifeSign, forget_sign, is_alive
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.keep.writer import Writer
 
 R = TypeVar("R")
@@ -44,6 +44,7 @@ class SqliteStore:
                 f"The ledger {str(path)!r} is in a folder that does not exist. Make the folder first."
             )
         self.path = path
+        self.name = str(path)
         self._now = now
         self._lock = os.open(
             path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
@@ -74,6 +75,24 @@ class SqliteStore:
             return look(Transaction(self._reader, self._now()))
         except sqlite3.Error as error:
             raise _explain(self.path, error) from error
+
+    def gone(self, transaction: Transaction) -> list[int]:
+        """Processes whose sign of life can be taken."""
+        owners = [as_int(owner) for owner, _pid in transaction.rows("live_leases")]
+        return [owner for owner in owners if owner != self.owner and not is_alive(self.path, owner)]
+
+    def forget(self, owner: int) -> None:
+        """Remove a dead process's sign of life."""
+        forget_sign(self.path, owner)
+
+    def damage(self) -> list[str]:
+        """What SQLite says of the file's pages."""
+        found = self.read(lambda tx: tx.rows("quick_check"))
+        return [as_text(row[0]) for row in found if row[0] != "ok"]
+
+    def bytes(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size
 
     def close(self) -> None:
         """Commit what is queued, say good-bye, close the file."""

@@ -31,6 +31,17 @@ class Account:
     overrun_pico: int = 0
     tick: int = 0
 
+    def moved(self, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0) -> Account:
+        """The account after a promise or a settlement."""
+        return Account(
+            self.scope,
+            self.limit_pico,
+            self.spent_pico + spent_pico,
+            self.reserved_pico + reserved_pico,
+            self.overrun_pico + overrun_pico,
+            self.tick,
+        )
+
     def room_for(self, amount_pico: int) -> bool:
         """Whether `amount_pico` more can be promised."""
         return (
@@ -38,11 +49,20 @@ class Account:
         )
 
 
+class Again(Exception):
+    """Another process was faster. The transaction is rolled back and its changes run again."""
+
+
 class Transaction:
     """The one way to read and write the ledger. Text that a database refuses never gets this far.
 
     Accounts are read once and written once per transaction, however many changes it holds.
+
+    Attributes:
+        concurrent: others may write while this transaction is open; where not, what was looked up still holds.
     """
+
+    concurrent = False
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
@@ -76,9 +96,13 @@ class Transaction:
             self._accounts[scope] = held
         return held
 
+    def next_tick(self, account: Account) -> int:
+        """The place in the history that the next change of an account gets."""
+        return account.tick + 1
+
     def put_account(self, account: Account) -> int:
         """Change an account; it is written with the transaction. Returns its new tick."""
-        account = replace(account, tick=account.tick + 1)
+        account = replace(account, tick=self.next_tick(account))
         self._accounts[account.scope] = account
         self._changed.add(account.scope)
         return account.tick

@@ -59,11 +59,16 @@ class Writer:
     Args:
         run: performs a list of changes as one durable transaction; raises LedgerUnavailable.
         rows_max: changes in one transaction at most.
+        idle: called when nothing was to be written for `idle_s` seconds; None for never.
     """
 
-    def __init__(self, run: _Run, rows_max: int) -> None:
+    def __init__(
+        self, run: _Run, rows_max: int, *, idle: Callable[[], None] | None = None, idle_s: float = 0.0
+    ) -> None:
         self._run = run
         self._rows_max = rows_max
+        self._idle = idle
+        self._idle_s = idle_s if idle is not None else None
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
         self._broken: BaseException | None = None
@@ -111,7 +116,11 @@ class Writer:
 
     def _drain(self) -> tuple[list[_Job], bool]:
         batch: list[_Job] = []
-        job = self._queue.get()
+        try:
+            job = self._queue.get(timeout=self._idle_s)
+        except queue.Empty:
+            self._rest()
+            return batch, False
         while job is not None:
             batch.append(job)
             if len(batch) >= self._rows_max:
@@ -121,6 +130,14 @@ class Writer:
             except queue.Empty:
                 return batch, False
         return batch, True
+
+    def _rest(self) -> None:
+        """Nothing is to be written; whoever is not let in any more is told at the next change."""
+        assert self._idle is not None
+        try:
+            self._idle()
+        except LedgerUnavailable as error:
+            self._broken = error
 
 
 def _tell(batch: list[_Job], error: BaseException | None) -> None:

@@ -42,7 +42,8 @@ class App:
         budget_usd: the cap on everything this app spends per `budget_period`; None for none.
         budget_period: `total`, `day` or `month` (UTC).
         record_budget_usd: the most that may be spent on one record; past it a person is asked.
-        ledger: the ledger's file; `ROADWORTHY_LEDGER` overrides it; default `<name>.db` in the working directory.
+        ledger: the ledger's file, or `postgresql://...` (extra `postgres`); `ROADWORTHY_LEDGER` overrides it; default
+            `<name>.db` in the working directory.
         namespace: part of every reply's identity; two namespaces never share a reply.
         prices: prices by model name, for models that the bundled price list does not know.
         settings: rows of docs/settings.md that differ from their defaults.
@@ -217,17 +218,13 @@ class App:
         from roadworthy.run.door import start  # noqa: PLC0415 - the rooms load when work begins
 
         environ = os.environ if environ is None else environ
-        return start(self.plan, self.ledger_path(environ), self._settings(), environ, tell, **changes)
+        return start(self.plan, self.ledger_place(environ), self._settings(), environ, tell, **changes)
 
-    def ledger_path(self, environ: Mapping[str, str] | None = None) -> Path:
-        """Where the ledger is."""
+    def ledger_place(self, environ: Mapping[str, str] | None = None) -> str:
+        """Where the ledger is: a file's whole path, or a `postgresql://` address."""
         environ = os.environ if environ is None else environ
         place = environ.get("ROADWORTHY_LEDGER") or self.plan.ledger or f"{self.name}.db"
-        if "://" in place:
-            raise WrongUse(
-                f"The ledger {place!r} is not a file. This version keeps its ledger in a SQLite file."
-            )
-        return Path(place).resolve()
+        return place if "://" in place else str(Path(place).resolve())
 
     def _settings(self) -> Settings:
         if self.plan.settings is None:

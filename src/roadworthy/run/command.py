@@ -121,22 +121,25 @@ async def _run(
 ) -> tuple[Summary, int]:
     """One run, from opening the ledger to closing it; an interrupt ends it in order."""
     runtime = target.start(tell=progress, **changes)
-    job: Job | None = None
     try:
-        job = Job(runtime, target.entry, target.items(), options)
-        working = asyncio.create_task(job.run())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, working.cancel)
-        try:
-            return await working
-        except asyncio.CancelledError:
-            return job.end(INTERRUPTED), INTERRUPTED
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+        return await finish(Job(runtime, target.entry, target.items(), options))
     finally:
         progress.close()
         await runtime.close()
+
+
+async def finish(job: Job) -> tuple[Summary, int]:
+    """Run a job to its end; an interrupt ends it in order, with what came by then."""
+    working = asyncio.create_task(job.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, working.cancel)
+    try:
+        return await working
+    except asyncio.CancelledError:
+        return job.end(INTERRUPTED), INTERRUPTED
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
 
 
 def _first(error: BaseException) -> BaseException:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import orjson
@@ -21,8 +22,18 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
 from roadworthy.check.checked import Valid
 from roadworthy.decide.verdict import Accept, Fail, Verdict
-from roadworthy.keep.attempts import Pin, find_reply, key64, open_attempt, settle_attempt
+from roadworthy.keep.attempts import (
+    NO_CHARGE,
+    Charge,
+    Pin,
+    charge_record,
+    find_reply,
+    key64,
+    open_attempt,
+    settle_attempt,
+)
 from roadworthy.keep.jobs import note, set_cap
+from roadworthy.keep.records import Fate, keep
 from roadworthy.keep.reviews import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step
@@ -51,13 +62,13 @@ class Desk:
     Args:
         session: the record being worked on.
         step: the step's name.
-        subject: 32 bytes: the hash of what the step is asked about; finds rulings and questions again.
+        about: what the step is asked about.
     """
 
-    def __init__(self, session: Session, step: str, subject: bytes) -> None:
+    def __init__(self, session: Session, step: str, about: object) -> None:
         self.session = session
         self.step = step
-        self.subject = subject
+        self._about = about
         self._owed: list[Settlement] = []
         self._reused: set[int] = set()
         self._refusals = _Refusals([], [])
@@ -65,6 +76,11 @@ class Desk:
         self._pin: Pin | None = None
         self._value: object = None
         self._version: Change[None] | None = None
+
+    @cached_property
+    def subject(self) -> bytes:
+        """32 bytes: the hash of what the step is asked about; finds rulings again. Most records never need it."""
+        return subject_of(self.step, self._about)
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
@@ -138,10 +154,11 @@ class Desk:
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
-        found = await asyncio.gather(
-            *(self._reply(rung, words, room, number, buy) for number in range(samples))
-        )
-        return [reply for reply in found if isinstance(reply, Reply)]
+        if samples == 1:
+            found = [await self._reply(rung, words, room, 0, buy)]
+        else:
+            found = await asyncio.gather(*(self._reply(rung, words, room, n, buy) for n in range(samples)))
+        return [reply for reply in found if reply is not None]
 
     def no_model_left(self) -> None:
         """Say what to wait for, where a closed lane is why no model is left.
@@ -217,7 +234,7 @@ class Desk:
         payer, cap = self.session.payer, self.session.runtime.plan.record_budget_pico
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
-            self._pay(tx, owed)
+            self._charge(tx, owed)
             if version is not None:
                 version(tx)
             if cap is not None:
@@ -237,7 +254,7 @@ class Desk:
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""
         self._count(settlement)
-        await self.session.runtime.store.write(lambda tx: self._pay(tx, [settlement]))
+        await self.session.runtime.store.write(lambda tx: self._charge(tx, [settlement]))
         failpoint("settlement_committed")
         self.session.runtime.settled(1)
 
@@ -250,14 +267,19 @@ class Desk:
         """Return when some attempt of this process was settled, or after `seconds`."""
         await self.session.runtime.wait_for_settlement(seconds)
 
-    async def finish(self, change: Callable[[Transaction], None] | None = None) -> None:
-        """Write what is owed together with `change`, durable on return."""
+    async def finish(
+        self, fate: Fate | None = None, change: Callable[[Transaction], None] | None = None
+    ) -> None:
+        """Write what is owed together with the record's fate and `change`, durable on return."""
         owed = self._take_owed()
-        if not owed and change is None:
+        if not owed and fate is None and change is None:
             return
 
         def last(tx: Transaction) -> None:
-            self._pay(tx, owed)
+            if fate is None:
+                self._charge(tx, owed)
+            else:
+                keep(tx, self.session.kept.id, fate, self._pay(tx, owed))
             if change is not None:
                 change(tx)
 
@@ -269,9 +291,20 @@ class Desk:
         owed, self._owed = self._owed, []
         return owed
 
-    def _pay(self, tx: Transaction, owed: list[Settlement]) -> None:
+    def _charge(self, tx: Transaction, owed: list[Settlement]) -> None:
+        """Settle attempts, and charge the record for them."""
+        charge = self._pay(tx, owed)
+        if charge.attempts:
+            charge_record(tx, self.session.kept.id, charge)
+
+    def _pay(self, tx: Transaction, owed: list[Settlement]) -> Charge:
+        """Settle attempts; what the record is to be charged."""
+        attempts = cost = 0
         for settlement in owed:
-            settle_attempt(tx, settlement, self.session.kept.id, self.session.payer.scopes)
+            if not settle_attempt(tx, settlement, self.session.payer.scopes):
+                continue
+            attempts += 1
+            cost += settlement.cost_pico
             if settlement.cost_pico > settlement.reserved_pico:
                 note(
                     tx,
@@ -280,6 +313,7 @@ class Desk:
                     run_id=self.session.payer.run_id,
                     record_id=self.session.kept.id,
                 )
+        return Charge(attempts, cost) if attempts else NO_CHARGE
 
     def _count(self, settlement: Settlement) -> None:
         tally = self.session.runtime.tally

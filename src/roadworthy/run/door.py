@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar, cast
 
 from roadworthy._errors import Rejected
@@ -15,8 +14,8 @@ from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
 from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.records import Kept, find_record, take_direct
-from roadworthy.keep.store import SqliteStore
 from roadworthy.run.entry import Entry, Result
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
@@ -28,7 +27,7 @@ DIRECT = "(direct)"
 
 
 def start(
-    plan: Plan, ledger: Path, settings: Settings, environ: Mapping[str, str], tell: Listener, **changes: float
+    plan: Plan, ledger: str, settings: Settings, environ: Mapping[str, str], tell: Listener, **changes: float
 ) -> Runtime:
     """A runtime of an app: models, prices, keys and ledger are checked here, before anything is paid.
 
@@ -38,7 +37,7 @@ def start(
     """
     arm(environ.get(VARIABLE, ""))
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
-    store = SqliteStore(ledger, settings)
+    store = open_ledger(ledger, settings)
     try:
         runtime = Runtime(plan, store, settings, environ, tell=tell)
         runtime.reap()

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -23,7 +24,7 @@ from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
-from roadworthy.keep.records import Fate, Kept, fates, keep, page_unfinished, take_in
+from roadworthy.keep.records import Fate, Kept, claim_unfinished, fates, keep, take_in
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
@@ -34,8 +35,9 @@ from roadworthy.run.session import WouldAsk
 from roadworthy.run.work import begin, run_record
 
 DONE, SOME_FAILED, STOPPED, INTERRUPTED = 0, 1, 3, 130
-_PAGE = 500
+_CLAIMED_AHEAD = 2  # records claimed per worker, so that other processes find some too
 _ROUND_PAUSE_S = 1.0
+_OTHERS_PAUSE_S = 0.5
 
 
 @dataclass(slots=True)
@@ -66,17 +68,21 @@ class Job:
         self._options = options
         self._stale = _Stale()
         self._ended = False
+        self._concurrency = options.concurrency or runtime.settings.concurrency
+        self._queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(runtime.settings.queue_max)
         self._began = time.monotonic()
         plan, store = runtime.plan, runtime.store
         self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
-        runtime.set_caps(self.job_id, options.budget_pico)
+        if not options.joins:
+            runtime.set_caps(self.job_id, options.budget_pico)
         self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))
         failpoint("run_begun_committed")
         if options.retry_failed:
             store.write_now(lambda tx: put_back_failed(tx, self.job_id))
         if options.refresh:
             store.write_now(lambda tx: put_back_all(tx, self.job_id))
-        self._known = store.read(lambda tx: tx.row("any_answered", job_id=self.job_id)) is not None
+        answered = store.read(lambda tx: tx.row("any_answered", job_id=self.job_id))
+        self._known = answered is not None and not options.joins
 
     async def run(self) -> tuple[Summary, int]:
         """Run to the end, a stop or an interrupt. Returns the summary and the exit status.
@@ -86,8 +92,9 @@ class Job:
         """
         status = INTERRUPTED
         try:
-            await self._work(self._taken_in())
-            self._guard()
+            if not self._options.joins:
+                await self._work(self._taken_in())
+                self._guard()
             await self._unfinished()
             if self._options.output is not None:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
@@ -116,7 +123,9 @@ class Job:
         items = islice(self._items, self._options.limit)
         last = 0
         while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
-            firsts = await store.write(lambda tx, batch=batch: take_in(tx, self.job_id, self.run_id, batch))  # type: ignore[misc] # mypy cannot type a lambda's default
+            owner = store.owner if self._may_claim(len(batch)) else None
+            change = partial(take_in, job_id=self.job_id, run_id=self.run_id, batch=batch, owner=owner)
+            firsts = await store.write(change)
             failpoint("intake_committed")
             last = batch[-1].line
             for kept, value in firsts:
@@ -125,12 +134,17 @@ class Job:
         if self._options.limit is None:
             await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
 
+    def _may_claim(self, count: int) -> bool:
+        """Whether so many more records are for this process: all of them while it is alone, else what its queue holds."""
+        if self._queue.qsize() + count <= self._queue.maxsize:
+            return True
+        return len(self._runtime.store.read(lambda tx: tx.rows("live_leases"))) <= 1
+
     async def _work(self, records: AsyncIterator[tuple[Kept, object | None]]) -> None:
         """Feed records to a bounded pool of workers; memory does not grow with their number."""
-        queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(self._runtime.settings.queue_max)
-        count = self._options.concurrency or self._runtime.settings.concurrency
+        queue = self._queue
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._serve(queue)) for _ in range(count)]
+            workers = [group.create_task(self._serve(queue)) for _ in range(self._concurrency)]
             async for item in records:
                 await queue.put(item)
             await queue.join()
@@ -196,30 +210,45 @@ class Job:
 
     async def _unfinished(self) -> None:
         """Go round the records that are not done until none is left or nothing moves any more."""
-        for turn in range(self._runtime.settings.park_rounds_max + 1):
-            if self._runtime.stopped:
-                return
+        turn = 0
+        while not self._runtime.stopped and turn <= self._runtime.settings.park_rounds_max:
             worked = await self._round()
-            if not worked:
-                return
             waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
             if waiting.get("budget"):
                 self._runtime.stopped = "budget"
-            if not waiting.get("provider"):
+            elif waiting.get("provider") and worked:
+                turn += 1
+                self._runtime.tell(Noted(f"{waiting['provider']} records wait for a provider; round {turn}"))
+                await self._runtime.clock.sleep(_ROUND_PAUSE_S)
+            elif not await self._others_work():
                 return
-            self._runtime.tell(Noted(f"{waiting['provider']} records wait for a provider; round {turn + 1}"))
-            await self._runtime.clock.sleep(_ROUND_PAUSE_S)
+
+    async def _others_work(self) -> bool:
+        """Whether other processes work on this job; waits a little, and takes over what a dead one left."""
+        owner = self._runtime.store.owner
+        row = self._runtime.store.read(lambda tx: tx.row("others_work", job_id=self.job_id, owner=owner))
+        if row is None or not row[0]:
+            return False
+        await self._runtime.wait_for_settlement(_OTHERS_PAUSE_S)
+        return True
 
     async def _round(self) -> int:
-        worked = 0
+        worked, owner = 0, self._runtime.store.owner
+        count = _CLAIMED_AHEAD * self._concurrency
 
         async def records() -> AsyncIterator[tuple[Kept, object | None]]:
             nonlocal worked
             after = 0
             while not self._runtime.stopped:
-                page = self._runtime.store.read(
-                    lambda tx: page_unfinished(tx, self.job_id, self.run_id, after, _PAGE)  # noqa: B023 - read at once
+                change = partial(
+                    claim_unfinished,
+                    job_id=self.job_id,
+                    run_id=self.run_id,
+                    after=after,
+                    count=count,
+                    owner=owner,
                 )
+                page = await self._runtime.store.write(change)
                 if not page:
                     return
                 for _number, kept in page:

@@ -19,6 +19,7 @@ class Options:
         refresh: ask every answered record anew.
         yes: go on when an edit re-asks more answered records than the guard lets pass.
         output: where every record of the job is written.
+        joins: take no input; work on what other runs of the job took in and nobody works on.
     """
 
     job: str
@@ -29,3 +30,4 @@ class Options:
     refresh: bool = False
     yes: bool = False
     output: Path | None = None
+    joins: bool = False

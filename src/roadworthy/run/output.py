@@ -14,8 +14,8 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy.call.price import usd
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import Line, page_lines
-from roadworthy.keep.store import SqliteStore
 
 COLUMNS = ("key", "outcome", "value", "confidence", "certified", "model", "attempts", "cost_usd", "reason")
 ENDINGS = (".jsonl", ".csv")
@@ -35,7 +35,7 @@ def check_output(path: Path) -> None:
         raise WrongUse(f"The output {str(path)!r} is in a folder that does not exist. Make the folder first.")
 
 
-def write_output(store: SqliteStore, job_id: int, path: Path) -> int:
+def write_output(store: Ledger, job_id: int, path: Path) -> int:
     """Write every record of the job to `path`, atomically. Returns the number of rows.
 
     The file is written beside its place and moved over it, so a reader sees the old rows or the new ones.
@@ -54,7 +54,7 @@ def write_output(store: SqliteStore, job_id: int, path: Path) -> int:
     return count
 
 
-def rows(store: SqliteStore, job_id: int) -> Iterator[Line]:
+def rows(store: Ledger, job_id: int) -> Iterator[Line]:
     """Every line of a job in input order, page by page."""
     after = 0
     while page := store.read(lambda tx: page_lines(tx, job_id, after, _PAGE)):  # noqa: B023 - read at once

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,8 +24,8 @@ from roadworthy.call.model import Function
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
+from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.store import SqliteStore
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.report import Report
 from roadworthy.observe.story import Story, stories
@@ -36,22 +37,27 @@ _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "clic
 
 
 @contextmanager
-def reading(app: App) -> Iterator[SqliteStore]:
+def reading(app: App) -> Iterator[Ledger]:
     """The ledger of an app that was run before.
 
     Raises:
         WrongUse: nothing was run yet.
     """
-    path = app.ledger_path()
-    if not path.is_file():
+    place = app.ledger_place()
+    if not _is_made(place):
         raise WrongUse(
-            f"There is no ledger at {path}: nothing was run yet. Run something first, or set ROADWORTHY_LEDGER."
+            f"There is no ledger at {place}: nothing was run yet. Run something first, or set ROADWORTHY_LEDGER."
         )
-    store = SqliteStore(path, app.start_settings())
+    store = open_ledger(place, app.start_settings())
     try:
         yield store
     finally:
         store.close()
+
+
+def _is_made(place: str) -> bool:
+    """Whether a ledger may be there; a server is asked when it is opened."""
+    return "://" in place or Path(place).is_file()
 
 
 @click.command()
@@ -63,11 +69,9 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
     """Tell everything about one record: input, question, attempts, verdict, cost, who ruled."""
     loaded = load(app)
     with reading(loaded.app) as store:
-        found = store.read(lambda tx: stories(tx, loaded.app.name, key))
+        found, name = store.read(lambda tx: stories(tx, loaded.app.name, key)), store.name
     if not found:
-        raise WrongUse(
-            f"No record has the key {key!r} in {loaded.app.ledger_path()}. Rejected lines have keys like line-17."
-        )
+        raise WrongUse(f"No record has the key {key!r} in {name}. Rejected lines have keys like line-17.")
     if as_json:
         click.echo(orjson.dumps({"stories": [story.as_json() for story in found]}).decode())
     else:
@@ -187,15 +191,14 @@ def _settings(app: App) -> tuple[dict[str, str], list[str]]:
 
 
 def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
-    path = app.ledger_path()
-    if not path.is_file():
-        writable = os.access(path.parent, os.W_OK)
-        return {"ledger": f"{path} (not made yet)"}, [] if writable else [
-            f"The folder {path.parent} cannot be written."
-        ]
-    facts = {"ledger": f"{path} ({path.stat().st_size:,} bytes, schema {migrations()[-1][0]})"}
+    place = app.ledger_place()
+    if not _is_made(place):
+        folder = Path(place).parent
+        wrong = [] if os.access(folder, os.W_OK) else [f"The folder {folder} cannot be written."]
+        return {"ledger": f"{place} (not made yet)"}, wrong
     with reading(app) as store:
-        wrong = store.read(_unsound)
+        facts = {"ledger": f"{store.name} ({store.bytes():,} bytes, schema {migrations()[-1][0]})"}
+        wrong = [f"The ledger is damaged: {words}." for words in store.damage()] + store.read(_unsound)
         open_leases = store.read(lambda tx: tx.rows("live_leases"))
         waiting = store.read(lambda tx: tx.row("queue_length", app=app.name))
     facts["processes on it"] = str(len(open_leases) - 1)
@@ -204,8 +207,8 @@ def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
 
 
 def _unsound(tx: Transaction) -> list[str]:
-    """What in the ledger contradicts itself: damaged pages, accounts that differ from their attempts."""
-    wrong = [f"The ledger is damaged: {as_text(row[0])}." for row in tx.rows("quick_check") if row[0] != "ok"]
+    """What in the ledger contradicts itself: accounts that differ from their attempts."""
+    wrong = []
     for scope, spent, reserved, sum_spent, sum_reserved in tx.rows("accounts_against_attempts"):
         if (spent, reserved) != (sum_spent, sum_reserved):
             wrong.append(

@@ -17,8 +17,8 @@ from roadworthy.accept.schema import RecordSchema
 from roadworthy.accept.source import Source
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label, rule
-from roadworthy.keep.store import SqliteStore
 from roadworthy.keep.transaction import Transaction
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.run.app import App
@@ -46,7 +46,7 @@ def review(app: str, by: str | None, *, as_json: bool) -> None:
     click.echo(f"{ruled} ruled." + (" The same run command applies them; it costs nothing." if ruled else ""))
 
 
-def _go_through(app: App, store: SqliteStore, by: str) -> int:
+def _go_through(app: App, store: Ledger, by: str) -> int:
     ruled = after = 0
     while page := store.read(lambda tx: open_reviews(tx, app.name, after, _PAGE)):  # noqa: B023 - read at once
         for waiter in page:

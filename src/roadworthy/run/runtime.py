@@ -24,9 +24,8 @@ from roadworthy.call.transport import PyreqwestTransport, Transport
 from roadworthy.decide.confidence import TokenProbability
 from roadworthy.keep.attempts import Payer, reap, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
-from roadworthy.keep.liveness import forget_sign, is_alive
-from roadworthy.keep.store import SqliteStore
-from roadworthy.keep.transaction import Change
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.observe.summary import Did
 from roadworthy.run.entry import Step
 from roadworthy.run.plan import Plan
@@ -61,7 +60,7 @@ class Runtime:
     def __init__(
         self,
         plan: Plan,
-        store: SqliteStore,
+        store: Ledger,
         settings: Settings,
         environ: Mapping[str, str],
         *,
@@ -118,14 +117,17 @@ class Runtime:
 
     def reap(self) -> list[int]:
         """Charge what processes that are gone had on the wire."""
-        path = self.store.path
-        gone = self.store.write_now(
-            lambda tx: reap(tx, lambda owner: is_alive(path, owner), self.store.owner)
-        )
+
+        def change(tx: Transaction) -> list[int]:
+            gone = self.store.gone(tx)
+            reap(tx, gone)
+            return gone
+
+        gone = self.store.write_now(change)
         if gone:
             failpoint("reap_committed")
         for owner in gone:
-            forget_sign(path, owner)
+            self.store.forget(owner)
         return gone
 
     def unseen_version(self, step: Step[R, T], question: Question) -> Change[None] | None:

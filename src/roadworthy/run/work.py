@@ -16,7 +16,7 @@ from roadworthy.keep.jobs import note
 from roadworthy.keep.records import Fate, Kept, json_text, keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
-from roadworthy.run.desk import Desk, subject_of
+from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
@@ -57,12 +57,11 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
 
 
 async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
-    subject = subject_of(step.name, value)
-    desk = Desk(session, step.name, subject)
+    desk = Desk(session, step.name, value)
     doubt: Doubt | None = None
     try:
         verdict = await run_step(step, value, desk)
-        fate, doubt = _fate(verdict, session), _doubt(verdict, step.name, subject)
+        fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
     except LedgerUnavailable:
@@ -99,16 +98,15 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
 
 async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     """One step inside a workflow: its answer, or the exception that suspends or ends the record."""
-    subject = subject_of(step.name, value)
-    desk = Desk(session, step.name, subject)
+    desk = Desk(session, step.name, value)
     try:
         verdict = await run_step(step, value, desk)
     except BaseException:
         await desk.finish()
         raise
-    doubt = _doubt(verdict, step.name, subject)
+    doubt = _doubt(verdict, desk)
     record_id = session.kept.id
-    await desk.finish(None if doubt is None else lambda tx: ask_person(tx, record_id, doubt))
+    await desk.finish(change=None if doubt is None else lambda tx: ask_person(tx, record_id, doubt))
     match verdict:
         case Accept(valid, confidence, _):
             session.models.append(valid.reply.model)
@@ -138,11 +136,11 @@ def _fate(verdict: Verdict[T], session: Session) -> Fate:
             return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
 
 
-def _doubt(verdict: Verdict[T], step: str, subject: bytes) -> Doubt | None:
+def _doubt(verdict: Verdict[T], desk: Desk) -> Doubt | None:
     if not isinstance(verdict, Review):
         return None
     suggestion = None if verdict.suggestion is None else verdict.suggestion.decode()
-    return Doubt(step, subject, "doubt", verdict.grounds, suggestion, verdict.confidence)
+    return Doubt(desk.step, desk.subject, "doubt", verdict.grounds, suggestion, verdict.confidence)
 
 
 def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
@@ -170,25 +168,28 @@ async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt |
     """Settlements, outcome and question to a person: one commit; nothing where nothing changed."""
     kept = session.kept
     same = fate.is_of(kept) and not kept.stale_run
-    if same and not session.asked and doubt is None:
-        if desk is not None:
-            await desk.finish()
-        return
+    to_keep = None if same and not session.asked else fate
+    withdrawn = doubt is None and desk is not None and kept.waiting_for == "review" and to_keep is not None
+    was_accepted = not same and kept.outcome == "accepted"
 
     def change(tx: Transaction) -> None:
-        if not same or session.asked:
-            keep(tx, kept.id, fate)
         if doubt is not None:
             ask_person(tx, kept.id, doubt)
-        elif desk is not None and kept.waiting_for == "review":
+        elif withdrawn and desk is not None:
             withdraw(tx, kept.id, desk.step, desk.subject)
-        if not same and kept.outcome == "accepted":
+        if was_accepted:
             note(tx, "changed", f"was accepted: {kept.value}", run_id=session.payer.run_id, record_id=kept.id)
 
+    wanted = change if doubt is not None or withdrawn or was_accepted else None
     if desk is not None:
-        await desk.finish(change)
-    else:
-        await session.runtime.store.write(change)
+        await desk.finish(to_keep, wanted)
+    elif to_keep is not None:
+
+        def both(tx: Transaction) -> None:
+            keep(tx, kept.id, fate)
+            change(tx)
+
+        await session.runtime.store.write(both)
         failpoint("outcome_committed")
 
 
@@ -201,7 +202,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
     assert session.offline
     try:
         if isinstance(entry, Step):
-            await run_step(entry, value, Desk(session, entry.name, subject_of(entry.name, value)))
+            await run_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
             with in_session(session):

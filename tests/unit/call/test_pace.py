@@ -21,8 +21,12 @@ def sent(pace: Pace, pauses: Sequence[float], sizes: Sequence[int], count: int) 
     for number in range(count):
         size = sizes[number % len(sizes)]
         now += pauses[number % len(pauses)]
-        while (wait := pace.wait(now, size)) > 0:
+        for _look in range(1_000):
+            if (wait := pace.wait(now, size)) <= 0:
+                break
             now += wait
+        else:
+            pytest.fail(f"the pace never lets a request of {size} go")
         found.append((now, size))
         pace.ended()
     return found
@@ -38,6 +42,16 @@ def most_in_a_minute(found: Sequence[tuple[float, float]]) -> float:
             first += 1
         most = max(most, total)
     return most
+
+
+def test_a_wait_moves_the_clock() -> None:
+    """A wait too short to move the clock would be asked for again and again, and nothing would ever be sent."""
+    found = sent(Pace(WIDE, 0, 60_000), [61, 0], [754, 833, 949, 1, 271], 300)
+    assert len(found) == 300
+    bucket = Bucket(60_000)
+    bucket.take(1e6, 1_000)
+    bucket.take(1e6, 2e-9)
+    assert 1e6 + bucket.wait(1e6, 0) > 1e6
 
 
 PAUSES = st.lists(st.sampled_from([0.0, 0.0, 0.01, 1.0, 7.0, 61.0]), min_size=1, max_size=6)

@@ -32,11 +32,19 @@ SELECT id, version, body_hash, seen_run, line, outcome FROM record
 WHERE job_id = :job_id AND key = :key ORDER BY version DESC LIMIT 1;
 
 -- add_record: Take a record in.
-INSERT INTO record (job_id, key, version, line, body, body_hash, raw, cleanings, outcome, reason, seen_run, updated_at)
-VALUES (:job_id, :key, :version, :line, :body, :body_hash, :raw, :cleanings, :outcome, :reason, :run_id, :now);
+INSERT INTO record (job_id, key, version, line, body, body_hash, raw, cleanings, outcome, reason, seen_run, updated_at, owner)
+VALUES (:job_id, :key, :version, :line, :body, :body_hash, :raw, :cleanings, :outcome, :reason, :run_id, :now, :owner);
 
--- see_record: Note that this run's input holds the record, and where; what a newer run beside it noted stays.
-UPDATE record SET seen_run = :run_id, line = :line WHERE id = :record_id AND seen_run <= :run_id;
+-- claim_record: Take a record that no living process works on; no row where another one has it.
+UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
+  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL));
+
+-- others_work: How many records of a job other living processes work on.
+SELECT count(*) FROM record JOIN lease ON lease.owner = record.owner
+WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS NULL AND record.outcome = 'pending';
+
+-- see_record: Note where in the newest input a record is.
+UPDATE record SET line = :line WHERE id = :record_id;
 
 -- put_line: Say which record a line of the input is.
 INSERT INTO line (job_id, number, record_id, kind) VALUES (:job_id, :number, :record_id, :kind)
@@ -76,7 +84,7 @@ SELECT line.number, line.kind, record.id, record.key, record.outcome, record.wai
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after ORDER BY line.number LIMIT :count;
 
--- page_unfinished: A page of records that this run may go on with, in input order.
+-- page_unfinished: A page of records that this run may go on with and nobody else works on, in input order.
 SELECT line.number, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
   record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
   record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run
@@ -84,7 +92,14 @@ FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after AND line.kind = 'first'
   AND (record.outcome = 'pending' OR record.stale_run = :run_id
     OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))
+  AND (record.owner IS NULL OR record.owner = :owner
+    OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
 ORDER BY line.number LIMIT :count;
+
+-- unfinished_jobs: Jobs with records that somebody may go on with, oldest first.
+SELECT job.entry, job.name FROM job WHERE job.app = :app AND EXISTS
+  (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending'
+    OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))) ORDER BY job.id;
 
 -- fates: How many lines of a job stand where.
 SELECT record.outcome, coalesce(record.waiting_for, ''), count(*)
@@ -100,10 +115,11 @@ SELECT count(*) FROM record WHERE job_id = :job_id AND attempts > 0;
 -- any_answered: Whether any record of a job has bought something or stands answered.
 SELECT 1 FROM record WHERE job_id = :job_id AND (attempts > 0 OR outcome NOT IN ('pending', 'rejected')) LIMIT 1;
 
--- keep_record: Write where a record stands now.
+-- keep_record: Write where a record stands now, with what its last attempts cost.
 UPDATE record SET outcome = :outcome, waiting_for = :waiting_for, reason = :reason, value = :value,
   confidence = :confidence, certified = :certified, model = :model, mended = :mended, question_id = :question_id,
-  deaths = 0, stale_run = NULL, updated_at = :now
+  attempts = attempts + :attempts, cost_pico = cost_pico + :cost_pico,
+  deaths = 0, stale_run = NULL, owner = NULL, updated_at = :now
 WHERE id = :record_id;
 
 -- mark_stale: Note that a record's answer is no longer the answer to today's question.
@@ -139,8 +155,12 @@ SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.
 FROM attempt JOIN reply ON reply.attempt_id = attempt.id
 WHERE attempt.key64 = :key64 AND attempt.key = :key LIMIT 1;
 
--- open_by_key: Attempts on the wire for a request, and whose they are.
-SELECT id, owner FROM attempt WHERE key64 = :key64 AND key = :key AND state = 'intent';
+-- request: What is known of a request: its reply, else whose attempt is on the wire; the whole key is compared.
+SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability,
+  attempt.owner
+FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.id
+WHERE attempt.key64 = :key64 AND attempt.key = :key AND (reply.attempt_id IS NOT NULL OR attempt.state = 'intent')
+ORDER BY reply.attempt_id IS NULL LIMIT 1;
 
 -- tried_by_key: Whether a request was ever sent.
 SELECT id FROM attempt WHERE key64 = :key64 AND key = :key AND state <> 'unsent' LIMIT 1;

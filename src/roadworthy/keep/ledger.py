@@ -1,0 +1,69 @@
+"""What every ledger does, whatever database it is in, and how one is opened by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from roadworthy._settings import Settings
+from roadworthy.keep.transaction import Change, Transaction
+
+R = TypeVar("R")
+
+
+class Ledger(Protocol):
+    """One ledger, opened by one process.
+
+    Attributes:
+        owner: the number that this process works under; intents are its promise.
+        name: what messages call the ledger; holds no password.
+    """
+
+    owner: int
+    name: str
+
+    async def write(self, change: Change[R]) -> R:
+        """Run `change` in the next durable transaction and return its result.
+
+        It may be run more than once before it is committed, so it changes nothing but the ledger.
+
+        Raises:
+            LedgerUnavailable: it was not committed, or nobody can tell.
+        """
+
+    def write_now(self, change: Change[R]) -> R:
+        """The same from a thread without an event loop; blocks."""
+
+    def read(self, look: Change[R]) -> R:
+        """Look at what is committed. A look is short: it runs in the caller's thread."""
+
+    def gone(self, transaction: Transaction) -> list[int]:
+        """Other processes that ended without a word, or left something on the wire; asked inside a transaction."""
+
+    def forget(self, owner: int) -> None:
+        """Remove what a process that is gone left outside the tables."""
+
+    def damage(self) -> list[str]:
+        """What is wrong with the database itself, in words."""
+
+    def bytes(self) -> int:
+        """How much room the ledger takes."""
+
+    def close(self) -> None:
+        """Commit what is queued, say good-bye, let go."""
+
+
+def open_ledger(place: str, settings: Settings) -> Ledger:
+    """The ledger at a path (SQLite) or a `postgresql://` address.
+
+    Raises:
+        WrongUse: it cannot be a ledger, or a newer Roadworthy wrote it.
+        LedgerUnavailable: it cannot be opened just now.
+    """
+    if "://" in place:
+        from roadworthy.keep.postgres import PostgresStore  # noqa: PLC0415 - an extra
+
+        return PostgresStore(place, settings)
+    from roadworthy.keep.store import SqliteStore  # noqa: PLC0415 - beside the other
+
+    return SqliteStore(Path(place), settings)

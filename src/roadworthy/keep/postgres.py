@@ -1,0 +1,321 @@
+"""The Postgres ledger: many processes and machines on one set of accounts.
+
+Writers do not queue here, so three things are done that SQLite's file lock does for free. Accounts are changed by
+what a transaction added to them, in its last statements, under the condition that the cap still holds; if it does
+not, the transaction runs again with the accounts locked from the start. So the lock on an account is held for the
+length of a commit, the sum is exact at every moment, and no part of a budget lies in anybody's pocket. A request on
+the wire is unique by an index. And every transaction begins by noting that its process is alive: one that was
+taken for dead, and whose intents were charged, writes nothing any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._failpoints import failpoint
+from roadworthy._settings import Settings
+from roadworthy.keep.queries import migrations, postgres_queries
+from roadworthy.keep.transaction import Account, Again, Change, Row, Transaction, Value, as_int
+from roadworthy.keep.writer import Writer
+
+if TYPE_CHECKING:
+    import psycopg
+
+R = TypeVar("R")
+_TURNS_MAX = 20
+_TICKS_A_TRANSACTION = 1_000_000
+_BEATS_A_LEASE = 4
+
+
+class PostgresTransaction(Transaction):
+    """One transaction on Postgres.
+
+    Args:
+        sure: lock accounts when they are read, so that what was checked holds at the commit.
+    """
+
+    concurrent = True
+
+    def __init__(self, connection: psycopg.Connection[Row], now: float, *, sure: bool) -> None:
+        self._server = connection
+        self._accounts = {}
+        self._changed = set()
+        self._found: dict[str, Account] = {}
+        self._sure = sure
+        self._tick = 0
+        self.now = now
+
+    def row(self, query: str, /, **values: Value) -> Row | None:
+        """The first row of a named query, or None."""
+        return self._run(query, values).fetchone()
+
+    def rows(self, query: str, /, **values: Value) -> list[Row]:
+        """All rows of a named query."""
+        return self._run(query, values).fetchall()
+
+    def add(self, query: str, /, **values: Value) -> int:
+        """Insert one row and return its number; 0 where a row like it is there.
+
+        Raises:
+            Again: the intent of the same request is on the wire since the last look.
+        """
+        done = self._run(query, values)
+        row = done.fetchone() if done.description else None
+        if row is None and query == "add_attempt":
+            raise Again
+        return 0 if row is None else as_int(row[0])
+
+    def change(self, query: str, /, **values: Value) -> int:
+        """Update or delete, and return how many rows that touched."""
+        return self._run(query, values).rowcount
+
+    def account(self, scope: str) -> Account:
+        """The account of a scope as it stands inside this transaction."""
+        held = self._accounts.get(scope)
+        if held is None:
+            if self._sure:
+                self.change("new_budget", scope=scope)
+            row = self.row("budget_locked" if self._sure else "budget", scope=scope)
+            limit, spent, reserved, overrun, _ = row or (None, 0, 0, 0, 0)
+            held = Account(
+                scope,
+                None if limit is None else as_int(limit),
+                as_int(spent),
+                as_int(reserved),
+                as_int(overrun),
+            )
+            self._accounts[scope] = self._found[scope] = held
+        return held
+
+    def next_tick(self, account: Account) -> int:
+        """The place in the history of all processes that the next change gets."""
+        del account
+        if not self._tick:
+            row = self.row("next_tick")
+            assert row is not None
+            self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
+        return self._tick + 1
+
+    def put_account(self, account: Account) -> int:
+        """Change an account; it is written with the transaction. Returns the change's place in the history."""
+        self._tick = super().put_account(account)
+        return self._tick
+
+    def flush(self) -> None:
+        """Write what accounts changed by; called once, right before the commit.
+
+        Raises:
+            Again: others have used the room that was seen.
+        """
+        for scope in sorted(self._changed):
+            before, after = self._found[scope], self._accounts[scope]
+            if not self._sure:
+                self.change("new_budget", scope=scope)
+            if after.limit_pico != before.limit_pico:
+                self.change("limit_budget", scope=scope, limit_pico=after.limit_pico)
+            moved = {
+                "spent_pico": after.spent_pico - before.spent_pico,
+                "reserved_pico": after.reserved_pico - before.reserved_pico,
+                "overrun_pico": after.overrun_pico - before.overrun_pico,
+            }
+            sure = self._sure or moved["spent_pico"] + moved["reserved_pico"] <= 0
+            if any(moved.values()) and not self.change("move_budget", scope=scope, sure=int(sure), **moved):
+                raise Again
+        self._changed.clear()
+
+    def _run(self, query: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
+        return self._server.execute(postgres_queries()[query], values)
+
+
+class PostgresStore:
+    """One Postgres ledger, opened by one process.
+
+    Args:
+        url: `postgresql://user:password@host/database`.
+        settings: `commit_rows_max`, `lease_s`, `connect_timeout_s`.
+        now: the clock that stamps transactions.
+
+    Raises:
+        WrongUse: the extra is not installed, or a newer Roadworthy wrote the ledger.
+        LedgerUnavailable: the server cannot be reached or does not let us in just now.
+    """
+
+    def __init__(self, url: str, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        self._settings = settings
+        self._now = now
+        self._beaten_at = time.monotonic()
+        with self._explained():
+            self._connection = _connect(url, settings)
+            _migrate(self._connection, self.name)
+            self._reader = _connect(url, settings)
+            self._reader.autocommit = True
+        self.owner = self._begin()
+        beat_s = settings.lease_s / _BEATS_A_LEASE
+        self._writer = Writer(self._run, settings.commit_rows_max, idle=self._beat, idle_s=beat_s)
+
+    async def write(self, change: Change[R]) -> R:
+        """Run `change` in the next durable transaction and return its result."""
+        return await self._writer.write(change)
+
+    def write_now(self, change: Change[R]) -> R:
+        """The same from a thread without an event loop; blocks."""
+        return self._writer.write_now(change)
+
+    def read(self, look: Change[R]) -> R:
+        """Look at what is committed; the reader's connection serves one look at a time."""
+        with self._explained():
+            return look(PostgresTransaction(self._reader, self._now(), sure=False))
+
+    def gone(self, transaction: Transaction) -> list[int]:
+        """Processes not heard for `lease_s` are taken for dead, here and now; from then on they cannot write."""
+        silent = transaction.rows(
+            "take_silent", own=self.owner, silent_s=self._settings.lease_s, now=transaction.now
+        )
+        left = [row for row in transaction.rows("left_behind") if row[0] != self.owner]
+        return sorted({as_int(owner) for (owner,) in [*silent, *left]})
+
+    def forget(self, owner: int) -> None:
+        """A process leaves nothing outside the tables."""
+
+    def damage(self) -> list[str]:
+        """The server watches its own pages (data checksums); nothing is looked at here."""
+        return []
+
+    def bytes(self) -> int:
+        """The size of the database."""
+        row = self.read(lambda tx: tx.row("size"))
+        return as_int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Commit what is queued, say good-bye, let go."""
+        with contextlib.suppress(LedgerUnavailable):
+            self.write_now(self._end)
+            failpoint("goodbye_committed")
+        self._writer.close()
+        self._reader.close()
+        self._connection.close()
+
+    def _begin(self) -> int:
+        import os  # noqa: PLC0415 - for the one number
+
+        with self._explained(), self._connection.transaction():
+            transaction = PostgresTransaction(self._connection, self._now(), sure=False)
+            owner = transaction.add("add_lease", pid=os.getpid(), now=transaction.now)
+            transaction.change("beat", owner=owner)
+            failpoint("lease_written")
+        failpoint("lease_committed")
+        return owner
+
+    def _end(self, transaction: Transaction) -> None:
+        transaction.change("end_lease", owner=self.owner, now=transaction.now)
+        failpoint("goodbye_written")
+
+    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+        from psycopg import errors  # noqa: PLC0415 - an extra
+
+        with self._explained():
+            for turn in range(_TURNS_MAX):
+                try:
+                    self._commit(changes, sure=turn > 0)
+                except (Again, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
+                    continue
+                return
+        raise LedgerUnavailable(
+            f"The ledger {self.name} is so busy that a transaction lost {_TURNS_MAX} times. Run the same command again."
+        )
+
+    def _commit(self, changes: list[Callable[[Transaction], None]], *, sure: bool) -> None:
+        with self._connection.transaction():
+            transaction = PostgresTransaction(self._connection, self._now(), sure=sure)
+            self._stay_alive(transaction)
+            for change in changes:
+                change(transaction)
+            transaction.flush()
+            failpoint("before_commit")
+        failpoint("after_commit")
+
+    def _stay_alive(self, transaction: PostgresTransaction) -> None:
+        """Be heard, and hold the lease until the commit, so that nobody takes this process for dead meanwhile."""
+        if not transaction.change("beat", owner=self.owner):
+            raise LedgerUnavailable(
+                f"This process was silent for more than {self._settings.lease_s:g} s and was taken for dead; what it had on "
+                "the wire is charged. It stops here. Run the same command again."
+            )
+
+    def _beat(self) -> None:
+        """Be heard while there is nothing to write."""
+        self._run([])
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        import psycopg  # noqa: PLC0415 - an extra
+
+        try:
+            yield
+        except psycopg.Error as error:
+            said = " ".join(str(error).split())[:300]
+            raise LedgerUnavailable(
+                f"The ledger {self.name} cannot be used just now: {said}. Nothing that was kept is lost; see to the server "
+                "and run the same command again."
+            ) from error
+
+
+def _connect(url: str, settings: Settings) -> psycopg.Connection[Row]:
+    try:
+        import psycopg  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise WrongUse(
+            "A Postgres ledger needs the extra `postgres`: pip install 'roadworthy[postgres]'."
+        ) from error
+    if urlsplit(url).scheme not in {"postgresql", "postgres"}:
+        raise WrongUse(
+            f"The ledger's address begins with {urlsplit(url).scheme!r}. Use a file's path, or postgresql://host/database."
+        )
+    connection: psycopg.Connection[Any] = psycopg.connect(
+        url, connect_timeout=max(2, int(settings.connect_timeout_s)), application_name="roadworthy"
+    )
+    connection.adapters.register_loader("numeric", _numeric_loader())
+    # A process that stands still in a transaction holds its lease's row; without a limit nobody could take it for dead.
+    silent_ms = str(max(1, int(settings.lease_s * 1_000)))
+    connection.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (silent_ms,))
+    connection.commit()
+    return connection
+
+
+def _numeric_loader() -> type:
+    """Sums of whole numbers come as numeric; they are whole numbers here."""
+    from psycopg.adapt import Loader  # noqa: PLC0415 - an extra
+
+    class Whole(Loader):
+        def load(self, data: bytes | bytearray | memoryview) -> int | float:
+            text = bytes(data)
+            return float(text) if b"." in text else int(text)
+
+    return Whole
+
+
+def _migrate(connection: psycopg.Connection[Row], name: str) -> None:
+    """Bring the database to today's shape, all of it or nothing; one process at a time."""
+    known = migrations("postgres")
+    with connection.transaction():
+        transaction = PostgresTransaction(connection, 0.0, sure=False)
+        transaction.row("migrate_lock")
+        transaction.change("migration_table")
+        row = transaction.row("schema_version")
+        version = as_int(row[0]) if row else 0
+        if version > known[-1][0]:
+            raise WrongUse(
+                f"The ledger {name} has schema {version}; this Roadworthy knows {known[-1][0]}. "
+                "Install the version that wrote it, or a newer one."
+            )
+        for number, script in known:
+            if number > version:
+                connection.execute(script)
+                transaction.change("migrated", number=number)

@@ -1,0 +1,50 @@
+-- migrate_lock: One process migrates; the others wait until it is done.
+SELECT pg_advisory_xact_lock(7236528193);
+
+-- migration_table: Where the schema's number is kept.
+CREATE TABLE IF NOT EXISTS migration (number BIGINT PRIMARY KEY);
+
+-- schema_version: The number of the newest migration.
+SELECT coalesce(max(number), 0) FROM migration;
+
+-- migrated: Note that a migration is done.
+INSERT INTO migration (number) VALUES (:number);
+
+-- next_tick: The next place in the history of accounts.
+SELECT nextval('tick');
+
+-- budget_locked: One cap's account, kept from others until this transaction ends.
+SELECT limit_pico, spent_pico, reserved_pico, overrun_pico, tick FROM budget WHERE scope = :scope FOR UPDATE;
+
+-- new_budget: Make an account that nobody has used.
+INSERT INTO budget (scope) VALUES (:scope) ON CONFLICT (scope) DO NOTHING;
+
+-- limit_budget: Give an account its cap.
+UPDATE budget SET limit_pico = :limit_pico, tick = tick + 1 WHERE scope = :scope;
+
+-- move_budget: Change one cap's account by what this transaction did, unless others have used the room meanwhile.
+UPDATE budget SET spent_pico = spent_pico + :spent_pico, reserved_pico = reserved_pico + :reserved_pico,
+  overrun_pico = overrun_pico + :overrun_pico, tick = tick + 1
+WHERE scope = :scope AND (:sure = 1 OR limit_pico IS NULL
+  OR spent_pico + reserved_pico + :spent_pico + :reserved_pico <= limit_pico);
+
+-- add_attempt: The intent, durable before the wire; nothing where the same request is on the wire already.
+INSERT INTO attempt (key64, key, record_id, question_id, run_id, owner, period, model, sample, words, output_cap, state,
+  reserved_pico, opened_at, opened_tick)
+VALUES (:key64, :key, :record_id, :question_id, :run_id, :owner, :period, :model, :sample, :words, :output_cap, 'intent',
+  :reserved_pico, :now, :tick)
+ON CONFLICT (key) WHERE state = 'intent' DO NOTHING;
+
+-- beat: A process is heard; no row where it was taken for dead.
+UPDATE lease SET beat_at = extract(epoch FROM clock_timestamp()) WHERE owner = :owner AND ended_at IS NULL;
+
+-- take_silent: Take processes for dead that were not heard for so long; from here on they cannot write.
+UPDATE lease SET ended_at = :now
+WHERE ended_at IS NULL AND owner <> :own AND beat_at < extract(epoch FROM clock_timestamp()) - :silent_s RETURNING owner;
+
+-- left_behind: Processes that said good-bye and left something on the wire.
+SELECT DISTINCT attempt.owner FROM attempt JOIN lease ON lease.owner = attempt.owner
+WHERE attempt.state = 'intent' AND lease.ended_at IS NOT NULL;
+
+-- size: How many bytes the ledger takes.
+SELECT pg_database_size(current_database());
