@@ -43,6 +43,7 @@ QUICK = {
     "ROADWORTHY_BREAKER_OPEN_S": "0.1",
     "ROADWORTHY_RETRY_BUDGET_BURST": "100",
     "ROADWORTHY_INTAKE_BATCH": "16",
+    "ROADWORTHY_LEASE_S": "3",
 }
 FAULTS = {"500": 0.04, "429_bare": 0.04, "reset": 0.03, "cut": 0.03, "html_200": 0.02, "fenced": 0.05}
 LATENCY_MS = 15.0

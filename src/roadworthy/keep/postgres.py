@@ -282,6 +282,10 @@ def _connect(url: str, settings: Settings) -> psycopg.Connection[Row]:
         url, connect_timeout=max(2, int(settings.connect_timeout_s)), application_name="roadworthy"
     )
     connection.adapters.register_loader("numeric", _numeric_loader())
+    # A process that stands still in a transaction holds its lease's row; without a limit nobody could take it for dead.
+    silent_ms = str(max(1, int(settings.lease_s * 1_000)))
+    connection.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (silent_ms,))
+    connection.commit()
     return connection
 
 
