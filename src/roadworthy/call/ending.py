@@ -77,7 +77,7 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.UNKNOWN: Treatment(
             True, True, "reservation",
-            "Nobody saw how it ended: a timeout, reset or cut after sending, or the process died.",
+            "Nobody saw how it ended: a timeout, reset or cut after sending, a stream without its end, a process that died.",
             "Charged at its reservation, because it may have been billed; sent again once at most.",
         ),
         Ending.UNSENT: Treatment(

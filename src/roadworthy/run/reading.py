@@ -173,7 +173,7 @@ def _models(app: App) -> tuple[dict[str, str], list[str]]:
             except WrongUse as error:
                 wrong.append(str(error))
                 continue
-            key = "key set" if found.key is not None else "no key"
+            key = "key set" if found.auth.fingerprint else "no key"
             facts[name] = (
                 f"{found.url}, {key}, {found.price.input:f} in / {found.price.output:f} out USD per million tokens"
             )

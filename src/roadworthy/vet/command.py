@@ -120,7 +120,7 @@ def _pairs(_context: click.Context, option: click.Parameter, values: tuple[str, 
 )
 @click.option("--with-parent", is_flag=True, help="End when the process that started it ends.")
 def sim(*, with_parent: bool, default_answer: str | None, **options: object) -> None:
-    """A simulated provider: speaks OpenAI chat completions, replays recorded answers, misbehaves by script, keeps the bill.
+    """A simulated provider: speaks the providers' dialects, replays recorded answers, misbehaves by script, keeps the bill.
 
     Prints one line of JSON with its `url` and `port` and serves until SIGTERM or SIGINT. GET /sim/bill, GET
     /sim/requests?after=N, POST /sim/script and POST /sim/reset are for whoever runs the test.

@@ -34,6 +34,8 @@ def headers(endpoint: Endpoint) -> dict[str, str]:
 def test_every_prefix_has_a_row() -> None:
     """A name would be accepted that leads nowhere."""
     assert set(PROVIDERS) == set(PREFIXES)
+    page = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
+    assert [prefix for prefix in PREFIXES if f"| `{prefix}:" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -126,9 +127,8 @@ class VertexAnthropic(AnthropicMessages):
 
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """The publisher's model."""
-        return (
-            f"{base}/publishers/anthropic/models/{model_id}:{'streamRawPredict' if stream else 'rawPredict'}"
-        )
+        verb = "streamRawPredict" if stream else "rawPredict"
+        return f"{base}/publishers/anthropic/models/{quote(model_id, safe='@')}:{verb}"
 
     def headers(self, model: Model) -> dict[str, str]:
         """None."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -114,7 +115,7 @@ class AzureChat(OpenAIChat):
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """The deployment's own address."""
         del stream
-        return f"{base}/openai/deployments/{model_id}/chat/completions?api-version={self._api_version}"
+        return f"{base}/openai/deployments/{quote(model_id, safe='')}/chat/completions?api-version={self._api_version}"
 
 
 class _ChatAssembly(Assembly):

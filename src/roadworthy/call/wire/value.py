@@ -33,14 +33,14 @@ def as_object(body: bytes) -> dict[str, Any] | None:
 def at(value: object, *names: str) -> Mapping[str, Any]:
     """The object at the end of a path of names; an empty one where there is none."""
     for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else _NOTHING
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def objects(value: object) -> Iterator[Mapping[str, Any]]:
     """The objects in a list."""
     if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, Mapping))
+        yield from (one for one in value if isinstance(one, dict))
 
 
 def as_text(value: object) -> str:
