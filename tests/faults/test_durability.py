@@ -151,7 +151,8 @@ def test_a_process_that_is_stopped_and_goes_on_spoils_nothing(bench: Bench) -> N
 def test_a_process_that_was_held_for_dead_cannot_write_over_what_was_done_since(file_bench: Bench) -> None:
     """Two answers to one record would be kept, or one whose reply the ledger does not hold.
 
-    That its sign of life is taken away stands for a lease that ran out.
+    That its sign of life is taken away stands for a lease that ran out. The answers that it waits for are good; who took
+    its records over was refused.
     """
     bench = file_bench
     bench.write("in.jsonl", notes(8))
@@ -159,11 +160,12 @@ def test_a_process_that_was_held_for_dead_cannot_write_over_what_was_done_since(
         bench.provider(sim.url)
         child, _ = stopped_in_flight(bench, sim)
         try:
-            sim.script({"latency_ms": 5})
+            sim.script({"latency_ms": 5, "faults": {"refused": 1.0}})
             for sign in bench.folder.glob("ledger.db.live-*"):
                 sign.unlink()
             assert bench.call(*JOB).returncode == 0
             before = bench.ask("SELECT id, outcome, value, attempts, cost_pico FROM record ORDER BY id")
+            assert {outcome for _, outcome, *_ in before} == {"waiting"}
         finally:
             child.send_signal(signal.SIGCONT)
         child.communicate(timeout=60)

@@ -31,11 +31,11 @@ def test_retry_after_pauses_the_whole_lane_and_no_other(bench: Bench, kind: str,
     async def scenario() -> None:
         script = {"small": {"faults": {kind: 1.0}}}
         async with Simulator(prices=PRICES) as sim:
-            sim.script({"models": script, "last": 4})
+            sim.script({"models": script, "last": 3})
             bench.provider(sim.url)
             small, large = bench.topics(SMALL), bench.topics(LARGE, name="others")
             both = await asyncio.gather(
-                bench.run(small, notes(30), concurrency=4),
+                bench.run(small, notes(30), concurrency=8),
                 bench.run(large, notes(30), job="other", concurrency=1),
             )
             assert [(ran.status, ran.summary.accepted) for ran in both] == [(0, 30), (0, 30)]
@@ -264,10 +264,17 @@ def test_a_redirect_is_not_followed(bench: Bench) -> None:
     """Whoever can answer for the provider could send the key and the record to a host of their choice."""
 
     async def scenario() -> None:
-        async with Simulator(prices=PRICES, faults={"redirect": 1.0}, in_a_row_max=1) as sim:
-            bench.provider(sim.url)
-            ran = await bench.run(bench.topics(), notes(1))
-            assert (ran.status, [row.status for row in sim.requests()]) == (0, [307, 200])
+        async with OddProvider(lambda _: says(GOOD)) as elsewhere:
+            away = response(
+                b"{}",
+                status="307 Temporary Redirect",
+                headers=f"location: {elsewhere.url}/chat/completions\r\n",
+            )
+            async with OddProvider(lambda asked: away if asked.number == 1 else says(GOOD)) as odd:
+                bench.provider(odd.url)
+                ran = await bench.run(bench.topics(), notes(1))
+                assert (ran.status, len(odd.asked), elsewhere.asked) == (0, 2, [])
+            assert [ending for _, ending, *_ in bench.attempts()] == ["transient", "ok"]
 
     go(scenario())
 
