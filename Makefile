@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check test test-all bench docs lock format clean
+.PHONY: help setup demo check test test-all bench bench-doubt docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -34,6 +34,10 @@ test-all: $(READY)  ## every test
 
 bench: $(READY)  ## measure against aiohttp + pydantic in the same run
 	$(BIN)/python -m benchmarks.call
+
+bench-doubt: $(READY)  ## the mathematics of doubt: validity, labels, BARGAIN, real streams; 15 minutes; PIECE=name for one
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group oracles
+	$(BIN)/python -m benchmarks.doubt $(PIECE)
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate

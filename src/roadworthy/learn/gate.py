@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-from roadworthy.learn.martingale import Bets
+from roadworthy.learn.binomial import log_sum
+from roadworthy.learn.martingale import BOLDEST, Bets
 
+FOLLOWED = 0.75  # laid on `Follower`, the rest on `Bets`
 STAGES = (1, 5, 25, 100)  # percent of records that a canary answers
 
 
@@ -18,11 +20,43 @@ class Ruling(StrEnum):
     GO_ON = "go on"
 
 
+class Follower:
+    """One bet that the two are equally good, with the stake that fits how often they differed so far.
+
+    Theorem: as `Bets`; the stake is set from the past alone, when they differ, and kept until they differ again. It
+    spares what an average over stakes costs in the case that is usual.
+    """
+
+    def __init__(self, margin: float) -> None:
+        self.margin = margin
+        self.log_e = 0.0
+        self._records = 0
+        self._differed = 0
+        self._stake = self._fitting()
+
+    def see(self, difference: int, times: int) -> None:
+        """The same difference, one or more times in a row."""
+        self.log_e += times * math.log1p(self._stake * (self.margin - difference))
+        self._records += times
+        if difference:
+            self._differed += times
+            self._stake = self._fitting()
+
+    def _fitting(self) -> float:
+        """Near the best stake when D has mean 0: margin / P(differ), with one difference assumed beforehand."""
+        differ = (
+            2 * self.margin * (self._differed + 1) / (2 * self.margin * self._records + 1)
+            if self.margin
+            else 1
+        )
+        return min(BOLDEST / (1 - self.margin), self.margin / differ)
+
+
 class Gate:
     """Promote when the new one is proved not to be worse by `margin`; reject when it is proved to be.
 
-    Theorem: Ville for `Bets` on D = (new is wrong) - (old is wrong), against "D is at least `margin` on average" and
-    its mirror image; each wrong ruling has a chance of at most `delta`, at whatever moment one looks.
+    Theorem: Ville for bets on D = (new is wrong) - (old is wrong), by `Follower` and by `Bets`, against "D is
+    at least `margin` on average", and for `Bets` against its mirror image; each wrong ruling has a chance of at most `delta`, at whatever moment one looks.
     Assumes: records come as they will come; where both say the same D is 0 and nobody is asked. Where they differ a
     person says of each whether it is right.
     Does not promise: that the new one is better; use a margin near 0 for that. For the j-th candidate against the
@@ -36,6 +70,7 @@ class Gate:
         self.records = 0
         self.labels = 0
         self._not_worse = Bets(margin, lowest=-1.0)
+        self._equal = Follower(margin)
         self._worse = Bets(-margin, lowest=-1.0)
         self._ruled = Ruling.GO_ON
 
@@ -58,13 +93,18 @@ class Gate:
             return self._ruled
         self.records += times
         self._not_worse.see(difference, times)
+        self._equal.see(difference, times)
         self._worse.see(-difference, times)
         limit = math.log(1 / self.delta)
-        if self._not_worse.log_e >= limit:
+        if self._promotes() >= limit:
             self._ruled = Ruling.PROMOTE
         elif self._worse.log_e >= limit:
             self._ruled = Ruling.REJECT
         return self._ruled
+
+    def _promotes(self) -> float:
+        followed = math.log(FOLLOWED) + self._equal.log_e
+        return log_sum([math.log(1 - FOLLOWED) + self._not_worse.log_e, followed])
 
 
 class Canary:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 Row = Sequence[float]
 
 ROUNDS = 25  # Newton steps at most; five or six are usual
-SETTLED = 1e-8  # largest change of a coefficient at which the search ends
+SETTLED = 1e-8  # largest change of a coefficient at which the search ends, unless told otherwise
 FLAT = 1e-9  # a spread below this is a constant column
 
 
@@ -46,7 +47,9 @@ def fit_logistic(
     outcomes: Sequence[bool],
     *,
     penalty: float = 1.0,
+    weights: Sequence[float] | None = None,
     scale_on: Sequence[Row] | None = None,
+    settled: float = SETTLED,
 ) -> Logistic:
     """Ridge-penalised maximum likelihood by Newton's method (iteratively reweighted least squares).
 
@@ -55,6 +58,8 @@ def fit_logistic(
         outcomes: what is to be predicted.
         penalty: half the inverse variance of the slopes' prior, per standard deviation; the bias has a little one too,
             so that a set of one outcome alone gives a finite answer.
+        settled: the search ends when no coefficient changes by more.
+        weights: how often each row counts; once by default.
         scale_on: the rows that columns are standardised on; `rows` by default.
 
     Does not promise: that its chances are calibrated on new rows. Nothing that is certified relies on it.
@@ -67,25 +72,25 @@ def fit_logistic(
             f"{len(rows)} rows and {len(outcomes)} outcomes. Give as many outcomes as rows, and some."
         )
     means, spreads = _scales(scale_on or rows)
-    table = [
-        (1.0, *((x - mean) / spread for x, mean, spread in zip(row, means, spreads, strict=True)))
-        for row in rows
-    ]
-    width = len(table[0])
+    columns: list[list[float]] = [[1.0] * len(rows)]
+    for column, mean, spread in zip(zip(*rows, strict=True), means, spreads, strict=True):
+        columns.append([(x - mean) / spread for x in column])
+    width = len(columns)
     penalties = [1e-3, *[penalty] * (width - 1)]
-    weights = [0.0] * width
+    counts = weights or [1.0] * len(rows)
+    slopes = [0.0] * width
     for _ in range(ROUNDS):
-        gradient, curvature = _derivatives(table, outcomes, weights)
+        gradient, curvature = _derivatives(columns, outcomes, counts, slopes)
         for index, extra in enumerate(penalties):
-            gradient[index] -= extra * weights[index]
+            gradient[index] -= extra * slopes[index]
             curvature[index][index] += extra
         step = solve(curvature, gradient)
         length = max(abs(x) for x in step)
         damp = min(1.0, 4.0 / length) if length else 1.0
-        weights = [weight + damp * change for weight, change in zip(weights, step, strict=True)]
-        if length < SETTLED:
+        slopes = [slope + damp * change for slope, change in zip(slopes, step, strict=True)]
+        if length < settled:
             break
-    return Logistic(weights[0], tuple(weights[1:]), means, spreads)
+    return Logistic(slopes[0], tuple(slopes[1:]), means, spreads)
 
 
 def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
@@ -94,20 +99,16 @@ def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[flo
     lower = [[0.0] * size for _ in range(size)]
     for i in range(size):
         for j in range(i + 1):
-            rest = matrix[i][j] - sum(map(_product, lower[i][:j], lower[j][:j]))
+            rest = matrix[i][j] - sum(map(operator.mul, lower[i][:j], lower[j][:j]))
             lower[i][j] = math.sqrt(max(rest, 1e-12)) if i == j else rest / lower[j][j]
     half: list[float] = []
     for i in range(size):
-        half.append((right[i] - sum(map(_product, lower[i][:i], half))) / lower[i][i])
+        half.append((right[i] - sum(map(operator.mul, lower[i][:i], half))) / lower[i][i])
     whole = [0.0] * size
     for i in reversed(range(size)):
         done = sum(lower[j][i] * whole[j] for j in range(i + 1, size))
         whole[i] = (half[i] - done) / lower[i][i]
     return whole
-
-
-def _product(a: float, b: float) -> float:
-    return a * b
 
 
 def _scales(rows: Sequence[Row]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -122,21 +123,27 @@ def _scales(rows: Sequence[Row]) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _derivatives(
-    table: Sequence[tuple[float, ...]], outcomes: Sequence[bool], weights: Sequence[float]
+    columns: Sequence[Sequence[float]],
+    outcomes: Sequence[bool],
+    counts: Sequence[float],
+    slopes: Sequence[float],
 ) -> tuple[list[float], list[list[float]]]:
-    width = len(weights)
-    gradient = [0.0] * width
+    """By columns, so that the loops over rows run inside `sum` and `map`."""
+    scores = [0.0] * len(outcomes)
+    for column, slope in zip(columns, slopes, strict=True):
+        scores = [score + slope * x for score, x in zip(scores, column, strict=True)]
+    chances = [sigmoid(score) for score in scores]
+    misses = [
+        count * (outcome - chance) for count, outcome, chance in zip(counts, outcomes, chances, strict=True)
+    ]
+    spreads = [
+        count * max(chance * (1 - chance), 1e-9) for count, chance in zip(counts, chances, strict=True)
+    ]
+    gradient = [sum(map(operator.mul, column, misses)) for column in columns]
+    width = len(columns)
     curvature = [[0.0] * width for _ in range(width)]
-    for row, outcome in zip(table, outcomes, strict=True):
-        chance = sigmoid(sum(map(_product, row, weights)))
-        miss, spread = outcome - chance, max(chance * (1 - chance), 1e-9)
-        for i, x in enumerate(row):
-            if x:
-                gradient[i] += x * miss
-                scaled, line = x * spread, curvature[i]
-                for j in range(i + 1):
-                    line[j] += scaled * row[j]
-    for i in range(width):
-        for j in range(i):
-            curvature[j][i] = curvature[i][j]
+    for i, column in enumerate(columns):
+        scaled = list(map(operator.mul, column, spreads))
+        for j in range(i + 1):
+            curvature[i][j] = curvature[j][i] = sum(map(operator.mul, scaled, columns[j]))
     return gradient, curvature

@@ -15,15 +15,20 @@ only up to the row at which the test passes.
 
 from __future__ import annotations
 
+import heapq
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from roadworthy.learn.binomial import remainder_p_value
 from roadworthy.learn.logistic import Row, fit_logistic
 
-SLICE = 100  # rows peeled between two fits of the ranker
-SAMPLE = 300  # rows of the random sample; best overall on a development target
+SLICE = 50  # rows peeled between two fits of the ranker
+SAMPLE = 300  # rows of the random sample
+PENALTY = (
+    50.0  # of the ranker: it learns from the worst rows and is used on the others, so it must not be bold
+)
 
 
 class Ranker(Protocol):
@@ -42,7 +47,7 @@ class LogisticRanker:
             of them the start is the order of the rows.
     """
 
-    def __init__(self, rows: Sequence[Row], surer: Sequence[int] = (), penalty: float = 1.0) -> None:
+    def __init__(self, rows: Sequence[Row], surer: Sequence[int] = (), penalty: float = PENALTY) -> None:
         self.rows = rows
         self.penalty = penalty
         self.start = [0.0] * len(rows)
@@ -138,8 +143,8 @@ class Peel:
                 return
             known = [self._known[row] for row in self._peeled]
             doubts = self._ranker.doubts(self._peeled, known, self._kept)
-            worst = sorted(zip(doubts, self._kept, strict=True), key=lambda pair: (-pair[0], pair[1]))
-            self._planned = self._up_to_pass([row for _, row in worst[: self._slice_rows]])
+            worst = heapq.nlargest(self._slice_rows, zip(doubts, map(operator.neg, self._kept), strict=True))
+            self._planned = self._up_to_pass([-row for _, row in worst])
             if all(row in self._known for row in self._planned):
                 self._peel()
 
@@ -164,6 +169,23 @@ class Peel:
 def sample_of(coins: Sequence[float], size: int) -> tuple[int, ...]:
     """The rows with the `size` smallest coins (`coin.coin`): a sample without replacement, by chance alone."""
     return tuple(sorted(sorted(range(len(coins)), key=lambda row: (coins[row], row))[:size]))
+
+
+def signals_of(numbers: Sequence[Row], groups: Sequence[str] = ()) -> list[list[float]]:
+    """Rows for the ranker: the rank of each number and its square, and a column a group.
+
+    Ranks make it indifferent to a signal's scale and to a score that nearly always says .95.
+    """
+    columns = [ranks(column) for column in zip(*numbers, strict=True)]
+    names = sorted(set(groups))
+    return [
+        [
+            *(column[row] for column in columns),
+            *(column[row] ** 2 for column in columns),
+            *(float(groups[row] == name) for name in names),
+        ]
+        for row in range(len(numbers))
+    ]
 
 
 def ranks(values: Sequence[float]) -> list[float]:

@@ -34,7 +34,7 @@ class Recipe:
         words: longest run of words that is hashed.
         letters: longest run of letters inside a word that is hashed; 0 leaves letters out.
         columns: of the hashed table, as a power of two.
-        passes: over ten thousand texts; fewer texts are passed over more often, at most five times as often.
+        passes: over ten thousand texts; half as many texts or fewer are passed over twice as often.
         seed: of the folds and of the order of learning.
     """
 
@@ -169,7 +169,7 @@ def _pipeline(recipe: Recipe, texts: int) -> Any:
     except ImportError as missing:
         raise WrongUse(MISSING) from missing
     columns, kinds = 2**recipe.columns, []
-    passes = round(recipe.passes * min(5.0, max(1.0, 10_000 / texts)))
+    passes = round(recipe.passes * min(2.0, max(1.0, 10_000 / texts)))
     hashed = {"n_features": columns, "alternate_sign": False, "norm": None}
     kinds.append(HashingVectorizer(analyzer="word", ngram_range=(1, recipe.words), **hashed))
     if recipe.letters:
