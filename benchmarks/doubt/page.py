@@ -30,9 +30,9 @@ def versions(*names: str) -> str:
     return ", ".join(found)
 
 
-def write(piece: str, text: str, seconds: float, *packages: str) -> None:
-    """Put the section of `piece` in its place, stamped."""
-    stamp = f"`python -m benchmarks.doubt {piece}`, {seconds:.0f} s on {platform.machine()}, {versions('roadworthy', *packages)}."
+def write(piece: str, text: str, seconds: tuple[float, float], *packages: str) -> None:
+    """Put the section of `piece` in its place, stamped with versions, seconds on the clock and seconds of CPU."""
+    stamp = f"`python -m benchmarks.doubt {piece}`, {seconds[0]:.0f} s ({seconds[1]:.0f} s of CPU) on {platform.machine()}, {versions('roadworthy', *packages)}."
     section = f"<!-- begin {piece} -->\n{text.strip()}\n\n*{stamp}*\n<!-- end {piece} -->"
     page = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"<!-- begin {piece} -->.*?<!-- end {piece} -->", re.DOTALL)

@@ -81,7 +81,7 @@ class Certificate:
 
     Attributes:
         audited: picked by the coin, pending ones included.
-        wrong_at_most: of the accepted, not mended; None while nothing is accepted.
+        wrong_at_most: of the accepted and not mended, with confidence 1 - delta.
         share_at_most: the same as a share of the accepted.
     """
 

@@ -89,3 +89,12 @@ def test_logit_and_solve() -> None:
     assert [logit(1.0), -logit(0.0)] == pytest.approx([9.2, 9.2], abs=0.1)
     assert sigmoid(-800) == 0
     assert solve([[4.0, 2.0], [2.0, 3.0]], [8.0, 8.0]) == pytest.approx([1.0, 2.0])
+
+
+def test_a_weight_is_a_repetition() -> None:
+    """An audited answer would not stand for those that were not audited."""
+    rows, outcomes = cases(6, 60)
+    twice = fit_logistic(rows, outcomes, weights=[2.0] * 30 + [1.0] * 30)
+    table = [*rows, *rows[:30]]
+    repeated = fit_logistic(table, [*outcomes, *outcomes[:30]], scale_on=rows)
+    assert twice.slopes == pytest.approx(repeated.slopes, abs=1e-6)

@@ -1,8 +1,11 @@
 """The promotion gate and the canary."""
 
+import math
 import random
 
-from roadworthy.learn.gate import Canary, Gate, Ruling
+import pytest
+
+from roadworthy.learn.gate import Canary, Follower, Gate, Ruling
 
 
 def run(gate: Gate, seed: int, new_only: float, old_only: float, most: int) -> Ruling:
@@ -62,3 +65,22 @@ def test_a_canary_grows_by_stages_and_an_alarm_ends_it() -> None:
     assert canary.alarm() == 0
     assert canary.certified() == 0
     assert not canary.done
+
+
+def test_the_follower_is_fair_and_does_not_depend_on_how_it_is_told() -> None:
+    """Evidence would grow by itself, or depend on how agreements are counted."""
+    one, many = Follower(0.02), Follower(0.02)
+    for _ in range(30):
+        one.see(0, 1)
+    many.see(0, 30)
+    for follower in (one, many):
+        follower.see(1, 1)
+    assert one.log_e == pytest.approx(many.log_e)
+    before, after = Follower(0.02), []
+    before.see(-1, 1)
+    for difference in (1, 0):
+        then = Follower(0.02)
+        then.see(-1, 1)
+        then.see(difference, 1)
+        after.append(math.exp(then.log_e))
+    assert 0.02 * after[0] + 0.98 * after[1] == pytest.approx(math.exp(before.log_e))
