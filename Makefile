@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SDKS := .venv/.sdks
 
-.PHONY: help setup sdks demo check test test-all soak bench bench-peers bench-page docs lock format clean
+.PHONY: help setup sdks demo check test test-all soak bench bench-peers bench-page bench-doubt docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,10 @@ bench-peers: $(READY)  ## measure the peers too, each at its newest version in a
 
 bench-page: $(READY)  ## write docs/performance.md from what was measured
 	$(BIN)/python -m benchmarks report
+
+bench-doubt: $(READY)  ## the mathematics of doubt: validity, labels, BARGAIN, real streams; 15 minutes; PIECE=name for one
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group oracles
+	$(BIN)/python -m benchmarks.doubt $(PIECE)
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate
