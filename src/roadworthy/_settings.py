@@ -79,7 +79,9 @@ class Settings:
     )
     breaker_open_cap_s: float = _row(600.0, "seconds", "longest time a breaker stays open", OURS)
 
-    lane_concurrency_start: int = _count(64, "requests", "in flight per lane at the start", OURS)
+    lane_concurrency_start: int = _count(
+        8, "requests", "in flight per lane at the start; doubles with each round trip until throttled", OURS
+    )
     lane_concurrency_max: int = _count(1_000, "requests", "in flight per lane at most", OURS)
     lane_decrease: float = _row(
         0.7, "factor", "concurrency after a throttled ending", "AIMD; Netflix concurrency-limits"
@@ -94,7 +96,12 @@ class Settings:
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
-    park_rounds_max: int = _count(5, "rounds", "times a parked record re-enters within one run", OURS)
+    park_rounds_max: int = _count(
+        5,
+        "rounds",
+        "parked records re-enter this often while a provider answers and none of them moves",
+        OURS,
+    )
     patience_s: float = _row(
         1_800.0, "seconds", "a run waits this long for a provider, then stops with status 3", OURS
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 from roadworthy._clock import Clock
-from roadworthy._events import AttemptEnded, Listener, Noted
+from roadworthy._events import AttemptEnded, LaneChanged, Listener, Noted
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
@@ -49,7 +49,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._tell = tell
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, dict[asyncio.Future[None], None]] = {}  # in order; whoever leaves is removed
 
     async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
         """The reply to `ask`: from the ledger, from another's flight, or bought with at most `attempts_max` sends.
@@ -100,21 +100,23 @@ class Driver:
         if not math.isinf(seconds) and seconds > 0 and not lane.full:
             await self._clock.sleep(seconds)
             return
-        queue = self._queues.setdefault(lane.name, deque())
+        queue = self._queues.setdefault(lane.name, {})
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        queue[turn] = None
         try:
             await asyncio.wait_for(turn, 5.0)
         except TimeoutError:
             return
+        finally:
+            queue.pop(turn, None)
 
     def _wake(self, lane: Lane) -> None:
-        queue = self._queues.get(lane.name)
-        while queue:
-            turn = queue.popleft()
+        """As many as there are free slots: an answer may have won one more than it freed."""
+        queue = self._queues.get(lane.name, {})
+        for turn in list(islice(queue, lane.free)):
+            del queue[turn]
             if not turn.done():
                 turn.set_result(None)
-                return
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
@@ -155,16 +157,14 @@ class Driver:
             outcome = await rung.send(ask, timeout_s, self._clock.now())
         except asyncio.CancelledError:
             lost = Outcome(Ending.UNKNOWN, detail="interrupted before the answer came")
-            rung.lane.saw(lost, self._clock.monotonic(), ask.tokens_likely)
-            self._wake(rung.lane)
+            self._saw(rung.lane, lost, self._clock.monotonic(), ask)
             await asyncio.shield(
                 meter.settle(settle(rung, ask, opened, lost, self._clock.monotonic() - began))
             )
             raise
         failpoint("after_send")
         now = self._clock.monotonic()
-        rung.lane.saw(outcome, now, ask.tokens_likely)
-        self._wake(rung.lane)
+        self._saw(rung.lane, outcome, now, ask)
         settlement = settle(rung, ask, opened, outcome, now - began)
         if settlement.cost_pico > ask.worst_pico:
             rung.lane.close(
@@ -177,6 +177,17 @@ class Driver:
             await meter.settle(settlement)
         self._tell(AttemptEnded(ask.model, outcome.ending.value, settlement.cost_pico, settlement.latency_s))
         return outcome
+
+    def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
+        """The lane learns from an ending; a person hears when it goes down and when it is back."""
+        was_down = lane.down
+        lane.saw(outcome, now, ask.tokens_likely)
+        self._wake(lane)
+        if lane.down and not was_down:
+            words = f"{outcome.ending.value}: {outcome.detail}; what waits for it goes on by itself"
+            self._tell(LaneChanged(lane.name, "does not answer", words))
+        elif was_down and not lane.down:
+            self._tell(LaneChanged(lane.name, "answers again", "its breaker is closed"))
 
 
 def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: float) -> Settlement:

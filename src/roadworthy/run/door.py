@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
 
+from roadworthy._clock import Clock
 from roadworthy._errors import Rejected
 from roadworthy._events import Listener
 from roadworthy._settings import Settings
@@ -27,7 +28,14 @@ DIRECT = "(direct)"
 
 
 def start(
-    plan: Plan, ledger: Path, settings: Settings, environ: Mapping[str, str], tell: Listener, **changes: float
+    plan: Plan,
+    ledger: Path,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    tell: Listener,
+    clock: Clock | None = None,
+    **changes: float,
 ) -> Runtime:
     """A runtime of an app: models, prices, keys and ledger are checked here, before anything is paid.
 
@@ -38,7 +46,7 @@ def start(
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
     store = SqliteStore(ledger, settings)
     try:
-        runtime = Runtime(plan, store, settings, environ, tell=tell)
+        runtime = Runtime(plan, store, settings, environ, clock=clock, tell=tell)
         runtime.reap()
     except BaseException:
         store.close()

@@ -183,19 +183,28 @@ class Job:
         )
 
     async def _unfinished(self) -> None:
-        """Go round the records that are not done until none is left or nothing moves any more."""
-        for turn in range(self._runtime.settings.park_rounds_max + 1):
-            if self._runtime.stopped:
-                return
+        """Go round the records that are not done until none is left, nothing moves, or patience ends.
+
+        While a provider is silent its lane alone sets the pace of a round: its breaker lets one request through at
+        a time, and closes the lane when patience ends. Rounds are counted only where a provider answers and no
+        record gets any further.
+        """
+        stuck = 0
+        before: int | None = None
+        while not self._runtime.stopped and stuck <= self._runtime.settings.park_rounds_max:
+            began = self._runtime.clock.monotonic()
             worked = await self._round()
             if not worked:
                 return
             waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
             if waiting.get("budget"):
                 self._runtime.stopped = "budget"
-            if not waiting.get("provider"):
+            left = waiting.get("provider", 0)
+            if not left:
                 return
-            self._runtime.tell(Noted(f"{waiting['provider']} records wait for a provider; round {turn + 1}"))
+            silent = any(lane.is_waited_for(began) for lane in self._runtime.lanes)
+            stuck += before is not None and left >= before and not silent
+            before = left
             await self._runtime.clock.sleep(_ROUND_PAUSE_S)
 
     async def _round(self) -> int:
