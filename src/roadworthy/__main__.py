@@ -23,6 +23,10 @@ COMMANDS = {
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
     "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "gc": ("roadworthy.run.keeping", "gc", "remove contents that were not seen for long"),
+    "forget": ("roadworthy.run.keeping", "forget_key", "erase what one record said; its accounts stay"),
+    "cancel": ("roadworthy.run.keeping", "cancel", "stop a job that runs in another process"),
+    "export": ("roadworthy.run.export", "export", "rows out: records, attempts, reviews, labels, runs"),
     "sim": ("roadworthy.vet.command", "sim", "the simulated provider"),
 }
 

@@ -120,6 +120,15 @@ class Settings:
         256, "tokens", "added to the byte bound for a provider's own message framing", OURS
     )
 
+    retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
+    cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
+    cancel_grace_s: float = _row(
+        10.0, "seconds", "a cancelled run waits this long for what is on the wire", OURS
+    )
+    compact_shared_bytes_max: int = _count(
+        500_000_000, "bytes", "a larger ledger is compacted only while no other process works on it", OURS
+    )
+
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
     ledger_busy_s: float = _row(30.0, "seconds", "to wait for another process's transaction", OURS)
 

@@ -156,6 +156,7 @@ def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Ke
     """Take one record that code handed over. Same key and body: the same record; another body: a new version."""
     row = tx.row("newest_version", job_id=job_id, key=record.key)
     if row is not None and row[2] == record.body_hash:
+        _see(tx, row, run_id, replace(record, line=as_int(row[4])))
         kept = find_record(tx, as_int(row[0]))
         assert kept is not None
         return kept
@@ -173,7 +174,7 @@ def _meet(tx: Transaction, job_id: int, run_id: int, record: Record) -> tuple[in
     row = tx.row("newest_version", job_id=job_id, key=record.key)
     if row is None:
         return _insert(tx, job_id, run_id, record, version=1), "first"
-    record_id, version, body_hash, seen_run, line, _outcome = row
+    record_id, version, body_hash, seen_run, line = row[:5]
     same = body_hash == record.body_hash
     if seen_run == run_id:
         if same:
@@ -184,15 +185,34 @@ def _meet(tx: Transaction, job_id: int, run_id: int, record: Record) -> tuple[in
         )
         return _reject(tx, job_id, run_id, Unusable(record.key, record.line, b"", reason)), "conflict"
     if same:
-        tx.change("see_record", record_id=as_int(record_id), run_id=run_id, line=record.line)
+        _see(tx, row, run_id, record)
         return as_int(record_id), "first"
     return _insert(tx, job_id, run_id, record, version=as_int(version) + 1), "first"
 
 
-def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: int) -> int:
-    cleanings = [
+def _see(tx: Transaction, newest: Row, run_id: int, record: Record) -> None:
+    """A record that is known came again: note it, and put back what retention removed of it."""
+    record_id = as_int(newest[0])
+    if newest[3] != run_id:
+        tx.change("see_record", record_id=record_id, run_id=run_id, line=record.line)
+    if newest[6]:
+        tx.change(
+            "restore_record",
+            record_id=record_id,
+            body=json_text(record.body),
+            raw=record.raw,
+            cleanings=_cleanings(record),
+        )
+
+
+def _cleanings(record: Record) -> str | None:
+    found = [
         {"kind": c.kind, "where": c.where, "before": c.before, "after": c.after} for c in record.cleanings
     ]
+    return json_text(found) if found else None  # type: ignore[arg-type] # a list of flat objects
+
+
+def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: int) -> int:
     return tx.add(
         "add_record",
         job_id=job_id,
@@ -202,7 +222,7 @@ def _insert(tx: Transaction, job_id: int, run_id: int, record: Record, version: 
         body=json_text(record.body),
         body_hash=record.body_hash,
         raw=record.raw,
-        cleanings=json_text(cleanings) if cleanings else None,  # type: ignore[arg-type] # a list of flat objects
+        cleanings=_cleanings(record),
         outcome="pending",
         reason=None,
         run_id=run_id,

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
-from roadworthy.keep.liveness import LifeSign
+from roadworthy.keep.liveness import LifeSign, is_alive
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.keep.transaction import Change, Transaction, as_int
+from roadworthy.keep.turn import Turn
 from roadworthy.keep.writer import Writer
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What writing a ledger anew came to.
+
+    Attributes:
+        before_bytes, after_bytes: the size of its files.
+        put_off: why it was not done, and what was removed may still be in the files; "" where it was done.
+    """
+
+    before_bytes: int
+    after_bytes: int
+    put_off: str = ""
 
 
 class SqliteStore:
@@ -45,19 +60,21 @@ class SqliteStore:
             )
         self.path = path
         self._now = now
-        self._lock = os.open(
-            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with self._turn():
-                self._connection = _open(path, settings)
-                _migrate(self._connection, path)
-            self._reader = _open(path, settings)
-        except sqlite3.DatabaseError as error:
-            os.close(self._lock)
-            raise _explain(path, error) from error
-        self._writer = Writer(self._run, settings.commit_rows_max)
-        self.owner, self._sign = self.write_now(self._begin)
+        self._settings = settings
+        self._turn = _turn(path, settings)
+        with ExitStack() as undo:  # a ledger that cannot be opened holds no lock afterwards
+            undo.callback(self._turn.close)
+            try:
+                with self._turn.taken():
+                    self._connection = undo.enter_context(closing(_open(path, settings)))
+                    _migrate(self._connection, path)
+                self._reader = undo.enter_context(closing(_open(path, settings)))
+            except sqlite3.DatabaseError as error:
+                raise _explain(path, error) from error
+            self._writer = Writer(self._run, settings.commit_rows_max)
+            undo.callback(self._writer.close)
+            self.owner, self._sign = self.write_now(self._begin)
+            undo.pop_all()
 
     async def write(self, change: Change[R]) -> R:
         """Run `change` in the next durable transaction and return its result."""
@@ -75,13 +92,49 @@ class SqliteStore:
             raise _explain(self.path, error) from error
 
     def close(self) -> None:
-        """Commit what is queued, say good-bye, close the file."""
-        self.write_now(lambda tx: tx.change("end_lease", owner=self.owner, now=tx.now))
+        """Commit what is queued, say good-bye, close the file.
+
+        A ledger that cannot be written is closed all the same; the next process sees that this one is gone.
+        """
+        with suppress(LedgerUnavailable):
+            self.write_now(lambda tx: tx.change("end_lease", owner=self.owner, now=tx.now))
         self._writer.close()
         self._sign.end()
         self._reader.close()
         self._connection.close()
-        os.close(self._lock)
+        self._turn.close()
+
+    def is_alive(self, owner: int) -> bool:
+        """Whether the process behind a lease still runs."""
+        return owner == self.owner or is_alive(self.path, owner)
+
+    def compact(self) -> Compacted:
+        """Write the file anew without what was removed, and empty the log beside it. All of it or nothing.
+
+        Others wait for their turn meanwhile. Where that would be long it is put off until nobody else is at work.
+
+        Raises:
+            LedgerUnavailable: the disk has no room for a second copy, or the file is busy.
+        """
+        before = self._size()
+        leases = self.read(lambda tx: tx.rows("live_leases"))
+        others = [as_int(row[0]) for row in leases if row[0] != self.owner and self.is_alive(as_int(row[0]))]
+        if others and before > self._settings.compact_shared_bytes_max:
+            return Compacted(before, before, f"{len(others)} other processes work on this ledger")
+        turn = _turn(self.path, self._settings)
+        try:
+            with turn.taken(), closing(_open(self.path, self._settings)) as connection:
+                connection.execute("VACUUM")
+                (busy, *_rest) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise _explain(self.path, error) from error
+        finally:
+            turn.close()
+        return Compacted(before, self._size(), "another process is reading the ledger" if busy else "")
+
+    def _size(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def _begin(self, transaction: Transaction) -> tuple[int, LifeSign]:
         """Be known and alive in one step, so that nobody takes a newcomer for dead."""
@@ -91,7 +144,7 @@ class SqliteStore:
     def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
         transaction = Transaction(self._connection, self._now())
         try:
-            with self._turn():
+            with self._turn.taken():
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     for change in changes:
@@ -107,13 +160,15 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise _explain(self.path, error) from error
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+def _turn(path: Path, settings: Settings) -> Turn:
+    try:
+        return Turn(path.with_name(path.name + ".lock"), settings.ledger_busy_s)
+    except OSError as error:
+        raise LedgerUnavailable(
+            f"The ledger {str(path)!r} cannot be opened for writing: {error}. See to the rights of its folder, or name "
+            "another place with ROADWORTHY_LEDGER."
+        ) from error
 
 
 def _open(path: Path, settings: Settings) -> sqlite3.Connection:

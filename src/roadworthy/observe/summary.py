@@ -21,6 +21,7 @@ class Did:
     escalated: int = 0
     cost_pico: int = 0
     seconds: float = 0.0
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Summary:
         cost_usd: what this command spent; `job_cost_usd` what the job has spent in all its runs.
         reserved_usd: what is promised to attempts on the wire; 0 after a run.
         budget_usd: the job's cap, else the app's; None where neither has one.
+        stopped: what stopped this command before the end: `budget`, `provider` or `cancelled`; "" for nothing.
     """
 
     job: str
@@ -58,6 +60,7 @@ class Summary:
     reserved_usd: Decimal
     budget_usd: Decimal | None
     seconds: float
+    stopped: str
 
     @classmethod
     def of_job(
@@ -86,6 +89,7 @@ class Summary:
             reserved_usd=usd(account.reserved_pico),
             budget_usd=None if cap is None else usd(cap),
             seconds=round(did.seconds, 3),
+            stopped=did.stopped,
         )
 
     def as_json(self) -> dict[str, object]:

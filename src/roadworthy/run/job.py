@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,7 +23,7 @@ from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.records import Fate, Kept, fates, keep, page_unfinished, take_in
-from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
@@ -65,6 +65,7 @@ class Job:
         self._options = options
         self._stale = _Stale()
         self._began = time.monotonic()
+        self._cut_off = False
         plan, store = runtime.plan, runtime.store
         self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
         runtime.set_caps(self.job_id, options.budget_pico)
@@ -83,9 +84,7 @@ class Job:
         """
         status = INTERRUPTED
         try:
-            await self._work(self._taken_in())
-            self._guard()
-            await self._unfinished()
+            await self._until_cancelled(self._all_of_it())
             if self._options.output is not None:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
             status = self._status()
@@ -94,6 +93,36 @@ class Job:
             text = orjson.dumps(summary.as_json()).decode()
             self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
         return summary, status
+
+    async def _all_of_it(self) -> None:
+        await self._work(self._taken_in())
+        if not self._runtime.stopped:
+            self._guard()
+        await self._unfinished()
+
+    async def _until_cancelled(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work to the end, or until someone cancels this run; what is on the wire then has a while to come back."""
+        working = asyncio.create_task(work)
+        watching = asyncio.create_task(self._watch(working))
+        try:
+            await working
+        except asyncio.CancelledError:
+            if not self._cut_off:
+                raise
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, working: asyncio.Task[None]) -> None:
+        """Look now and then; it costs a call nothing."""
+        runtime = self._runtime
+        while (row := runtime.store.read(lambda tx: tx.row("cancelled", run_id=self.run_id))) is None:
+            await runtime.clock.sleep(runtime.settings.cancel_look_s)
+        runtime.stopped = runtime.stopped or "cancelled"
+        runtime.tell(Noted(f"the run stops and can be resumed: it was cancelled by {as_text(row[0])}"))
+        await runtime.clock.sleep(runtime.settings.cancel_grace_s)
+        self._cut_off = True
+        working.cancel()
 
     def summary(self) -> Summary:
         """The job's fates and what this run did, as they stand now."""
@@ -177,7 +206,7 @@ class Job:
         if self._options.yes or self._stale.count <= share * max(1, self._stale.answered):
             return
         raise WrongUse(
-            f"Something was edited: {self._stale.count} of {self._stale.answered} answered records would be asked again, "
+            f"Something was edited, or replies were removed: {self._stale.count} of {self._stale.answered} answered records would be asked again, "
             f"for at most {usd(self._stale.worst_pico):.4f} USD. Nothing was bought; the answers kept so far stand. "
             "Give --yes to ask them again."
         )
@@ -244,6 +273,7 @@ class Job:
     def _summarize(self, tx: Transaction) -> Summary:
         did = self._runtime.tally
         did.seconds = time.monotonic() - self._began
+        did.stopped = self._runtime.stopped
         return Summary.of_job(
             tx,
             job_id=self.job_id,

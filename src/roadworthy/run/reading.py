@@ -20,13 +20,13 @@ from roadworthy._settings import DEFAULTS, Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.model import Function
-from roadworthy.call.price import usd
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.queries import migrations
 from roadworthy.keep.store import SqliteStore
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.report import Report
+from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.story import Story, stories
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
@@ -195,7 +195,7 @@ def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
         ]
     facts = {"ledger": f"{path} ({path.stat().st_size:,} bytes, schema {migrations()[-1][0]})"}
     with reading(app) as store:
-        wrong = store.read(_unsound)
+        wrong = store.read(lambda tx: _damaged(tx) + contradictions(tx, store.is_alive))
         open_leases = store.read(lambda tx: tx.rows("live_leases"))
         waiting = store.read(lambda tx: tx.row("queue_length", app=app.name))
     facts["processes on it"] = str(len(open_leases) - 1)
@@ -203,13 +203,10 @@ def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
     return facts, wrong
 
 
-def _unsound(tx: Transaction) -> list[str]:
-    """What in the ledger contradicts itself: damaged pages, accounts that differ from their attempts."""
-    wrong = [f"The ledger is damaged: {as_text(row[0])}." for row in tx.rows("quick_check") if row[0] != "ok"]
-    for scope, spent, reserved, sum_spent, sum_reserved in tx.rows("accounts_against_attempts"):
-        if (spent, reserved) != (sum_spent, sum_reserved):
-            wrong.append(
-                f"The account {as_text(scope)} says {usd(as_int(spent)):f} spent and {usd(as_int(reserved)):f} reserved; "
-                f"its attempts say {usd(as_int(sum_spent)):f} and {usd(as_int(sum_reserved)):f}."
-            )
-    return wrong
+def _damaged(tx: Transaction) -> list[str]:
+    """What is wrong with the file's pages."""
+    return [
+        f"The ledger is damaged: {as_text(row[0])}. Restore it from a copy."
+        for row in tx.rows("quick_check")
+        if row[0] != "ok"
+    ]
