@@ -19,18 +19,29 @@ from typing import Any
 
 from benchmarks.child import Row, start
 
+from roadworthy._settings import Settings
+
 IN_FLIGHT = 64
 
 
 def _busy_store() -> Any:
     from roadworthy.keep.store import SqliteStore  # noqa: PLC0415 - the product, where it is measured
+    from roadworthy.keep.turn import Turn  # noqa: PLC0415 - as above
 
-    class BusyStore(SqliteStore):
-        """The ledger without its file lock: SQLite's own busy handler decides whose turn it is."""
+    class NoTurn(Turn):
+        """Whoever asks has it."""
 
         @contextmanager
-        def _turn(self) -> Iterator[None]:
+        def taken(self) -> Iterator[None]:
             yield
+
+    class BusyStore(SqliteStore):
+        """The ledger without its file lock, once it is open: SQLite's own busy handler decides whose turn it is."""
+
+        def __init__(self, path: Path, settings: Settings) -> None:
+            super().__init__(path, settings)
+            self._turn.close()
+            self._turn = NoTurn(path.with_name(path.name + ".lock"), settings.ledger_busy_s)
 
     return BusyStore
 

@@ -28,6 +28,10 @@ COMMANDS = {
         "work",
         "a worker process: helps with an app's jobs on a shared ledger",
     ),
+    "gc": ("roadworthy.run.keeping", "gc", "remove contents that were not seen for long"),
+    "forget": ("roadworthy.run.keeping", "forget_key", "erase what one record said; its accounts stay"),
+    "cancel": ("roadworthy.run.keeping", "cancel", "stop a job that runs in another process"),
+    "export": ("roadworthy.run.export", "export", "rows out: records, attempts, reviews, labels, runs"),
     "sim": ("roadworthy.vet.command", "sim", "the simulated provider"),
 }
 

@@ -83,7 +83,9 @@ class Settings:
     )
     breaker_open_cap_s: float = _row(600.0, "seconds", "longest time a breaker stays open", OURS)
 
-    lane_concurrency_start: int = _count(64, "requests", "in flight per lane at the start", OURS)
+    lane_concurrency_start: int = _count(
+        8, "requests", "in flight per lane at the start; doubles with each round trip until throttled", OURS
+    )
     lane_concurrency_max: int = _count(1_000, "requests", "in flight per lane at most", OURS)
     lane_decrease: float = _row(
         0.7, "factor", "concurrency after a throttled ending", "AIMD; Netflix concurrency-limits"
@@ -99,12 +101,12 @@ class Settings:
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
     park_rounds_max: int = _count(
-        5, "rounds", "times a parked record re-enters within one run while the provider answers others", OURS
+        5,
+        "rounds",
+        "parked records re-enter this often while a provider answers others, or money is lost unseen, and none moves",
+        OURS,
     )
-    park_pause_s: float = _row(1.0, "seconds", "first pause between two rounds of parked records", OURS)
-    park_pause_cap_s: float = _row(
-        30.0, "seconds", "longest of these pauses; they double while the provider is silent", OURS
-    )
+    park_pause_s: float = _row(1.0, "seconds", "pause between two rounds of parked records", OURS)
     key_look_s: float = _row(2.0, "seconds", "a key that was refused is read again this often", OURS)
     patience_s: float = _row(
         1_800.0, "seconds", "a run waits this long for a provider, then stops with status 3", OURS
@@ -122,6 +124,15 @@ class Settings:
     output_tokens_floor: int = _count(64, "tokens", "smallest output cap that is derived from a schema", OURS)
     framing_tokens: int = _count(
         256, "tokens", "added to the byte bound for a provider's own message framing", OURS
+    )
+
+    retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
+    cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
+    cancel_grace_s: float = _row(
+        10.0, "seconds", "a cancelled run waits this long for what is on the wire", OURS
+    )
+    compact_shared_bytes_max: int = _count(
+        500_000_000, "bytes", "a larger ledger is compacted only while no other process works on it", OURS
     )
 
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)

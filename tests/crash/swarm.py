@@ -64,7 +64,6 @@ IN_CONTENT: Final = (
 )  # fmt: skip
 # Pauses that are written down for a person's patience, scaled like the provider's latency.
 SCALED: Final = {
-    ("roadworthy.run.job", "_ROUND_PAUSE_S"): 0.02,
     ("roadworthy.run.runtime", "_REAP_EVERY_S"): 0.2,
     ("roadworthy.call.driver", "_POLL_S"): 0.02,
 }
@@ -132,6 +131,7 @@ def draw(seed: int) -> Scenario:
         "breaker_open_cap_s": 0.1,
         "backoff_base_s": 0.01,
         "throttle_floor_s": 0.005,
+        "park_pause_s": 0.02,
         "crash_loop_deaths": chance.choice((3, 100)),
     }
     return Scenario(

@@ -22,13 +22,14 @@ def test_every_row_has_its_words() -> None:
 
 def test_every_row_has_a_test() -> None:
     """A fault would be promised to be handled, and nobody would have tried."""
-    pending = fault_rows()["pending"]
-    assert [row for row in ROWS if row not in proofs() and row not in pending] == []
+    known = {*proofs(), *fault_rows()["pending"]}
+    assert [row for row in ROWS if row not in known] == []
 
 
 def test_a_row_that_is_proven_is_pending_no_longer() -> None:
     """A list of what is missing would outlive what is missing. Take the row out of `pending` in docs/faults.toml."""
-    assert [row for row in fault_rows()["pending"] if row in proofs()] == []
+    proven = proofs()
+    assert [row for row in fault_rows()["pending"] if row in proven] == []
 
 
 def test_every_mark_names_a_row() -> None:

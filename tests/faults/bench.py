@@ -47,7 +47,6 @@ SETTINGS: Mapping[str, float] = {
     "breaker_open_s": 0.1,
     "breaker_open_cap_s": 0.2,
     "park_pause_s": 0.05,
-    "park_pause_cap_s": 0.2,
     "key_look_s": 0.05,
     "patience_s": 10.0,
 }

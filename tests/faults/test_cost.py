@@ -254,7 +254,8 @@ def test_a_start_with_everything_at_once_keeps_to_the_limit(bench: Bench) -> Non
 def test_many_that_start_at_once_learn_the_limit_from_the_provider(bench: Bench) -> None:
     """Runs that know nothing of one another would go on knocking at a provider that says how much it takes.
 
-    Five runs with pools of their own stand for processes: each keeps a pace of its own.
+    Five runs with pools of their own stand for processes: each keeps a pace of its own. They do not start slowly here,
+    so that the limit is met.
     """
 
     async def scenario() -> None:
@@ -263,7 +264,7 @@ def test_many_that_start_at_once_learn_the_limit_from_the_provider(bench: Bench)
             ran = await asyncio.gather(
                 *(
                     bench.run(
-                        bench.topics(name=f"app{n}"),
+                        bench.topics(name=f"app{n}", settings={"lane_concurrency_start": 64}),
                         notes(64, text=f"run {n} note"),
                         job=f"job{n}",
                         concurrency=64,

@@ -176,7 +176,7 @@ def test_a_quarter_of_an_hour_without_the_provider_loses_nothing_and_drains_by_i
             bench.clock(FastClock(200.0))
             calm = dict.fromkeys(("breaker_open_s", "throttle_floor_s", "park_pause_s", "key_look_s"), 1.0)
             settings = {**calm, "breaker_open_s": 30.0, "breaker_open_cap_s": 600.0, "patience_s": 1_800.0}
-            settings |= {"backoff_base_s": 0.5, "backoff_cap_s": 20.0, "park_pause_cap_s": 30.0}
+            settings |= {"backoff_base_s": 0.5, "backoff_cap_s": 20.0}
             loop = asyncio.get_running_loop()
             done = 0
 

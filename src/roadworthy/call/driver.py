@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 from roadworthy._clock import Clock
 from roadworthy._events import AttemptEnded, LaneChanged, Listener
@@ -51,7 +51,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._tell = tell
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, dict[asyncio.Future[None], None]] = {}  # in order; whoever leaves is removed
 
     async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
         """The reply to `ask`: from the ledger, from another's flight, or bought with at most `attempts_max` sends.
@@ -110,9 +110,9 @@ class Driver:
         if not math.isinf(seconds) and seconds > 0 and not lane.full:
             await self._clock.sleep(seconds)
             return
-        queue = self._queues.setdefault(lane.name, deque())
+        queue = self._queues.setdefault(lane.name, {})
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        queue[turn] = None
         try:
             # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the turn.
             async with asyncio.timeout(_TURN_S):
@@ -123,14 +123,16 @@ class Driver:
             if turn.done() and not turn.cancelled():
                 self._wake(lane)  # the turn is the next one's
             raise
+        finally:
+            queue.pop(turn, None)
 
     def _wake(self, lane: Lane) -> None:
-        queue = self._queues.get(lane.name)
-        while queue:
-            turn = queue.popleft()
+        """As many as there are free slots: an answer may have won one more than it freed."""
+        queue = self._queues.get(lane.name, {})
+        for turn in list(islice(queue, lane.free)):
+            del queue[turn]
             if not turn.done():
                 turn.set_result(None)
-                return
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
@@ -193,11 +195,7 @@ class Driver:
             raise
         failpoint("after_send")
         now = self._clock.monotonic()
-        was_closed = lane.closed
-        lane.saw(outcome, now, ask.tokens_likely)
-        if lane.closed and not was_closed:
-            self._tell(LaneChanged(lane.name, "closed", lane.closed))
-        self._wake(lane)
+        self._saw(lane, outcome, now, ask)
         settlement = settle(rung, ask, opened, outcome, now - began)
         if settlement.cost_pico > ask.worst_pico:
             self._close(
@@ -211,6 +209,19 @@ class Driver:
             await meter.settle(settlement)
         self._tell(AttemptEnded(ask.model, outcome.ending.value, settlement.cost_pico, settlement.latency_s))
         return outcome
+
+    def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
+        """The lane learns from an ending; a person hears when it closes, when it goes down and when it is back."""
+        was_closed, was_down = lane.closed, lane.down
+        lane.saw(outcome, now, ask.tokens_likely)
+        self._wake(lane)
+        if lane.closed and not was_closed:
+            self._tell(LaneChanged(lane.name, "closed", lane.closed))
+        elif lane.down and not was_down:
+            words = f"{outcome.ending.value}: {outcome.detail}; what waits for it goes on by itself"
+            self._tell(LaneChanged(lane.name, "does not answer", words))
+        elif was_down and not lane.down:
+            self._tell(LaneChanged(lane.name, "answers again", "its breaker is closed"))
 
 
 def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: float) -> Settlement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from roadworthy._settings import Settings
 from roadworthy.call.breaker import Breaker
 from roadworthy.call.pace import Pace
@@ -40,11 +42,22 @@ class Lane:
         self._breaker = Breaker(settings)
         self._silent_since: float | None = None
         self._gone = 0
+        self._wanted_at = -math.inf
 
     @property
     def full(self) -> bool:
         """Whether only a slot is missing."""
         return self._pace.full
+
+    @property
+    def free(self) -> int:
+        """How many slots are free."""
+        return self._pace.free
+
+    @property
+    def down(self) -> bool:
+        """Whether its breaker is open: it only failed of late and is tried with one request at a time."""
+        return self._breaker.open
 
     def likely_tokens(self, request_bytes: int) -> int:
         """What a request of this size likely counts against the limit."""
@@ -52,6 +65,7 @@ class Lane:
 
     def admit(self, now: float, tokens: int) -> float:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
+        self._wanted_at = now
         wait = self._breaker.wait(now)
         if wait > 0:
             return wait
@@ -95,6 +109,10 @@ class Lane:
     def silent_s(self, now: float) -> float:
         """How long this lane has brought nothing but failures."""
         return 0.0 if self._silent_since is None else now - self._silent_since
+
+    def is_waited_for(self, since: float) -> bool:
+        """Whether someone wanted it since `since`, and it is open and brings nothing but failures."""
+        return not self.closed and self._silent_since is not None and self._wanted_at >= since
 
     def close(self, reason: str) -> None:
         """Send nothing more."""

@@ -9,6 +9,8 @@ from roadworthy.call.limits import Limits
 
 _MINUTE_S = 60.0
 _FULL_SHARE = 0.8
+_SHARE_GROWTH = 1.02  # an answer; some 18 answers win back what one throttled burst took
+_SHARE_LEAST = 0.01
 _ROUNDING = 1e-9  # whoever waited as long as was said must not wait again for a rounding error
 _WAIT_S_MIN = 1e-6  # a shorter wait would not move a clock that has run for weeks
 
@@ -75,6 +77,11 @@ class Bucket:
 class Pace:
     """When the next request of a lane may go. Pure: `now` is monotonic seconds.
 
+    A lane starts slowly: until it is throttled for the first time each answer of a full lane wins one more slot, so
+    that the number in flight doubles with each round trip; from then on a whole round of answers wins one. Where the
+    provider's limits are known, being throttled although one kept to them means that others draw on them too: then
+    the lane keeps to a share of the limits, which shrinks and grows back in the same way.
+
     Args:
         requests_per_minute, tokens_per_minute: the team's own limits, which headers can only lower; 0 until headers
             teach them.
@@ -89,11 +96,19 @@ class Pace:
         self.slots = float(settings.lane_concurrency_start)
         self.in_flight = 0
         self._paused_until = -math.inf
+        self._limits = {"requests": self._own_requests, "tokens": self._own_tokens}
+        self._share = 1.0
+        self._throttled = False
 
     @property
     def full(self) -> bool:
         """Whether every slot is taken."""
-        return self.in_flight >= int(self.slots)
+        return self.free == 0
+
+    @property
+    def free(self) -> int:
+        """How many slots are free."""
+        return max(0, int(self.slots) - self.in_flight)
 
     def wait(self, now: float, tokens: int) -> float:
         """0 and the request may go, holding a slot and having spent its tokens; else seconds until it may."""
@@ -121,7 +136,10 @@ class Pace:
         if actual is not None:
             self.tokens.take(now, actual - likely)
         if self.in_flight + 1 >= _FULL_SHARE * self.slots:
-            self.slots = min(float(self._settings.lane_concurrency_max), self.slots + 1 / self.slots)
+            won = 1 / self.slots if self._throttled else 1.0
+            self.slots = min(float(self._settings.lane_concurrency_max), self.slots + won)
+        if self._share < 1:
+            self._take_share(min(1.0, self._share * _SHARE_GROWTH))
 
     def ended(self) -> None:
         """A request ended otherwise: its slot is free."""
@@ -131,15 +149,27 @@ class Pace:
         """The provider asks to slow down: the whole lane pauses; many answers of one burst shrink it once."""
         if now >= self._paused_until:
             self.slots = max(1.0, self.slots * self._settings.lane_decrease)
+            self._throttled = True
+            self._take_share(max(_SHARE_LEAST, self._share * self._settings.lane_decrease))
         self._paused_until = max(self._paused_until, now + pause_s)
 
     def learn(self, limits: Limits, now: float) -> None:
         """Take over the provider's own limits and what it says is left."""
         if limits.requests:
-            self.requests.limit(min(limits.requests, self._own_requests or limits.requests))
+            self._limits["requests"] = min(limits.requests, self._own_requests or limits.requests)
         if limits.tokens:
-            self.tokens.limit(min(limits.tokens, self._own_tokens or limits.tokens))
+            self._limits["tokens"] = min(limits.tokens, self._own_tokens or limits.tokens)
+        self._take_share(self._share)
         if limits.requests_left is not None:
             self.requests.left(now, limits.requests_left)
         if limits.tokens_left is not None:
             self.tokens.left(now, limits.tokens_left)
+
+    def _take_share(self, share: float) -> None:
+        """Keep to this share of the limits that are known."""
+        self._share = share
+        for bucket, limit in (
+            (self.requests, self._limits["requests"]),
+            (self.tokens, self._limits["tokens"]),
+        ):
+            bucket.limit(max(1, int(limit * share)) if limit else 0)

@@ -7,6 +7,9 @@ from dataclasses import replace
 from roadworthy._failpoints import failpoint
 from roadworthy.keep.transaction import Account, Transaction, as_int, text_or_none
 
+DIRECT = "(direct)"
+"""The job of what code hands over directly, outside of any run."""
+
 
 def open_job(tx: Transaction, app: str, entry: str, name: str) -> int:
     """The job of this identity, made where it is new."""

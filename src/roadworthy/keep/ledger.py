@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from roadworthy._settings import Settings
+from roadworthy.keep.erase import Compacted
 from roadworthy.keep.transaction import Change, Transaction
 
 R = TypeVar("R")
@@ -42,6 +43,18 @@ class Ledger(Protocol):
 
     def forget(self, owner: int) -> None:
         """Remove what a process that is gone left outside the tables."""
+
+    def is_alive(self, owner: int) -> bool:
+        """Whether the process behind a lease still works; on Postgres: was heard of late."""
+
+    def compact(self) -> Compacted:
+        """Write the ledger anew without what was removed. All of it or nothing; others wait meanwhile.
+
+        Where that would be long (`compact_shared_bytes_max`) it is put off until nobody else is at work.
+
+        Raises:
+            LedgerUnavailable: there is no room for a second copy, or the ledger is busy.
+        """
 
     def damage(self) -> list[str]:
         """What is wrong with the database itself, in words."""

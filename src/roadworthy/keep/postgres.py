@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
+from roadworthy.keep.erase import Compacted
 from roadworthy.keep.queries import migrations, postgres_queries
 from roadworthy.keep.transaction import Account, Again, Change, Row, Transaction, Value, as_int
 from roadworthy.keep.writer import Writer
@@ -30,6 +31,7 @@ R = TypeVar("R")
 _TURNS_MAX = 20
 _TICKS_A_TRANSACTION = 1_000_000
 _BEATS_A_LEASE = 4
+_BEYOND = "the server's write-ahead log, its replicas and its back-ups"
 
 
 class PostgresTransaction(Transaction):
@@ -183,6 +185,23 @@ class PostgresStore:
 
     def forget(self, owner: int) -> None:
         """A process leaves nothing outside the tables."""
+
+    def is_alive(self, owner: int) -> bool:
+        """Whether a process was heard within `lease_s`."""
+        silent_s = self._settings.lease_s
+        return self.read(lambda tx: tx.row("heard", owner=owner, silent_s=silent_s)) is not None
+
+    def compact(self) -> Compacted:
+        """Have the server write the tables with contents anew: what was removed is in none of their files then."""
+        before = self.bytes()
+        leases = self.read(lambda tx: tx.rows("live_leases"))
+        others = [as_int(row[0]) for row in leases if row[0] != self.owner and self.is_alive(as_int(row[0]))]
+        if others and before > self._settings.compact_shared_bytes_max:
+            return Compacted(before, before, f"{len(others)} other processes work on this ledger", _BEYOND)
+        limit = f"{self._settings.ledger_busy_s:g}s"
+        self.read(lambda tx: tx.row("wait_for_locks", limit=limit))
+        self.read(lambda tx: tx.change("compact"))
+        return Compacted(before, self.bytes(), beyond=_BEYOND)
 
     def damage(self) -> list[str]:
         """The server watches its own pages (data checksums); nothing is looked at here."""

@@ -173,6 +173,7 @@ def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Ke
     """Take one record that code handed over. Same key and body: the same record; another body: a new version."""
     row = tx.row("newest_version", job_id=job_id, key=record.key)
     if row is not None and row[2] == record.body_hash:
+        _restore(tx, row, record)
         kept = find_record(tx, as_int(row[0]))
         assert kept is not None
         return kept
@@ -204,21 +205,37 @@ def _meet(
             f"line {record.line}: the key {record.key!r} was used on line {line} for another body. "
             "Give each record its own key, or name the key with step(key=...)."
         )
-        conflict = Unusable(record.key, record.line, b"", reason)
-        return _reject(tx, job_id, run_id, conflict), "conflict", 0
+        return _reject(tx, job_id, run_id, Unusable(record.key, record.line, b"", reason)), "conflict", 0
     if not same:
         return _insert(tx, job_id, run_id, record, version + 1, owner), "first", version + 1
     if line != record.line:
         tx.change("see_record", record_id=record_id, line=record.line)
+    _restore(tx, row, record)
     return record_id, "first", 0
+
+
+def _restore(tx: Transaction, newest: Row, record: Record) -> None:
+    """A record that is known came again: put back what retention removed of it."""
+    if newest[6]:
+        tx.change(
+            "restore_record",
+            record_id=as_int(newest[0]),
+            body=json_text(record.body),
+            raw=record.raw,
+            cleanings=_cleanings(record),
+        )
+
+
+def _cleanings(record: Record) -> str | None:
+    found = [
+        {"kind": c.kind, "where": c.where, "before": c.before, "after": c.after} for c in record.cleanings
+    ]
+    return json_text(found) if found else None  # type: ignore[arg-type] # a list of flat objects
 
 
 def _insert(
     tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
 ) -> int:
-    cleanings = [
-        {"kind": c.kind, "where": c.where, "before": c.before, "after": c.after} for c in record.cleanings
-    ]
     return tx.add(
         "add_record",
         job_id=job_id,
@@ -228,7 +245,7 @@ def _insert(
         body=json_text(record.body),
         body_hash=record.body_hash,
         raw=record.raw,
-        cleanings=json_text(cleanings) if cleanings else None,  # type: ignore[arg-type] # a list of flat objects
+        cleanings=_cleanings(record),
         outcome="pending",
         reason=None,
         run_id=run_id,
@@ -363,21 +380,8 @@ def _kept(row: Row) -> Kept:
 
 
 def _line(row: Row) -> Line:
-    (
-        number,
-        kind,
-        rid,
-        key,
-        outcome,
-        waiting_for,
-        reason,
-        value,
-        confidence,
-        certified,
-        model,
-        attempts,
-        cost,
-    ) = row
+    number, kind, rid, key, outcome, waiting_for, reason, value = row[:8]
+    confidence, certified, model, attempts, cost = row[8:]
     return Line(
         number=as_int(number),
         kind=as_text(kind),

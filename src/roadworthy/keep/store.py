@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
+from roadworthy.keep.erase import Compacted
 from roadworthy.keep.liveness import LifeSign, forget_sign, is_alive
 from roadworthy.keep.queries import migrations
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
+from roadworthy.keep.turn import Turn
 from roadworthy.keep.writer import Writer
 
 R = TypeVar("R")
@@ -50,17 +51,21 @@ class SqliteStore:
         self.path = path
         self.name = str(path)
         self._now = now
-        self._lock = _lock_of(path)
-        try:
-            with self._turn():
-                self._connection = _open(path, settings)
-                _migrate(self._connection, path)
-            self._reader = _open(path, settings)
-        except _BROKEN as error:
-            os.close(self._lock)
-            raise _explain(path, error) from error
-        self._writer = Writer(self._run, settings.commit_rows_max)
-        self.owner, self._sign = self.write_now(self._begin)
+        self._settings = settings
+        self._turn = _turn(path, settings)
+        with ExitStack() as undo:  # a ledger that cannot be opened holds no lock afterwards
+            undo.callback(self._turn.close)
+            try:
+                with self._turn.taken():
+                    self._connection = undo.enter_context(closing(_open(path, settings)))
+                    _migrate(self._connection, path)
+                self._reader = undo.enter_context(closing(_open(path, settings)))
+            except _BROKEN as error:
+                raise _explain(path, error) from error
+            self._writer = Writer(self._run, settings.commit_rows_max)
+            undo.callback(self._writer.close)
+            self.owner, self._sign = self.write_now(self._begin)
+            undo.pop_all()
         failpoint("lease_committed")
 
     async def write(self, change: Change[R]) -> R:
@@ -93,18 +98,45 @@ class SqliteStore:
         return [as_text(row[0]) for row in found if row[0] != "ok"]
 
     def bytes(self) -> int:
-        """The size of the file."""
-        return self.path.stat().st_size
+        """The size of the file and of the log beside it."""
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
-        """Commit what is queued, say good-bye, close the file."""
-        self.write_now(self._end)
-        failpoint("goodbye_committed")
+        """Commit what is queued, say good-bye, close the file.
+
+        A ledger that cannot be written is closed all the same; the next process sees that this one is gone.
+        """
+        with suppress(LedgerUnavailable):
+            self.write_now(self._end)
+            failpoint("goodbye_committed")
         self._writer.close()
         self._sign.end()
         self._reader.close()
         self._connection.close()
-        os.close(self._lock)
+        self._turn.close()
+
+    def is_alive(self, owner: int) -> bool:
+        """Whether the process behind a lease still runs."""
+        return owner == self.owner or is_alive(self.path, owner)
+
+    def compact(self) -> Compacted:
+        """Write the file anew without what was removed, and empty the log beside it."""
+        before = self.bytes()
+        leases = self.read(lambda tx: tx.rows("live_leases"))
+        others = [as_int(row[0]) for row in leases if row[0] != self.owner and self.is_alive(as_int(row[0]))]
+        if others and before > self._settings.compact_shared_bytes_max:
+            return Compacted(before, before, f"{len(others)} other processes work on this ledger")
+        turn = _turn(self.path, self._settings)
+        try:
+            with turn.taken(), closing(_open(self.path, self._settings)) as connection:
+                connection.execute("VACUUM")
+                (busy, *_rest) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise _explain(self.path, error) from error
+        finally:
+            turn.close()
+        return Compacted(before, self.bytes(), "another process is reading the ledger" if busy else "")
 
     def _begin(self, transaction: Transaction) -> tuple[int, LifeSign]:
         """Be known and alive in one step, so that nobody takes a newcomer for dead."""
@@ -120,7 +152,7 @@ class SqliteStore:
     def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
         transaction = Transaction(self._connection, self._now())
         try:
-            with self._turn():
+            with self._turn.taken():
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     for change in changes:
@@ -136,21 +168,15 @@ class SqliteStore:
         except _BROKEN as error:
             raise _explain(self.path, error) from error
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-
-def _lock_of(path: Path) -> int:
-    """The file beside the ledger that processes queue on, open."""
+def _turn(path: Path, settings: Settings) -> Turn:
     try:
-        return os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return Turn(path.with_name(path.name + ".lock"), settings.ledger_busy_s)
     except OSError as error:
-        raise _explain(path, error) from error
+        raise LedgerUnavailable(
+            f"The ledger {str(path)!r} cannot be opened for writing: {error}. See to the rights of its folder, or name "
+            "another place with ROADWORTHY_LEDGER."
+        ) from error
 
 
 def _open(path: Path, settings: Settings) -> sqlite3.Connection:

@@ -23,6 +23,7 @@ class Did:
     cost_pico: int = 0
     seconds: float = 0.0
     served_models: dict[str, list[str]] = field(default_factory=dict)
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Summary:
         served_models: what providers said answered in this command, by the model that was asked, in order of
             appearance; the last name of an earlier run comes first. More than one: the model behind a name changed.
         budget_usd: the job's cap, else the app's; None where neither has one.
+        stopped: what stopped this command before the end: `budget`, `provider` or `cancelled`; "" for nothing.
     """
 
     job: str
@@ -63,6 +65,7 @@ class Summary:
     budget_usd: Decimal | None
     seconds: float
     served_models: dict[str, list[str]]
+    stopped: str
 
     @classmethod
     def of_job(
@@ -92,6 +95,7 @@ class Summary:
             budget_usd=None if cap is None else usd(cap),
             seconds=round(did.seconds, 3),
             served_models={asked: list(names) for asked, names in did.served_models.items()},
+            stopped=did.stopped,
         )
 
     def as_json(self) -> dict[str, object]:

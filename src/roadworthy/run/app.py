@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 
+from roadworthy._clock import Clock
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings, read_settings
@@ -202,13 +203,19 @@ class App:
         return self._settings()
 
     def start(
-        self, environ: Mapping[str, str] | None = None, *, tell: Listener = silence, **changes: float
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        tell: Listener = silence,
+        clock: Clock | None = None,
+        **changes: float,
     ) -> Runtime:
         """A runtime of this app: models, prices, keys and ledger are checked here, before anything is paid.
 
         Args:
             environ: where keys, base URLs and the ledger's place are read.
             tell: hears what happens.
+            clock: time and chance for calls; default the machine's. A test may let time run faster.
             changes: settings that this runtime alone has otherwise.
 
         Raises:
@@ -218,7 +225,15 @@ class App:
         from roadworthy.run.door import start  # noqa: PLC0415 - the rooms load when work begins
 
         environ = os.environ if environ is None else environ
-        return start(self.plan, self.ledger_place(environ), self._settings(), environ, tell, **changes)
+        return start(
+            self.plan,
+            self.ledger_place(environ),
+            self._settings(),
+            environ,
+            tell=tell,
+            clock=clock,
+            **changes,
+        )
 
     def ledger_place(self, environ: Mapping[str, str] | None = None) -> str:
         """Where the ledger is: a file's whole path, or a `postgresql://` address."""

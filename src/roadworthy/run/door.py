@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
 
+from roadworthy._clock import Clock
 from roadworthy._errors import Rejected
 from roadworthy._events import Listener
 from roadworthy._failpoints import VARIABLE, arm
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
-from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.jobs import DIRECT, begin_run, open_job
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.records import Kept, find_record, take_direct
 from roadworthy.run.entry import Entry, Result
@@ -23,11 +24,17 @@ from roadworthy.run.work import begin, run_record
 
 R = TypeVar("R")
 T = TypeVar("T")
-DIRECT = "(direct)"
 
 
 def start(
-    plan: Plan, ledger: str, settings: Settings, environ: Mapping[str, str], tell: Listener, **changes: float
+    plan: Plan,
+    ledger: str,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    tell: Listener,
+    clock: Clock | None = None,
+    **changes: float,
 ) -> Runtime:
     """A runtime of an app: models, prices, keys and ledger are checked here, before anything is paid.
 
@@ -39,7 +46,7 @@ def start(
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
     store = open_ledger(ledger, settings)
     try:
-        runtime = Runtime(plan, store, settings, environ, tell=tell)
+        runtime = Runtime(plan, store, settings, environ, clock=clock, tell=tell)
         runtime.reap()
     except BaseException:
         store.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -25,7 +25,7 @@ from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.records import Fate, Kept, claim_unfinished, fates, keep, take_in
-from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
@@ -70,6 +70,7 @@ class Job:
         self._queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(runtime.settings.queue_max)
         self._ended = False
         self._began = time.monotonic()
+        self._cut_off = False
         plan, store = runtime.plan, runtime.store
         self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
         if not options.joins:
@@ -91,10 +92,7 @@ class Job:
         """
         status = INTERRUPTED
         try:
-            if not self._options.joins:
-                await self._work(self._taken_in())
-                self._guard()
-            await self._unfinished()
+            await self._until_cancelled(self._all_of_it())
             if self._options.output is not None:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
             status = self._status()
@@ -111,6 +109,37 @@ class Job:
             self._runtime.store.write_now(lambda tx: end_run(tx, self.run_id, status, text))
             failpoint("run_ended_committed")
         return summary
+
+    async def _all_of_it(self) -> None:
+        if not self._options.joins:
+            await self._work(self._taken_in())
+        if not self._runtime.stopped:
+            self._guard()
+        await self._unfinished()
+
+    async def _until_cancelled(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work to the end, or until someone cancels this run; what is on the wire then has a while to come back."""
+        working = asyncio.create_task(work)
+        watching = asyncio.create_task(self._watch(working))
+        try:
+            await working
+        except asyncio.CancelledError:
+            if not self._cut_off:
+                raise
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, working: asyncio.Task[None]) -> None:
+        """Look now and then; it costs a call nothing."""
+        runtime = self._runtime
+        while (row := runtime.store.read(lambda tx: tx.row("cancelled", run_id=self.run_id))) is None:
+            await runtime.clock.sleep(runtime.settings.cancel_look_s)
+        runtime.stopped = runtime.stopped or "cancelled"
+        runtime.tell(Noted(f"the run stops and can be resumed: it was cancelled by {as_text(row[0])}"))
+        await runtime.clock.sleep(runtime.settings.cancel_grace_s)
+        self._cut_off = True
+        working.cancel()
 
     def summary(self) -> Summary:
         """The job's fates and what this run did, as they stand now."""
@@ -203,43 +232,44 @@ class Job:
         if self._options.yes or self._stale.count <= share * max(1, self._stale.answered):
             return
         raise WrongUse(
-            f"Something was edited: {self._stale.count} of {self._stale.answered} answered records would be asked again, "
+            f"Something was edited, or replies were removed: {self._stale.count} of {self._stale.answered} answered records would be asked again, "
             f"for at most {usd(self._stale.worst_pico):.4f} USD. Nothing was bought; the answers kept so far stand. "
             "Give --yes to ask them again."
         )
 
     async def _unfinished(self) -> None:
-        """Go round the records that are not done until none is left, nothing moves any more, or patience is at its end.
+        """Go round the records that are not done until none is left, nothing moves any more, or patience ends.
 
-        A round counts where the provider answers others, or where it cost money that nobody saw the end of; while
-        the provider is silent and costs nothing, patience alone bounds them.
+        While a provider is silent its lane alone sets the pace of a round: its breaker lets one request through at
+        a time, and patience is the bound. A round is counted where a provider answers and no record gets any
+        further, and where money was lost unseen.
         """
         runtime, settings = self._runtime, self._runtime.settings
-        turns, pause, unseen = settings.park_rounds_max, settings.park_pause_s, runtime.tally.unknown
-        while not runtime.stopped:
+        stuck, before, unseen = 0, self._standing().get("provider", 0), runtime.tally.unknown
+        while not runtime.stopped and stuck <= settings.park_rounds_max:
+            began = runtime.clock.monotonic()
             worked = await self._round()
-            waiting = runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
+            waiting = self._standing()
             if waiting.get("budget"):
                 runtime.stopped = "budget"
-            elif worked and waiting.get("provider"):
-                silent = self._silent_s()
-                counts = not silent or runtime.tally.unknown > unseen
-                if (counts and not turns) or (silent > 0 and silent >= settings.patience_s):
+            elif worked and (left := waiting.get("provider", 0)):
+                silent_s = self._silent_s(began)
+                if silent_s is not None and silent_s >= settings.patience_s:
                     return
-                turns, unseen = turns - counts, runtime.tally.unknown
-                pause = min(pause, settings.patience_s - silent) if silent else settings.park_pause_s
-                runtime.tell(
-                    Noted(f"{waiting['provider']} records wait for a provider; again in {pause:g} s")
-                )
-                await runtime.clock.sleep(pause)
-                pause = min(2 * pause, settings.park_pause_cap_s)
+                stuck += (silent_s is None and left >= before) or runtime.tally.unknown > unseen
+                before, unseen = left, runtime.tally.unknown
+                await runtime.clock.sleep(settings.park_pause_s)
             elif not await self._others_work():
                 return
 
-    def _silent_s(self) -> float:
-        """How long an open lane has brought nothing but failures; 0 where none has."""
-        now = self._runtime.clock.monotonic()
-        return max((lane.silent_s(now) for lane in self._runtime.lanes if not lane.closed), default=0.0)
+    def _standing(self) -> dict[str, int]:
+        """How many records wait for what."""
+        return self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
+
+    def _silent_s(self, since: float) -> float | None:
+        """How long a lane that was wanted since `since` has brought nothing but failures; None where none has."""
+        now, lanes = self._runtime.clock.monotonic(), self._runtime.lanes
+        return max((lane.silent_s(now) for lane in lanes if lane.is_waited_for(since)), default=None)
 
     async def _others_work(self) -> bool:
         """Whether other processes work on this job; waits a little, and takes over what a dead one left."""
@@ -296,6 +326,7 @@ class Job:
     def _summarize(self, tx: Transaction) -> Summary:
         did = self._runtime.tally
         did.seconds = time.monotonic() - self._began
+        did.stopped = self._runtime.stopped
         return Summary.of_job(
             tx,
             job_id=self.job_id,

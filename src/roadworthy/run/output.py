@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -43,10 +44,17 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
     Raises:
         Passing: the disk is full, or the place cannot be written.
     """
+    with written_whole(path) as file:
+        return _write(file, rows(store, job_id), path.suffix)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write beside `path`, moved over it at the end; an error leaves `path` as it was."""
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         with part.open("wb") as file:
-            count = _write(file, rows(store, job_id), path.suffix)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         failpoint("output_written")
@@ -59,7 +67,6 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
         ) from error
     finally:
         part.unlink(missing_ok=True)
-    return count
 
 
 def rows(store: Ledger, job_id: int) -> Iterator[Line]:
@@ -73,11 +80,11 @@ def rows(store: Ledger, job_id: int) -> Iterator[Line]:
 def _write(file: IO[bytes], lines: Iterator[Line], ending: str) -> int:
     count = 0
     if ending == ".csv":
-        file.write(_csv_row(COLUMNS))
+        file.write(csv_row(COLUMNS))
     for line in lines:
         count += 1
         if ending == ".csv":
-            file.write(_csv_row([_cell(name, value) for name, value in cells(line).items()]))
+            file.write(csv_row([_cell(name, value) for name, value in cells(line).items()]))
         else:
             file.write(_json_row(line))
     return count
@@ -117,14 +124,19 @@ def _json_row(line: Line) -> bytes:
 
 
 def _cell(name: str, value: object) -> str:
+    if name in {"key", "value", "reason"}:
+        return plain_text(value)
+    return "" if value is None else str(value)
+
+
+def plain_text(value: object) -> str:
     """A CSV cell; text that a spreadsheet would run as a formula is made text by a leading quote mark."""
-    if value is None:
-        return ""
-    text = str(value)
-    return "'" + text if name in {"key", "value", "reason"} and text.startswith(_FORMULA) else text
+    text = "" if value is None else str(value)
+    return "'" + text if text.startswith(_FORMULA) else text
 
 
-def _csv_row(values: object) -> bytes:
+def csv_row(values: Iterable[str]) -> bytes:
+    """One row of CSV."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(values)  # type: ignore[arg-type] # a tuple or a list of text
+    csv.writer(buffer).writerow(values)
     return buffer.getvalue().encode()

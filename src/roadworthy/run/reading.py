@@ -21,13 +21,13 @@ from roadworthy._settings import DEFAULTS, Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.model import Function
-from roadworthy.call.price import usd
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.keep.transaction import as_int, as_text
 from roadworthy.observe.report import Report
+from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.story import Story, stories
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
@@ -198,21 +198,11 @@ def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
         return {"ledger": f"{place} (not made yet)"}, wrong
     with reading(app) as store:
         facts = {"ledger": f"{store.name} ({store.bytes():,} bytes, schema {migrations()[-1][0]})"}
-        wrong = [f"The ledger is damaged: {words}." for words in store.damage()] + store.read(_unsound)
+        wrong = [
+            f"The ledger is damaged: {words}. Restore it from a copy." for words in store.damage()
+        ] + store.read(lambda tx: contradictions(tx, store.is_alive))
         open_leases = store.read(lambda tx: tx.rows("live_leases"))
         waiting = store.read(lambda tx: tx.row("queue_length", app=app.name))
     facts["processes on it"] = str(len(open_leases) - 1)
     facts["waiting for a person"] = str(waiting[0] if waiting else 0)
     return facts, wrong
-
-
-def _unsound(tx: Transaction) -> list[str]:
-    """What in the ledger contradicts itself: accounts that differ from their attempts."""
-    wrong = []
-    for scope, spent, reserved, sum_spent, sum_reserved in tx.rows("accounts_against_attempts"):
-        if (spent, reserved) != (sum_spent, sum_reserved):
-            wrong.append(
-                f"The account {as_text(scope)} says {usd(as_int(spent)):f} spent and {usd(as_int(reserved)):f} reserved; "
-                f"its attempts say {usd(as_int(sum_spent)):f} and {usd(as_int(sum_reserved)):f}."
-            )
-    return wrong

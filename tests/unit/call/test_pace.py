@@ -137,16 +137,16 @@ def test_what_the_provider_says_is_left_is_believed_where_it_is_less() -> None:
 
 def test_one_burst_of_throttling_shrinks_the_lane_once() -> None:
     """Fifty answers to one mistake would stop the lane nearly for good."""
-    pace = Pace(DEFAULTS)
+    pace = Pace(replace(DEFAULTS, lane_concurrency_start=64))
     for _ in range(50):
         assert pace.wait(0, 1) == 0
     for number in range(50):
         pace.ended()
         pace.throttled(number / 100, 5)
-    assert pace.slots == pytest.approx(DEFAULTS.lane_concurrency_start * DEFAULTS.lane_decrease)
+    assert pace.slots == pytest.approx(64 * DEFAULTS.lane_decrease)
     assert pace.wait(1, 1) == pytest.approx(0.49 + 5 - 1)
     pace.throttled(6, 5)
-    assert pace.slots == pytest.approx(DEFAULTS.lane_concurrency_start * DEFAULTS.lane_decrease**2)
+    assert pace.slots == pytest.approx(64 * DEFAULTS.lane_decrease**2)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50))
@@ -167,13 +167,46 @@ def test_concurrency_grows_only_where_it_is_used() -> None:
         assert quiet.wait(moment, 1) == 0
         quiet.answered(moment, 1, 1)
     assert quiet.slots == DEFAULTS.lane_concurrency_start
-    busy = Pace(DEFAULTS)
-    for _ in range(DEFAULTS.lane_concurrency_start):
-        assert busy.wait(0, 1) == 0
-    for _ in range(DEFAULTS.lane_concurrency_start):
-        busy.answered(0, 1, 1)
-        assert busy.wait(0, 1) == 0
-    assert busy.slots == pytest.approx(DEFAULTS.lane_concurrency_start + 1, abs=0.02)
+
+
+def _round_trip(pace: Pace) -> None:
+    """Answer as many as were on the wire, and keep the lane full."""
+    while pace.wait(0, 1) == 0:
+        pass
+    for _ in range(pace.in_flight):
+        pace.answered(0, 1, 1)
+        while pace.wait(0, 1) == 0:
+            pass
+
+
+def test_a_lane_starts_slowly_and_doubles_until_it_is_throttled() -> None:
+    """Twenty processes that start at once would hit a provider with all they have, or a lane would grow for hours."""
+    pace = Pace(DEFAULTS)
+    _round_trip(pace)
+    grown = pace.slots
+    assert grown == 2 * DEFAULTS.lane_concurrency_start
+    pace.throttled(-10, 5)
+    shrunk = pace.slots
+    assert shrunk == pytest.approx(grown * DEFAULTS.lane_decrease)
+    for _ in range(pace.in_flight):
+        pace.ended()
+    _round_trip(pace)
+    assert shrunk < pace.slots <= shrunk + 1
+
+
+def test_a_limit_that_others_draw_on_is_shared() -> None:
+    """Several processes with one key would each take the whole limit and be throttled for ever."""
+    pace = Pace(WIDE)
+    pace.learn(Limits(1_000, None, None, None, None, None), 0)
+    for moment in range(3):
+        pace.throttled(moment * 10, 1)
+    assert pace.requests.per_minute == int(1_000 * DEFAULTS.lane_decrease**3)
+    pace.learn(Limits(1_000, None, None, None, None, None), 0)
+    assert pace.requests.per_minute == int(1_000 * DEFAULTS.lane_decrease**3), "a header would undo it"
+    for moment in range(100):
+        assert pace.wait(100 + moment, 1) == 0
+        pace.answered(100 + moment, 1, 1)
+    assert pace.requests.per_minute == 1_000
 
 
 def test_a_full_lane_waits_for_a_slot_and_gives_it_back() -> None:

@@ -48,3 +48,13 @@ WHERE attempt.state = 'intent' AND lease.ended_at IS NOT NULL;
 
 -- size: How many bytes the ledger takes.
 SELECT pg_database_size(current_database());
+
+-- heard: Whether a process was heard of late.
+SELECT owner FROM lease
+WHERE owner = :owner AND ended_at IS NULL AND beat_at >= extract(epoch FROM clock_timestamp()) - :silent_s;
+
+-- wait_for_locks: How long this connection waits for a table that others use.
+SELECT set_config('lock_timeout', :limit, false);
+
+-- compact: Write the tables that hold contents anew, without what was removed from them.
+VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event;

@@ -28,7 +28,7 @@ UPDATE run SET ended_at = :now, status = :status, summary = :summary WHERE id = 
 SELECT id, started_at, ended_at, status, summary FROM run WHERE job_id = :job_id AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1;
 
 -- newest_version: The newest version of a record with this key.
-SELECT id, version, body_hash, seen_run, line, outcome FROM record
+SELECT id, version, body_hash, seen_run, line, outcome, CASE WHEN body IS NULL THEN 1 ELSE 0 END FROM record
 WHERE job_id = :job_id AND key = :key ORDER BY version DESC LIMIT 1;
 
 -- add_record: Take a record in.
@@ -45,6 +45,9 @@ WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS N
 
 -- see_record: Note where in the newest input a record is.
 UPDATE record SET line = :line WHERE id = :record_id;
+
+-- restore_record: Put back what retention removed of a record that came again.
+UPDATE record SET body = :body, raw = :raw, cleanings = :cleanings WHERE id = :record_id;
 
 -- put_line: Say which record a line of the input is.
 INSERT INTO line (job_id, number, record_id, kind) VALUES (:job_id, :number, :record_id, :kind)
@@ -130,14 +133,15 @@ UPDATE question SET sample = sample + 1 WHERE id IN
   (SELECT question_id FROM record WHERE job_id = :job_id AND outcome = 'failed' AND question_id IS NOT NULL);
 
 -- retry_failed_records: Put failed records back.
-UPDATE record SET outcome = 'pending', reason = NULL, deaths = 0 WHERE job_id = :job_id AND outcome = 'failed';
+UPDATE record SET outcome = 'pending', reason = NULL, deaths = 0
+WHERE job_id = :job_id AND outcome = 'failed' AND body IS NOT NULL;
 
 -- refresh_questions: Raise the sample number of every question of a job.
 UPDATE question SET sample = sample + 1 WHERE record_id IN (SELECT id FROM record WHERE job_id = :job_id);
 
 -- refresh_records: Put every answered record of a job back.
 UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL
-WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting');
+WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting') AND body IS NOT NULL;
 
 -- question: The pinned question of a record's step for what does not move.
 SELECT id, version, body, sample FROM question
@@ -325,6 +329,7 @@ SELECT line.number, record.value, label.label, label.correct FROM line
 JOIN record ON record.id = line.record_id JOIN job ON job.id = line.job_id
 JOIN label ON label.app = job.app AND label.entry = job.entry AND label.key = record.key
 WHERE line.job_id = :job_id AND line.kind = 'first' AND record.outcome = 'accepted' AND line.number > :after
+  AND (label.correct IS NOT NULL OR (record.value IS NOT NULL AND label.label IS NOT NULL))
 ORDER BY line.number LIMIT :count;
 
 -- once: The kept result of a function marked once.
@@ -349,3 +354,160 @@ SELECT budget.scope, budget.spent_pico, budget.reserved_pico,
   coalesce(sum(CASE WHEN attempt.state = 'intent' THEN attempt.reserved_pico END), 0)
 FROM budget LEFT JOIN run ON 'job:' || run.job_id = budget.scope LEFT JOIN attempt ON attempt.run_id = run.id
 WHERE budget.scope LIKE 'job:%' GROUP BY budget.scope, budget.spent_pico, budget.reserved_pico;
+
+-- app_accounts_against_attempts: Every app's account beside the sum of its attempts in that period.
+SELECT budget.scope, budget.spent_pico, budget.reserved_pico, coalesce(sums.spent, 0), coalesce(sums.reserved, 0)
+FROM budget LEFT JOIN (
+  SELECT 'app:' || job.app || ':' || attempt.period AS scope,
+    sum(CASE WHEN attempt.state <> 'intent' THEN attempt.cost_pico ELSE 0 END) AS spent,
+    sum(CASE WHEN attempt.state = 'intent' THEN attempt.reserved_pico ELSE 0 END) AS reserved
+  FROM attempt JOIN run ON run.id = attempt.run_id JOIN job ON job.id = run.job_id
+  GROUP BY job.app, attempt.period
+) AS sums ON sums.scope = budget.scope
+WHERE budget.scope LIKE 'app:%';
+
+-- records_against_attempts: Records whose own count or cost differs from their attempts'.
+SELECT record.key, record.attempts, record.cost_pico, coalesce(sums.number, 0), coalesce(sums.cost, 0)
+FROM record LEFT JOIN (
+  SELECT record_id, count(*) AS number, sum(cost_pico) AS cost FROM attempt WHERE state <> 'intent' GROUP BY record_id
+) AS sums ON sums.record_id = record.id
+WHERE record.attempts <> coalesce(sums.number, 0) OR record.cost_pico <> coalesce(sums.cost, 0)
+ORDER BY record.id LIMIT :count;
+
+-- replies_without_attempts: Replies that no attempt bought.
+SELECT reply.attempt_id FROM reply LEFT JOIN attempt ON attempt.id = reply.attempt_id
+WHERE attempt.id IS NULL ORDER BY reply.attempt_id LIMIT :count;
+
+-- attempts_without_records: Attempts that were made for no record.
+SELECT attempt.id FROM attempt LEFT JOIN record ON record.id = attempt.record_id
+WHERE record.id IS NULL ORDER BY attempt.id LIMIT :count;
+
+-- lines_without_records: Lines of inputs that lead to no record.
+SELECT line.job_id, line.number FROM line LEFT JOIN record ON record.id = line.record_id
+WHERE record.id IS NULL ORDER BY line.job_id, line.number LIMIT :count;
+
+-- open_by_owner: Attempts on the wire by the process that sent them.
+SELECT owner, count(*), sum(reserved_pico) FROM attempt WHERE state = 'intent' GROUP BY owner ORDER BY owner;
+
+-- runs_under_way: Runs of an app that have not ended, with the process and the job of each.
+SELECT run.id, run.owner, job.id, job.name, job.entry FROM run JOIN job ON job.id = run.job_id
+WHERE job.app = :app AND run.ended_at IS NULL ORDER BY run.id;
+
+-- cancel_run: Ask a run to stop.
+UPDATE run SET cancelled_at = :now, cancelled_by = :cancelled_by
+WHERE id = :run_id AND ended_at IS NULL AND cancelled_at IS NULL;
+
+-- cancelled: Who asked a run to stop; no row where nobody did.
+SELECT cancelled_by FROM run WHERE id = :run_id AND cancelled_at IS NOT NULL;
+
+-- outlived: A page of ended records with contents that nothing changed since a moment and no newer run of their job has on a line.
+SELECT record.id FROM record JOIN job ON job.id = record.job_id
+  JOIN (SELECT job_id, max(started_at) AS at FROM run GROUP BY job_id) AS newest ON newest.job_id = job.id
+WHERE job.app = :app AND record.id > :after AND record.outcome IN ('accepted', 'rejected', 'failed')
+  AND record.updated_at < :before
+  AND (record.body IS NOT NULL OR record.raw IS NOT NULL OR record.value IS NOT NULL)
+  AND (newest.at < :before OR job.name = :direct OR NOT EXISTS (SELECT 1 FROM line
+    WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id))
+ORDER BY record.id LIMIT :count;
+
+-- contents_of: How many replies a record has and how many characters or bytes its contents are.
+SELECT count(reply.attempt_id), coalesce(sum(length(reply.text)), 0) + coalesce(max(length(record.body)), 0)
+  + coalesce(max(length(record.raw)), 0) + coalesce(max(length(record.value)), 0)
+FROM record LEFT JOIN attempt ON attempt.record_id = record.id LEFT JOIN reply ON reply.attempt_id = attempt.id
+WHERE record.id = :record_id;
+
+-- conflicts_of_key: Rejected lines of an app that used a key a second time, for another body.
+SELECT record.id, record.key, record.line FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND record.outcome = 'rejected' AND record.body IS NULL AND record.key LIKE :pattern ESCAPE '!'
+ORDER BY record.id;
+
+-- place_of_record: What must be known of a record before it is forgotten.
+SELECT record.job_id, job.app, job.entry, record.key, record.outcome, record.seen_run
+FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id;
+
+-- open_of_record: How many attempts for a record are on the wire.
+SELECT count(*) FROM attempt WHERE record_id = :record_id AND state = 'intent';
+
+-- erase_record: Remove what a record holds; its fate and its accounts stay.
+UPDATE record SET body = NULL, raw = NULL, cleanings = NULL, value = NULL, reason = :reason WHERE id = :record_id;
+
+-- erase_identity: Remove what a record is recognized by; one that was not done is so now.
+UPDATE record SET key = :key, body_hash = :body_hash, waiting_for = NULL, stale_run = NULL,
+  outcome = CASE WHEN outcome IN ('accepted', 'failed') THEN outcome ELSE 'rejected' END
+WHERE id = :record_id;
+
+-- erase_questions: Remove the words of a record's questions, and what finds them again.
+UPDATE question SET body = '[]', fixed = :fixed WHERE record_id = :record_id;
+
+-- erase_replies: Remove the replies to a record's questions.
+DELETE FROM reply WHERE attempt_id IN (SELECT id FROM attempt WHERE record_id = :record_id);
+
+-- erase_attempt_words: Remove what attempts say about a record's contents; their money stays.
+UPDATE attempt SET words = NULL, detail = NULL WHERE record_id = :record_id;
+
+-- drop_open_reviews: Nobody is asked about a record any more.
+DELETE FROM review WHERE record_id = :record_id AND ruling IS NULL;
+
+-- erase_review: Remove what a person saw and wrote; who ruled what stays.
+UPDATE review SET subject = :subject, grounds = '', suggestion = NULL, correction = NULL, note = NULL
+WHERE id = :review_id;
+
+-- erase_events: Remove what was noted about a record.
+UPDATE event SET data = '' WHERE record_id = :record_id;
+
+-- erase_onces: Remove results of functions that ran once; they would run again with the same idempotency key.
+UPDATE once SET value = NULL, done = 0 WHERE record_id = :record_id;
+
+-- drop_onces: Remove that functions ran once for a record.
+DELETE FROM once WHERE record_id = :record_id;
+
+-- erase_label: Remove a right answer once no record of its key has contents any more.
+UPDATE label SET label = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
+  SELECT 1 FROM record JOIN job ON job.id = record.job_id
+  WHERE job.app = :app AND job.entry = :entry AND record.key = :key AND record.body IS NOT NULL);
+
+-- drop_labels: Remove the labels of a key.
+DELETE FROM label WHERE app = :app AND key = :key;
+
+-- question_versions: The versions of a record's questions, with their words.
+SELECT DISTINCT step, version, body FROM question WHERE record_id = :record_id;
+
+-- question_of_another: The words of another record's question of the same version.
+SELECT body FROM question WHERE step = :step AND version = :version AND record_id <> :record_id AND body <> '[]'
+ORDER BY id LIMIT 1;
+
+-- put_version_spec: Replace the text behind a step's version.
+UPDATE app_version SET spec = :spec WHERE app = :app AND step = :step AND version = :version;
+
+-- export_records: A page of an app's records, every version in every job.
+SELECT record.id, job.entry, job.name, record.key, record.version, record.line, record.outcome, record.waiting_for,
+  record.reason, record.body, record.value, record.confidence, record.certified, record.model, record.mended,
+  record.attempts, record.cost_pico, record.updated_at
+FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND record.id > :after ORDER BY record.id LIMIT :count;
+
+-- export_attempts: A page of an app's attempts with their replies.
+SELECT attempt.id, attempt.run_id, job.name, record.key, record.version, question.step, attempt.model,
+  attempt.served_model, attempt.sample, attempt.state, attempt.ending, attempt.reserved_pico, attempt.cost_pico,
+  attempt.input_tokens, attempt.output_tokens, attempt.cached_tokens, attempt.reasoning_tokens, attempt.opened_at,
+  attempt.latency_s, attempt.provider_id, attempt.detail, reply.finish, reply.text
+FROM attempt JOIN run ON run.id = attempt.run_id JOIN job ON job.id = run.job_id
+  LEFT JOIN record ON record.id = attempt.record_id LEFT JOIN question ON question.id = attempt.question_id
+  LEFT JOIN reply ON reply.attempt_id = attempt.id
+WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND attempt.id > :after ORDER BY attempt.id LIMIT :count;
+
+-- export_reviews: A page of what people were asked about an app's records and what they decided.
+SELECT review.id, job.name, record.key, record.version, review.step, review.kind, review.grounds, review.suggestion,
+  review.confidence, review.opened_at, review.ruling, review.correction, review.note, review.ruled_by, review.ruled_at
+FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND review.id > :after ORDER BY review.id LIMIT :count;
+
+-- export_labels: A page of an app's labels.
+SELECT id, entry, key, label, correct, source, at FROM label
+WHERE app = :app AND :job_id = 0 AND id > :after ORDER BY id LIMIT :count;
+
+-- export_runs: A page of an app's runs.
+SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.summary, run.cancelled_at,
+  run.cancelled_by
+FROM run JOIN job ON job.id = run.job_id
+WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND run.id > :after ORDER BY run.id LIMIT :count;

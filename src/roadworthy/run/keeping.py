@@ -1,0 +1,162 @@
+"""The commands that keep house: `gc`, `forget` and `cancel`."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import time
+from dataclasses import asdict
+from functools import partial
+
+import click
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.keep.erase import Compacted, Contents, check_idle, contents, forget, of_key, outlive, outlived
+from roadworthy.keep.jobs import DIRECT
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.run.load import load
+from roadworthy.run.reading import reading
+
+_PAGE = 100
+_DAY_S = 86_400.0
+_PUT_OFF = 3
+
+
+@click.command()
+@click.argument("app")
+@click.option("--older-than", type=click.FloatRange(0), help="Days; default: the setting `retention_days`.")
+@click.option("--dry-run", is_flag=True, help="Say what would go and remove nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> None:
+    """Remove the contents of records that ended and were not seen for long; attempts, money and outcomes stay.
+
+    Contents are bodies, original bytes, questions, replies, answers, corrections. A record counts as seen by the newest
+    run of its job while a line of the input is this record; else by its last change. A record that comes again is
+    asked again, and its reply is bought again.
+    """
+    loaded = load(app)
+    with reading(loaded.app) as store:
+        days = loaded.app.start_settings().retention_days if older_than is None else older_than
+        before = time.time() - days * _DAY_S
+        found = _sweep(store, loaded.app.name, before, dry_run=dry_run)
+        done = None if dry_run else store.compact()
+    said = {
+        "days": days,
+        "records": found.records,
+        "replies": found.replies,
+        "contents": found.size,
+        "dry_run": dry_run,
+    }
+    if as_json:
+        click.echo(orjson.dumps(said | _sizes(done)).decode())
+    else:
+        verb = "would go" if dry_run else "are gone"
+        click.echo(
+            f"the contents of {found.records} records not seen for {days:g} days {verb}: {found.replies} replies, "
+            f"{found.size:,} characters; their accounts stay"
+        )
+        _say_sizes(done)
+    sys.exit(_PUT_OFF if done is not None and done.put_off else 0)
+
+
+def _sweep(store: Ledger, app: str, before: float, *, dry_run: bool) -> Contents:
+    """Go through what outlived `before`, a page a transaction."""
+    records = replies = size = after = 0
+    while page := store.read(partial(outlived, app=app, before=before, after=after, count=_PAGE)):
+        held = store.read(partial(contents, record_ids=page))
+        if not dry_run:
+            store.write_now(partial(_outlive_all, record_ids=page))
+        records, replies, size = records + held.records, replies + held.replies, size + held.size
+        after = page[-1]
+    return Contents(records, replies, size)
+
+
+def _outlive_all(tx: Transaction, record_ids: list[int]) -> None:
+    for record_id in record_ids:
+        outlive(tx, record_id)
+
+
+@click.command(name="forget")
+@click.argument("app")
+@click.argument("key")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def forget_key(app: str, key: str, *, as_json: bool) -> None:
+    """Erase everything one record said, in every job and version, from the ledger's files too; its accounts stay.
+
+    The key goes as well; the same input later is a new record. Files that a run or an export wrote are yours to delete.
+    """
+    loaded = load(app)
+    name = loaded.app.name
+    with reading(loaded.app) as store:
+
+        def erase(tx: Transaction) -> list[int]:
+            found = of_key(tx, name, key)
+            check_idle(tx, found, name, store.is_alive)
+            for record_id in found:
+                forget(tx, name, key, record_id)
+            return found
+
+        if not store.read(lambda tx: of_key(tx, name, key)):
+            raise WrongUse(f"No record has the key {key!r} in {store.name}. Nothing was erased.")
+        found = store.write_now(erase)
+        done = store.compact()
+    if as_json:
+        click.echo(orjson.dumps({"records": len(found), "ids": found} | _sizes(done)).decode())
+    else:
+        click.echo(f"{len(found)} records of this key are forgotten; their attempts and money stay")
+        _say_sizes(done)
+    sys.exit(_PUT_OFF if done.put_off else 0)
+
+
+def _sizes(done: Compacted | None) -> dict[str, object]:
+    if done is None:
+        return {}
+    return asdict(done)
+
+
+def _say_sizes(done: Compacted | None) -> None:
+    if done is None:
+        return
+    if done.put_off:
+        click.echo(
+            f"The ledger was not written anew, because {done.put_off}; bytes of what was removed may still be in its "
+            "files. Run `roadworthy gc` when nobody else works."
+        )
+    else:
+        click.echo(f"ledger: {done.before_bytes:,} bytes before, {done.after_bytes:,} after")
+    if done.beyond:
+        click.echo(f"Copies may be in {done.beyond}, which no ledger can reach; see to them yourself.")
+
+
+@click.command()
+@click.argument("app")
+@click.option("--job", help="The job's name; default: every job of the app.")
+@click.option("--by", help="Who cancels; default: the login name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
+    """Stop runs of APP in other processes. They end with status 3; the same run command goes on where they stopped."""
+    loaded = load(app)
+    with reading(loaded.app) as store:
+        who = by or getpass.getuser()
+
+        def stop(tx: Transaction) -> list[tuple[int, str]]:
+            found = []
+            for run_id, owner, _job, name, _entry in tx.rows("runs_under_way", app=loaded.app.name):
+                wanted = name != DIRECT and job in {None, name}
+                if wanted and store.is_alive(as_int(owner)):
+                    tx.change("cancel_run", run_id=run_id, cancelled_by=who, now=tx.now)
+                    found.append((as_int(run_id), as_text(name)))
+            return found
+
+        found = store.write_now(stop)
+    settings = loaded.app.start_settings()
+    if as_json:
+        runs = [{"run": run_id, "job": name} for run_id, name in found]
+        click.echo(orjson.dumps({"cancelled": runs}).decode())
+        return
+    for run_id, name in found:
+        click.echo(f"run {run_id} of {name} stops")
+    within = settings.cancel_look_s + settings.cancel_grace_s
+    click.echo(f"{len(found)} runs stop within {within:g} s" if found else "no run is under way")
