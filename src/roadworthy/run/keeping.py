@@ -11,7 +11,9 @@ import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.keep.attempts import reap
 from roadworthy.keep.erase import DIRECT, Contents, check_idle, contents, forget, of_key, outlive, outlived
+from roadworthy.keep.liveness import forget_sign
 from roadworthy.keep.store import Compacted, SqliteStore
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.run.load import load
@@ -37,6 +39,8 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
     with reading(loaded.app) as store:
         days = loaded.app.start_settings().retention_days if older_than is None else older_than
         before = time.time() - days * _DAY_S
+        if not dry_run:
+            _bury(store)
         found = _sweep(store, loaded.app.name, before, dry_run=dry_run)
         done = None if dry_run else store.compact()
     said = {
@@ -56,6 +60,12 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
         )
         _say_sizes(done)
     sys.exit(_PUT_OFF if done is not None and done.put_off else 0)
+
+
+def _bury(store: SqliteStore) -> None:
+    """End what processes that are gone left open, so that it counts as ended."""
+    for owner in store.write_now(lambda tx: reap(tx, store.is_alive, store.owner)):
+        forget_sign(store.path, owner)
 
 
 def _sweep(store: SqliteStore, app: str, before: float, *, dry_run: bool) -> Contents:

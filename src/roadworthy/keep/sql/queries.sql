@@ -377,10 +377,11 @@ WHERE id = :run_id AND ended_at IS NULL AND cancelled_at IS NULL;
 -- cancelled: Who asked a run to stop; no row where nobody did.
 SELECT cancelled_by FROM run WHERE id = :run_id AND cancelled_at IS NOT NULL;
 
--- outlived: A page of ended records that were last seen and changed before a moment and still have contents.
+-- outlived: A page of ended records last seen and changed before a moment, with contents, in no run that is under way.
 SELECT record.id FROM record JOIN run ON run.id = record.seen_run JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.id > :after AND record.outcome IN ('accepted', 'rejected', 'failed')
-  AND run.started_at < :before AND record.updated_at < :before
+  AND run.started_at < :before AND record.updated_at < :before AND (run.ended_at IS NOT NULL
+    OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = run.owner AND lease.ended_at IS NOT NULL))
   AND (record.body IS NOT NULL OR record.raw IS NOT NULL OR record.value IS NOT NULL)
 ORDER BY record.id LIMIT :count;
 
