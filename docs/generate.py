@@ -107,7 +107,7 @@ def commands_page() -> str:
         ("2", "Wrong use: the app, the command, a file, a price or a key needs a change."),
         (
             str(STOPPED),
-            "Stopped by a budget or a provider, or the ledger cannot be used just now. The same command goes on.",
+            "Stopped by a budget, by a provider or by `cancel`, or the ledger cannot be used just now. The same command goes on.",
         ),
         (str(INTERRUPTED), "Interrupted. The same command goes on."),
     ]

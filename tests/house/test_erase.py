@@ -2,11 +2,17 @@
 
 import json
 import sqlite3
+from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.house.conftest import Build
 from tests.house.house import APP, STEP, House, letter
 from tests.ledgers import change
+
+from roadworthy._settings import DEFAULTS
+from roadworthy.keep.jobs import note
+from roadworthy.keep.store import SqliteStore
 
 SECRETS = ("KEYMARK", "NAMEMARK", "BODYMARK", "ANSWERMARK", "RULEDMARK", "NUL-LOOKEDUP", "RAWMARK")
 ACCOUNTS = "SELECT count(*), sum(cost_pico), sum(input_tokens), sum(output_tokens) FROM attempt"
@@ -177,6 +183,23 @@ def test_what_retention_took_is_bought_again_only_when_asked(build: Build) -> No
 
 
 @pytest.mark.timeout(60)
+def test_retention_spares_a_run_under_way_and_not_what_a_dead_one_left(build: Build) -> None:
+    """Answers would go before their run could write them out, or those of a run that was killed stay for ever."""
+    house = build([letter(number) for number in range(1, 61)], latency_ms=300)
+    running = house.start("run", STEP, "in.jsonl", "--json", "--concurrency", "4")
+    try:
+        while house.sim.bill().total.requests < 20:
+            assert running.poll() is None
+        assert house.json("gc", APP, "--older-than", "0")["records"] == 0
+    finally:
+        running.kill()
+        running.communicate()
+    ended = house.ask("SELECT count(*) FROM record WHERE outcome = 'accepted'")[0][0]
+    assert house.json("gc", APP, "--older-than", "0")["records"] == ended
+    assert house.json("doctor", APP)["wrong"] == []
+
+
+@pytest.mark.timeout(60)
 def test_a_function_that_ran_once_keeps_its_token_through_retention(build: Build) -> None:
     """After retention a side effect would run again under another idempotency key."""
     house = build([letter(1)])
@@ -206,6 +229,26 @@ def test_a_ledger_that_others_work_on_is_compacted_later(build: Build) -> None:
     finally:
         running.kill()
         running.communicate()
+
+
+def test_compaction_removes_what_deleting_leaves_behind(tmp_path: Path) -> None:
+    """Where SQLite does not overwrite what it deletes, erased words would stay in free pages and in the log."""
+    place = tmp_path / "ledger.db"
+    store = SqliteStore(place, DEFAULTS)
+    store._connection.execute("PRAGMA secure_delete = OFF")
+    for number in range(200):
+        store.write_now(partial(note, kind="x", data=f"SECRETMARK {number} " * 50, record_id=1))
+    store.write_now(lambda tx: tx.change("erase_events", record_id=1))
+
+    def holds() -> bool:
+        return any(b"SECRETMARK" in file.read_bytes() for file in tmp_path.iterdir())
+
+    assert holds(), "deleting alone leaves it, else this is no test"
+    done = store.compact()
+    assert not holds()
+    assert (done.put_off, done.after_bytes < done.before_bytes) == ("", True)
+    assert store.read(lambda tx: tx.rows("events_of_record", record_id=1))[0][2] == "", "and it still works"
+    store.close()
 
 
 def test_compaction_leaves_the_ledger_whole(file_build: Build) -> None:

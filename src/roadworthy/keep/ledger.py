@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
+from roadworthy.keep.attempts import reap
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.transaction import Change, Transaction
 
@@ -80,3 +82,19 @@ def open_ledger(place: str, settings: Settings) -> Ledger:
     from roadworthy.keep.store import SqliteStore  # noqa: PLC0415 - beside the other
 
     return SqliteStore(Path(place), settings)
+
+
+def bury(ledger: Ledger) -> list[int]:
+    """Charge what processes that are gone had on the wire, and end what they left open. Returns who they were."""
+
+    def change(transaction: Transaction) -> list[int]:
+        gone = ledger.gone(transaction)
+        reap(transaction, gone)
+        return gone
+
+    gone = ledger.write_now(change)
+    if gone:
+        failpoint("reap_committed")
+    for owner in gone:
+        ledger.forget(owner)
+    return gone

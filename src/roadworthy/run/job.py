@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from roadworthy._errors import WrongUse
+from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.reason import WrongRecord
@@ -133,13 +133,20 @@ class Job:
     async def _watch(self, working: asyncio.Task[None]) -> None:
         """Look now and then; it costs a call nothing."""
         runtime = self._runtime
-        while (row := runtime.store.read(lambda tx: tx.row("cancelled", run_id=self.run_id))) is None:
+        while (by := self._cancelled_by()) is None:
             await runtime.clock.sleep(runtime.settings.cancel_look_s)
         runtime.stopped = runtime.stopped or "cancelled"
-        runtime.tell(Noted(f"the run stops and can be resumed: it was cancelled by {as_text(row[0])}"))
+        runtime.tell(Noted(f"the run stops and can be resumed: it was cancelled by {by}"))
         await runtime.clock.sleep(runtime.settings.cancel_grace_s)
         self._cut_off = True
         working.cancel()
+
+    def _cancelled_by(self) -> str | None:
+        try:
+            row = self._runtime.store.read(lambda tx: tx.row("cancelled", run_id=self.run_id))
+        except LedgerUnavailable:
+            return None  # whoever writes meets it too; the next look sees more
+        return None if row is None else as_text(row[0])
 
     def summary(self) -> Summary:
         """The job's fates and what this run did, as they stand now."""

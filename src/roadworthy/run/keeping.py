@@ -14,7 +14,7 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.keep.erase import Compacted, Contents, check_idle, contents, forget, of_key, outlive, outlived
 from roadworthy.keep.jobs import DIRECT
-from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
@@ -40,6 +40,8 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
     with reading(loaded.app) as store:
         days = loaded.app.start_settings().retention_days if older_than is None else older_than
         before = time.time() - days * _DAY_S
+        if not dry_run:
+            bury(store)
         found = _sweep(store, loaded.app.name, before, dry_run=dry_run)
         done = None if dry_run else store.compact()
     said = {

@@ -12,7 +12,6 @@ import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._events import Listener, silence
-from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import Driver
@@ -22,10 +21,10 @@ from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
 from roadworthy.decide.confidence import TokenProbability
-from roadworthy.keep.attempts import Payer, reap, scopes_of
+from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
-from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.keep.ledger import Ledger, bury
+from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
@@ -121,18 +120,7 @@ class Runtime:
 
     def reap(self) -> list[int]:
         """Charge what processes that are gone had on the wire."""
-
-        def change(tx: Transaction) -> list[int]:
-            gone = self.store.gone(tx)
-            reap(tx, gone)
-            return gone
-
-        gone = self.store.write_now(change)
-        if gone:
-            failpoint("reap_committed")
-        for owner in gone:
-            self.store.forget(owner)
-        return gone
+        return bury(self.store)
 
     def unseen_version(self, step: Step[R, T], question: Question) -> Change[None] | None:
         """The change that keeps the text behind a prompt version, the first time this process meets it."""

@@ -400,11 +400,12 @@ WHERE id = :run_id AND ended_at IS NULL AND cancelled_at IS NULL;
 -- cancelled: Who asked a run to stop; no row where nobody did.
 SELECT cancelled_by FROM run WHERE id = :run_id AND cancelled_at IS NOT NULL;
 
--- outlived: A page of ended records with contents that nothing changed since a moment and no newer run of their job has on a line.
+-- outlived: A page of ended records with contents that nothing changed and no run of their job saw since a moment.
 SELECT record.id FROM record JOIN job ON job.id = record.job_id
   JOIN (SELECT job_id, max(started_at) AS at FROM run GROUP BY job_id) AS newest ON newest.job_id = job.id
 WHERE job.app = :app AND record.id > :after AND record.outcome IN ('accepted', 'rejected', 'failed')
-  AND record.updated_at < :before
+  AND record.updated_at < :before AND NOT EXISTS (SELECT 1 FROM run JOIN lease ON lease.owner = run.owner
+    WHERE run.job_id = record.job_id AND run.ended_at IS NULL AND lease.ended_at IS NULL)
   AND (record.body IS NOT NULL OR record.raw IS NOT NULL OR record.value IS NOT NULL)
   AND (newest.at < :before OR job.name = :direct OR NOT EXISTS (SELECT 1 FROM line
     WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id))
