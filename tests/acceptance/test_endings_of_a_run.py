@@ -4,7 +4,9 @@ import csv
 import json
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from tests.acceptance.bench import APP, Bench, messages
@@ -96,3 +98,43 @@ def test_a_duplicate_shares_a_fate_and_a_new_body_is_asked(calm: Bench) -> None:
     second = calm.run(APP, "messages.jsonl")
     assert (second["records"], second["accepted"]) == (10, 10)
     assert calm.sim.bill().total.requests == 11
+
+
+SWALLOWS = """
+import asyncio
+from roadworthy import App, Function, Prompt
+app = App("deaf")
+
+async def answer(prompt: str) -> str:
+    print("asked", flush=True)
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        pass
+    return '{"value": "x"}'
+
+@app.step(models=[Function(answer, usd_per_call="0.001")])
+def ask(note: dict) -> Prompt[str]:
+    return Prompt("What is it?", note)
+"""
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_a_run_whose_code_swallows_it(tmp_path: Path) -> None:
+    """A library that loses a cancellation on the way would make Ctrl-C hang for ever."""
+    (tmp_path / "deaf.py").write_text(SWALLOWS)
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"id": str(n), "n": n}) + "\n" for n in range(20)))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "roadworthy", "run", "deaf.py", "in.jsonl", "--concurrency", "4"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"asked\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+    finally:
+        running.kill()
+        running.communicate()

@@ -136,13 +136,10 @@ class Driver:
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
-        opening = asyncio.ensure_future(meter.open(ask))
         try:
-            opened = await asyncio.shield(opening)
-        except BaseException as stop:
+            opened = await meter.open(ask)
+        except BaseException:
             self._release(lane, ask)
-            if isinstance(stop, asyncio.CancelledError) and isinstance(opened := await opening, Opened):
-                await meter.settle(never_sent(ask, opened, "interrupted before it was sent"))
             raise
         if isinstance(opened, Opened):
             return opened

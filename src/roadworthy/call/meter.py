@@ -94,7 +94,10 @@ class Meter(Protocol):
     """The accounts of one record's step."""
 
     async def open(self, ask: Ask) -> Opened | Reply | Busy | NoMoney:
-        """Look up the reply, claim the request, reserve its worst case and note the intent: all or nothing."""
+        """Look up the reply, claim the request, reserve its worst case and note the intent: all or nothing.
+
+        A caller that is cancelled meanwhile sends nothing: what was opened for it is given back as unsent.
+        """
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended; durable on return."""

@@ -17,7 +17,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy.ask.build import build_question, question_body, question_from
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
-from roadworthy.call.driver import NoReply
+from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
@@ -244,15 +244,22 @@ class Desk:
         version, self._version = self._version, None
         payer, cap = self.session.payer, self.session.runtime.plan.record_budget_pico
 
+        found: list[Opened | Reply | Busy | NoMoney] = []
+
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
             self._charge(tx, owed)
             if version is not None:
                 version(tx)
             if cap is not None:
                 set_cap(tx, payer.scopes[-1], cap)
-            return open_attempt(tx, ask, pin, payer)
+            found[:] = [open_attempt(tx, ask, pin, payer)]
+            return found[0]
 
-        opened = await self.session.runtime.store.write(change)
+        try:
+            opened = await self.session.runtime.store.write(change)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(ask, found))
+            raise
         self.session.runtime.settled(len(owed.settlements))
         if isinstance(opened, Opened):
             failpoint("intent_committed")
@@ -261,6 +268,12 @@ class Desk:
             self.session.question_id = opened.question_id
             self.session.runtime.tally.attempts += 1
         return opened
+
+    async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney]) -> None:
+        """Nobody waits for what was opened any more; changes are written in order, so it is known after one more."""
+        await self.session.runtime.store.write(lambda _tx: None)
+        if found and isinstance(found[0], Opened):
+            await self.settle(never_sent(ask, found[0], "interrupted before it was sent"))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""

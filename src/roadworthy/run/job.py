@@ -187,7 +187,10 @@ class Job:
                 worker.cancel()
 
     async def _serve(self, queue: asyncio.Queue[tuple[Kept, object | None]]) -> None:
-        while True:
+        """Work on one record after the other. A cancellation that a library swallowed on the way still ends it."""
+        me = asyncio.current_task()
+        assert me is not None
+        while not me.cancelling():
             kept, value = await queue.get()
             try:
                 await self._one(kept, value)
