@@ -126,6 +126,7 @@ class Bench:
         self.ledger = ledger
         self.monkeypatch = monkeypatch
         monkeypatch.setenv("ROADWORTHY_LEDGER", ledger)
+        monkeypatch.setenv("ROADWORTHY_LEASE_S", "2")  # a dead process is known as one within a test
 
     def provider(self, url: str) -> None:
         """Say where OpenAI's models are."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.ledgers import Rows, ask, holds
 
 from roadworthy.vet.process import RunningSimulator
 
+LEASE_S = 1.0
 APP = Path(__file__).parent / "letters.py"
 STEP = f"{APP}:sort"
 CALL = """
@@ -53,6 +55,11 @@ class House:
     sim: RunningSimulator
     ledger: str
     environ: dict[str, str] = field(default_factory=dict)
+
+    def outlast_a_lease(self) -> None:
+        """Wait until a process that is gone is known to be: on a file that is at once."""
+        if "://" in self.ledger:
+            time.sleep(LEASE_S + 0.5)
 
     def put(self, letters: Sequence[Mapping[str, str]], name: str = "in.jsonl") -> str:
         """Write an input."""
@@ -124,5 +131,9 @@ class House:
         return holds(self.ledger, word)
 
     def _environ(self) -> dict[str, str]:
-        own = {"OPENAI_BASE_URL": self.sim.url, "ROADWORTHY_LEDGER": self.ledger}
+        own = {
+            "OPENAI_BASE_URL": self.sim.url,
+            "ROADWORTHY_LEDGER": self.ledger,
+            "ROADWORTHY_LEASE_S": str(LEASE_S),
+        }
         return {**os.environ, **own, **self.environ}

@@ -160,6 +160,7 @@ def test_what_code_handed_over_is_old_when_it_did_not_change(build: Build) -> No
     for number in (1, 2):
         assert house.result(letter(number)).startswith("accepted post")
     change(house.ledger, "UPDATE record SET updated_at = updated_at - 8640000 WHERE key = 'L1'")
+    house.outlast_a_lease()
     assert house.json("gc", APP)["records"] == 1
     assert house.ask("SELECT key FROM record WHERE body IS NOT NULL") == [("L2",)]
     assert house.result(letter(1)).startswith("accepted post")
@@ -195,6 +196,7 @@ def test_retention_spares_a_run_under_way_and_not_what_a_dead_one_left(build: Bu
         running.kill()
         running.communicate()
     ended = house.ask("SELECT count(*) FROM record WHERE outcome = 'accepted'")[0][0]
+    house.outlast_a_lease()
     assert house.json("gc", APP, "--older-than", "0")["records"] == ended
     assert house.json("doctor", APP)["wrong"] == []
 

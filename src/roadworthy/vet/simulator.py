@@ -306,8 +306,9 @@ def _refused(
 ) -> Response:
     """An error, in the dialect of the door; a gateway's page is the same at every door."""
     entry.status = status
-    if body.startswith(b"{"):
-        body, headers = knock.door.failed(status, orjson.loads(body)["error"], headers)
+    error = orjson.loads(body).get("error") if body.startswith(b"{") else None
+    if error is not None:
+        body, headers = knock.door.failed(status, error, headers)
     return Response(status, body, headers + knock.door.named(_name(entry)), delay_s, receipt=entry)
 
 
