@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import sys
@@ -12,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 
-from roadworthy._clock import Clock
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings, read_settings
@@ -25,6 +23,7 @@ from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
 
 if TYPE_CHECKING:
+    from roadworthy._clock import Clock
     from roadworthy.run.door import Door
     from roadworthy.run.runtime import Runtime
     from roadworthy.run.session import Session
@@ -252,6 +251,8 @@ class App:
             raise WrongUse(f"The app {self.name!r} has two entries called {name!r}. Rename one.")
 
     def _door(self) -> Door:
+        import asyncio  # noqa: PLC0415 - a fifth of the time that importing the public names takes
+
         from roadworthy.run.door import Door  # noqa: PLC0415 - the rooms load when work begins
 
         loop = asyncio.get_running_loop()
@@ -276,6 +277,9 @@ class _LoopThread:
     """One event loop in one thread: the one sync door."""
 
     def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415 - as above
+
+        self._asyncio = asyncio
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="roadworthy-sync", daemon=True).start()
 
@@ -283,4 +287,4 @@ class _LoopThread:
         async def all_of_it() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(all_of_it(), self._loop).result()
+        return self._asyncio.run_coroutine_threadsafe(all_of_it(), self._loop).result()
