@@ -31,7 +31,7 @@ def test_retry_after_pauses_the_whole_lane_and_no_other(bench: Bench, kind: str,
     async def scenario() -> None:
         script = {"small": {"faults": {kind: 1.0}}}
         async with Simulator(prices=PRICES) as sim:
-            sim.script({"models": script, "last": 3})
+            sim.script({"models": script, "last": 8})
             bench.provider(sim.url)
             small, large = bench.topics(SMALL), bench.topics(LARGE, name="others")
             both = await asyncio.gather(
