@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SDKS := .venv/.sdks
 
-.PHONY: help setup sdks demo check test test-all soak bench bench-peers bench-page bench-doubt docs lock format clean
+.PHONY: help setup sdks demo check test test-all soak mutants bench bench-peers bench-page bench-doubt docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,9 @@ test-all: $(SDKS)  ## every test, those against the official clients too
 soak: $(READY)   ## a thousand seeds of the swarm: random faults, budgets and kills
 	$(BIN)/python -m tests.crash.swarm --count 1000 --workers 2
 
+mutants: $(READY)  ## put 300 small faults into the code that decides about money and calls, and see who notices
+	$(BIN)/python -m tests.mutants
+
 bench: $(READY)  ## measure against aiohttp + pydantic in the same run, about ten minutes
 	$(BIN)/python -m benchmarks
 
@@ -69,4 +72,4 @@ format: $(READY) ## put the code in order
 	$(BIN)/ruff check --fix .
 
 clean:           ## remove what was made
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .mutants.jsonl .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

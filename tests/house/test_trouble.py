@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -182,11 +182,13 @@ def test_a_migration_that_fails_half_way_changes_nothing(
     )
     with pytest.raises(LedgerUnavailable):
         SqliteStore(place, DEFAULTS)
+    with closing(sqlite3.connect(place)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (migrations()[-1][0],)
     monkeypatch.setattr(store_module, "migrations", _after(ADDITIVE[0]))
     opened = SqliteStore(place, DEFAULTS)
     opened.close()
     tables = sqlite3.connect(place).execute("SELECT name FROM sqlite_master WHERE name IN ('x', 'later')")
-    assert tables.fetchall() == [("later",)], "the one that succeeded stands, the other left nothing"
+    assert tables.fetchall() == [("later",)], "what failed left nothing"
 
 
 KILLED = """

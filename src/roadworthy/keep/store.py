@@ -201,9 +201,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"The ledger {str(path)!r} has schema {version}; this Roadworthy knows {known[-1][0]}. "
             "Install the version that wrote it, or a newer one."
         )
-    for number, script in known:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    missing = "\n".join(script for number, script in known if number > version)
+    if missing:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{missing}\nPRAGMA user_version = {known[-1][0]};\nCOMMIT;"
+        )
 
 
 def _explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:

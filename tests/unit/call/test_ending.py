@@ -32,3 +32,11 @@ def test_only_what_may_pass_by_itself_is_tried_again_or_trips() -> None:
     trips = {ending for ending, row in TREATMENT.items() if row.trips}
     assert again == {Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT}
     assert trips == again - {Ending.THROTTLED}
+
+
+def test_each_ending_is_charged_as_the_promises_say() -> None:
+    """What was never billed would use up the budget, or what was would not, and the ledger leave the provider's bill."""
+    answers = {Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY}
+    charged = {ending: row.charged for ending, row in TREATMENT.items()}
+    expected = {ending: "usage" if ending in answers else "nothing" for ending in Ending}
+    assert charged == {**expected, Ending.UNKNOWN: "reservation"}

@@ -75,6 +75,10 @@ def test_throttled_pauses_the_whole_lane_for_as_long_as_was_asked() -> None:
         (Ending.OK, Usage(1, 1), True),
         (Ending.OK, None, True),
         (Ending.REFUSED, Usage(1, 1), True),
+        (Ending.TRUNCATED, Usage(1, 1), True),
+        (Ending.FILTERED, None, True),
+        (Ending.EMPTY, Usage(1, 0), True),
+        (Ending.THROTTLED, None, False),
         (Ending.TRANSIENT, Usage(1, 1), False),
         (Ending.BAD_REQUEST, Usage(), False),
         (Ending.UNKNOWN, None, False),
@@ -117,6 +121,15 @@ def test_silence_is_counted_from_its_first_failure() -> None:
     assert lane.silent_s(70) == 60
     lane.saw(Outcome(Ending.OK), 80, 1)
     assert lane.silent_s(90) == 0
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_only_what_may_pass_by_itself_is_silence(ending: Ending) -> None:
+    """A run would give up on a provider that answers, or never on one that does not."""
+    lane = Lane("l", DEFAULTS)
+    lane.saw(Outcome(ending), 10, 1)
+    passing = {Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT}
+    assert lane.silent_s(70) == (60 if ending in passing else 0)
 
 
 def test_a_request_that_did_not_go_gives_everything_back() -> None:

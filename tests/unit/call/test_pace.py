@@ -241,3 +241,11 @@ def test_slots_are_conserved(events: list[str]) -> None:
                 case _:
                     pace.give_back(now, 1)
         assert pace.in_flight == held
+
+
+def test_what_is_left_is_believed_from_the_moment_it_is_said() -> None:
+    """After a pause the lane would take the pause's refill on top of what the provider says is left."""
+    bucket = Bucket(6_000)
+    bucket.take(0, 100)
+    bucket.left(60, 0)
+    assert bucket.wait(60, 50) == pytest.approx(50 / ((6_000 - 100) / 60))

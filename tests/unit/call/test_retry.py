@@ -144,3 +144,21 @@ def test_throttled_tries_and_parked_ones_leave_the_retry_budget_alone() -> None:
         True
     ] * DEFAULTS.retry_budget_burst
     assert not tokens.spend()
+
+
+@pytest.mark.parametrize(
+    ("endings", "reason"),
+    [
+        ([Ending.UNKNOWN] * 2, "two tries ended unseen"),
+        ([Ending.TRANSIENT] * 3, "3 tries brought no answer: HTTP 500"),
+        ([Ending.UNSENT] * 3, "3 tries brought no answer: HTTP 500"),
+    ],
+)
+def test_what_is_not_tried_again_is_parked_with_the_reason(endings: list[Ending], reason: str) -> None:
+    """A record would be lost or given up where the provider may come back, and nobody could say why."""
+    policy = retry()
+    for ending in endings[:-1]:
+        assert isinstance(policy.after(Outcome(ending), 0, 0.5, FAR), Wait)
+    parked = policy.after(Outcome(endings[-1], detail="HTTP 500"), 0, 0.5, FAR)
+    assert isinstance(parked, Park)
+    assert parked.reason.startswith(reason)
