@@ -36,6 +36,7 @@ APP = Path(__file__).with_name("app.py")
 COUNT = 60
 CAP_USD = "1"
 TIMEOUT_S = 60
+LEASE_S = 3
 # The same limits, scaled to a provider that answers in milliseconds.
 QUICK = {
     "ROADWORTHY_BACKOFF_BASE_S": "0.02",
@@ -43,7 +44,7 @@ QUICK = {
     "ROADWORTHY_BREAKER_OPEN_S": "0.1",
     "ROADWORTHY_RETRY_BUDGET_BURST": "100",
     "ROADWORTHY_INTAKE_BATCH": "16",
-    "ROADWORTHY_LEASE_S": "3",
+    "ROADWORTHY_LEASE_S": str(LEASE_S),
 }
 FAULTS = {"500": 0.04, "429_bare": 0.04, "reset": 0.03, "cut": 0.03, "html_200": 0.02, "fenced": 0.05}
 LATENCY_MS = 15.0
