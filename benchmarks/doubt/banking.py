@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-import multiprocessing
 import random
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.doubt.page import DATA, curve, table
+from benchmarks.doubt.runs import run_all
 
 from roadworthy._secret import Secret
 from roadworthy.learn.certificate import State
@@ -165,21 +165,20 @@ ORDERS = 20
 GOALS = {(0.1, True): (0.85, 0.65), (0.05, True): (0.70, 0.50), (0.1, False): (0.45, 0.35)}
 
 
-def one(task: tuple[float, bool, int]) -> Run:
+def one(task: tuple[float, bool, int]) -> dict[str, Any]:
     """One order, for a process of its own."""
     max_error, history, seed = task
-    return Arrivals(Plan(max_error, len(messages())), seed, history=history).play()
+    return asdict(Arrivals(Plan(max_error, len(messages())), seed, history=history).play())
 
 
 def banking(orders: int = ORDERS) -> str:
     """The section of the page."""
     with_history()  # made once, before the processes fork
     runs: dict[tuple[float, bool], list[Run]] = {}
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        for max_error, history in CASES:
-            tasks = [(max_error, history, seed) for seed in range(orders)]
-            runs[max_error, history] = pool.map(one, tasks, chunksize=1)
-            print(row_of((max_error, history), runs[max_error, history]), flush=True)
+    for case in CASES:
+        tasks = [(*case, seed) for seed in range(orders)]
+        runs[case] = [Run(**found) for found in run_all("banking", one, tasks)]
+        print(row_of(case, runs[case]), flush=True)
     head = [
         "max_error, what the team has", "certified at the end", "accepted", "lowest", "truly wrong, mean",
         "highest", "certificate, median", "highest", "crossed", "saved", "audit share", "goal: accepted / saved",

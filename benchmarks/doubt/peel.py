@@ -10,15 +10,15 @@ import functools
 import gzip
 import json
 import math
-import multiprocessing
 import random
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from benchmarks.doubt.page import DATA, table
+from benchmarks.doubt.runs import run_all
 from benchmarks.doubt.validity import consistent
 
 from roadworthy.learn.peel import PENALTY, SAMPLE, Peel, ranks, signals_of
@@ -160,29 +160,21 @@ def theirs(
     return found
 
 
-def one(task: tuple[str, int, bool]) -> tuple[str, int, dict[str, list[tuple[float, bool]]]]:
+def one(task: tuple[str, int, bool]) -> dict[str, list[tuple[float, bool]]]:
     """All methods on one batch."""
     model, seed, with_theirs = task
     batch = batch_of(model, seed)
     found = {"peel": ours(batch, seed)}
     if with_theirs:
         found |= {signal: theirs(batch, signal, seed) for signal in SIGNALS}
-    return model, seed, found
-
-
-def walk(
-    tasks: Sequence[tuple[str, int, bool]],
-) -> Iterator[tuple[str, int, dict[str, list[tuple[float, bool]]]]]:
-    """Two processes."""
-    with multiprocessing.Pool(2) as pool:
-        yield from pool.imap_unordered(one, tasks, chunksize=4)
+    return found
 
 
 def bargain(models: Sequence[str] = tuple(GOALS), seeds: int = 200, more: int = 1_000) -> str:
     """The section of the page."""
     tasks = [(model, seed, seed < seeds) for model in models for seed in range(more)]
     found: dict[tuple[str, str], list[tuple[int, list[tuple[float, bool]]]]] = {}
-    for model, seed, methods in walk(tasks):
+    for (model, seed, _), methods in zip(tasks, run_all("bargain", one, tasks), strict=True):
         for name, cells in methods.items():
             found.setdefault((model, name), []).append((seed, cells))
     rows: list[list[object]] = []

@@ -86,6 +86,10 @@ class Peel:
     ) -> None:
         if not 0 < target < 1:
             raise ValueError(f"The target is {target!r}. Give a share above 0 and below 1.")
+        if not sample or not 0 <= min(sample) <= max(sample) < rows:
+            raise ValueError(
+                f"A sample of {len(sample)} rows is not one of {rows}. Draw it with `sample_of`."
+            )
         self.rows = rows
         self.delta = delta
         self.allowed = math.floor((1 - target) * rows + 1e-9)
@@ -99,6 +103,7 @@ class Peel:
         self._kept = list(range(rows))
         self._planned: list[int] = []
         self._wrong_seen = 0
+        self._critical = self._most_that_passes()
 
     def ask(self) -> tuple[int, ...]:
         """The rows to be labelled next; none when it is done."""
@@ -138,7 +143,7 @@ class Peel:
     def _plan(self) -> None:
         """Look whether the test passes; else plan the next slice, up to where the known labels let it pass."""
         while not self.done and not self._planned:
-            if self._passes(self._wrong_seen):
+            if self._wrong_seen <= self._critical:
                 self.certified = True
                 return
             known = [self._known[row] for row in self._peeled]
@@ -158,12 +163,19 @@ class Peel:
         for place, row in enumerate(rows):
             if row in self._sample and self._known[row]:
                 self._wrong_seen -= 1
-                if self._passes(self._wrong_seen):
+                if self._wrong_seen <= self._critical:
                     return rows[: place + 1]
         return rows
 
-    def _passes(self, wrong_seen: int) -> bool:
-        return remainder_p_value(self.rows, len(self._sample), wrong_seen, self.allowed) <= self.delta
+    def _most_that_passes(self) -> int:
+        """The most wrong rows in the sample with which the test passes: it is monotone in them; -1 for none."""
+        low, high = -1, len(self._sample) + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            seen = min(middle, len(self._sample))
+            p = remainder_p_value(self.rows, len(self._sample), seen, self.allowed)
+            low, high = (middle, high) if p <= self.delta else (low, middle)
+        return low
 
 
 def sample_of(coins: Sequence[float], size: int) -> tuple[int, ...]:

@@ -112,6 +112,9 @@ def test_other_labels_than_those_asked_for_are_refused() -> None:
         peel.tell({1: True})
     with pytest.raises(ValueError, match="target"):
         Peel(50, [1], target=1.0, ranker=ByNumber())
+    for sample in ([], [50], [-1]):
+        with pytest.raises(ValueError, match="sample"):
+            Peel(50, sample, target=0.9, ranker=ByNumber())
 
 
 def test_the_sample_is_drawn_by_the_smallest_coins() -> None:
