@@ -31,7 +31,9 @@ World = Callable[[random.Random], Answers]  # wrong or right, told (by `send`) w
 
 def consistent(violations: int, runs: int, delta: float) -> float:
     """P(at least so many violations) if each run had a chance of delta: small means that the promise is broken."""
-    return 1 - binomial_p_value(violations - 1, runs, delta) if violations else 1.0
+    if not violations:
+        return 1.0
+    return binomial_p_value(runs - violations, runs, 1 - delta)  # the same tail, counted from its small end
 
 
 def independent(chance: random.Random) -> Answers:
