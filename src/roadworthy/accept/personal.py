@@ -1,0 +1,229 @@
+"""Personal data in text: where it stands, and how it is hidden from a model and shown again.
+
+Six kinds, each with the test that tells it from what only looks like it: `email`, `card` (Luhn), `iban` (mod 97),
+`phone`, `ip` and `key` (tokens of known issuers). Names and addresses of people are no pattern and are not found.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from roadworthy._errors import WrongUse
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """One find: `text[start:end]` is of this kind."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    pattern: re.Pattern[str]
+    holds: Callable[[str], bool]
+
+
+def find_personal(text: str, kinds: Collection[str] = ()) -> list[Personal]:
+    """Every find, in order, none inside another; of the same place the kind that is listed first in `KINDS`.
+
+    Args:
+        text: what is searched; time grows in proportion to its length.
+        kinds: names of `KINDS`; all where empty.
+    """
+    taken: list[Personal] = []
+    for name in KINDS:
+        if kinds and name not in kinds:
+            continue
+        for found in _candidates(name, text):
+            if all(found.end <= other.start or found.start >= other.end for other in taken):
+                taken.append(found)
+    return sorted(taken, key=lambda found: found.start)
+
+
+def mask_kinds(mask: bool | Collection[str]) -> tuple[str, ...]:  # noqa: FBT001 - the argument of `step`
+    """What `step(mask=...)` names: all kinds for True, none for False.
+
+    Raises:
+        WrongUse: a name that is no kind.
+    """
+    if isinstance(mask, bool):
+        return tuple(KINDS) if mask else ()
+    names = (mask,) if isinstance(mask, str) else tuple(mask)
+    for name in names:
+        if name not in KINDS:
+            raise WrongUse(f"mask={name!r} is no kind of personal data. Use some of {', '.join(KINDS)}.")
+    return tuple(name for name in KINDS if name in names)
+
+
+class Mask:
+    """Hides finds behind placeholders such as `[EMAIL_1]` and shows them again; one of it for each question.
+
+    The same value has the same placeholder. Which is which is a function of the text, so it need not be stored beside
+    the record that it can be made from. What is hidden holds no quote, backslash or control character, so that it may
+    be put back into JSON as it is.
+
+    Args:
+        kinds: names of `KINDS`.
+        text: all that will be hidden at first; a placeholder that stands in it already is never given out.
+    """
+
+    def __init__(self, kinds: Collection[str], text: str = "") -> None:
+        self._kinds = tuple(kinds)
+        self._used = set(_PLACEHOLDER.findall(text))
+        self._counts: dict[str, int] = {}
+        self._by_value: dict[str, str] = {}
+        self._by_place: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Mask({len(self._by_value)} hidden)"
+
+    def hide(self, text: str) -> str:
+        """`text` with every find replaced."""
+        if not self._kinds:
+            return text
+        parts: list[str] = []
+        end = 0
+        for found in find_personal(text, self._kinds):
+            parts += (text[end : found.start], self._placeholder(found.kind, text[found.start : found.end]))
+            end = found.end
+        return "".join(parts) + text[end:]
+
+    def show(self, text: str) -> str:
+        """`text` with every placeholder that this mask gave out replaced by what it stands for."""
+        if not self._by_place:
+            return text
+        return _PLACEHOLDER.sub(lambda found: self._by_place.get(found[0], found[0]), text)
+
+    def _placeholder(self, kind: str, value: str) -> str:
+        if value in self._by_value:
+            return self._by_value[value]
+        while True:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            name = f"[{kind.upper()}_{self._counts[kind]}]"
+            if name not in self._used:
+                break
+        self._by_value[value] = name
+        self._by_place[name] = value
+        return name
+
+
+def _candidates(name: str, text: str) -> Iterator[Personal]:
+    kind = KINDS[name]
+    for match in kind.pattern.finditer(text):
+        if kind.holds(match[0]):
+            yield Personal(name, match.start(), match.end())
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def _is_card(text: str) -> bool:
+    """Luhn (ISO/IEC 7812-1, annex B), an issuer's first digits, and groups as cards are printed."""
+    digits = _digits(text)
+    if not 13 <= len(digits) <= 19 or digits[0] not in "3456" or len(set(digits)) < 2:
+        return False
+    groups = re.split(r"[ -]", text)
+    if len(groups) > 1 and not (len(groups) >= 3 and all(3 <= len(group) <= 7 for group in groups)):
+        return False
+    doubled = (int(digit) * 2 if place % 2 else int(digit) for place, digit in enumerate(reversed(digits)))
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+
+
+_IBAN_LENGTHS: Final = {
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "CH": 21,
+    "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18, "FO": 18,
+    "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26,
+    "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MD": 24,
+    "ME": 22, "MK": 19, "MT": 31, "NL": 18, "NO": 15, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24,
+    "RS": 22, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24, "TR": 26, "UA": 29, "XK": 20,
+}  # fmt: skip
+
+
+def _is_iban(text: str) -> bool:
+    """Country length and mod 97 (ISO 13616)."""
+    packed = text.replace(" ", "").upper()
+    if _IBAN_LENGTHS.get(packed[:2]) != len(packed):
+        return False
+    return int("".join(str(int(c, 36)) for c in packed[4:] + packed[:4])) % 97 == 1
+
+
+def _is_phone(text: str) -> bool:
+    """International with + or 00 (7 to 15 digits, ITU-T E.164), or national with a 0 or an area code in brackets."""
+    digits = _digits(text)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text) or re.fullmatch(r"\d\d([-./ ])\d\d\1\d{4}", text):
+        return False  # a date
+    if text.startswith(("+", "00")):
+        return 7 <= len(digits) <= 15
+    return 9 <= len(digits) <= 12
+
+
+def _is_ip(text: str) -> bool:
+    if ":" in text and text.count(":") < 2:
+        return False
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not address.is_unspecified and (":" not in text or any(c.isdigit() for c in text))
+
+
+def _yes(_text: str) -> bool:
+    return True
+
+
+def _is_email(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    last = domain.rpartition(".")[2]
+    return len(local) <= 64 and ".." not in text and not local.endswith(".") and not last.isdigit()
+
+
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z]+_\d+\]")
+
+# Tokens whose issuers gave them a shape of their own; lengths as the issuers' documents and secret scanners state them.
+_KEY: Final = (
+    r"sk-(?:ant-|proj-|or-|live-)?[A-Za-z0-9_-]{20,200}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255}"
+    r"|glpat-[\w-]{20,64}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,200}"
+    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,200}|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,255}"
+    r"|SG\.[\w-]{22}\.[\w-]{43}|eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{10,1000}"
+)
+
+KINDS: Final[dict[str, _Kind]] = {
+    "key": _Kind(re.compile(rf"(?<![\w-])(?:{_KEY})(?![\w-])", re.ASCII), _yes),
+    "email": _Kind(
+        re.compile(
+            r"(?<![\w.+%@-])\w[\w.+%-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W_]{2,24}(?![\w@-])"
+        ),
+        _is_email,
+    ),
+    "iban": _Kind(
+        re.compile(
+            r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
+        ),
+        _is_iban,
+    ),
+    "card": _Kind(re.compile(r"(?<![\w.,-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-]|[.,]\d)"), _is_card),
+    "ip": _Kind(
+        re.compile(
+            r"(?<![\w.:/-])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|[.-]\w)",
+            re.ASCII,
+        ),
+        _is_ip,
+    ),
+    "phone": _Kind(
+        re.compile(
+            r"(?<![\w.,+/-])(?:\+[1-9](?:[ ./-]?\(?[0-9]\)?){6,14}|(?<![0-9] )00[1-9](?:[ ./-]?[0-9]){6,12}"
+            r"|(?<![0-9] )0[1-9][0-9]{0,4}(?:[ /-][0-9]{2,9}){1,5}|\([0-9]{2,5}\)[ -]?[0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}"
+            r"|[2-9][0-9]{2}([-.])[0-9]{3}\1[0-9]{4})(?![\w-]|[.,:/]\d)"
+        ),
+        _is_phone,
+    ),
+}
+"""Kinds of personal data in the order of precedence."""

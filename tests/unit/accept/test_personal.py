@@ -1,0 +1,46 @@
+"""Personal data: found by kind, told from what looks alike, hidden and shown again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roadworthy.accept.personal import KINDS, Mask, find_personal
+
+FOUND = [
+    ("email", "a.b+c@mail.example.org"),
+    ("card", "4111 1111 1111 1111"),
+    ("iban", "DE89 3704 0044 0532 0130 00"),
+    ("phone", "+49 30 1234567"),
+    ("ip", "192.0.2.17"),
+    ("key", "ghp_" + "a1B2" * 9),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), FOUND)
+def test_each_kind_is_found_at_its_place(kind: str, value: str) -> None:
+    """A kind that is not found goes to the provider in the clear."""
+    text = f"see {value} please"
+    assert [(f.kind, text[f.start : f.end]) for f in find_personal(text)] == [(kind, value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4111 1111 1111 1112", "DE89 3704 0044 0532 0130 01", "2026-03-01", "999.1.1.1", "at 10:30:15", "a@b"],
+)
+def test_what_only_looks_alike_is_left(text: str) -> None:
+    """A model could not answer about numbers and dates that were taken from it."""
+    assert find_personal(text) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from([v for _, v in FOUND] + ["[EMAIL_1]", "[CARD_2]", " ", "x", "\n", '"']), max_size=12
+    )
+)
+def test_what_is_hidden_is_shown_again_exactly(parts: list[str]) -> None:
+    """A quote would no longer match its source."""
+    text = " ".join(parts)
+    mask = Mask(tuple(KINDS), text)
+    hidden = mask.hide(text)
+    assert mask.show(hidden) == text
+    assert find_personal(hidden) == []
