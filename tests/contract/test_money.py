@@ -23,7 +23,15 @@ from roadworthy.keep.jobs import begin_run, open_job, set_cap
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import take_in
 from roadworthy.keep.store import SqliteStore
-from roadworthy.keep.transaction import Transaction, as_bytes, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import (
+    Account,
+    Transaction,
+    as_bytes,
+    as_float,
+    as_int,
+    as_text,
+    text_or_none,
+)
 
 PIN = Pin(record_id=1, step="s", version="v", fixed=b"f" * 32, body="[]")
 
@@ -300,15 +308,27 @@ def test_death_is_counted_for_each_record_in_flight(store: Ledger, ledger: str) 
 
 def test_a_cell_of_another_kind_is_damage() -> None:
     """A damaged ledger's cells would be taken for numbers, names or nothing."""
-    for read, good, bad in (
-        (as_int, 3, "3"),
-        (as_float, 0.5, "0.5"),
-        (as_text, "a", 1),
-        (as_bytes, b"a", "a"),
-        (text_or_none, "a", 1),
+    for read, good, bad, kind in (
+        (as_int, 3, "3", "a whole number"),
+        (as_float, 0.5, "0.5", "a number"),
+        (as_text, "a", 1, "where text"),
+        (as_bytes, b"a", "a", "bytes"),
+        (text_or_none, "a", 1, "where text"),
     ):
         assert read(good) == good
-        with pytest.raises(LedgerUnavailable, match="damaged"):
+        with pytest.raises(LedgerUnavailable, match=f"damaged.*{kind} belongs"):
             read(bad)
     assert as_float(2) == 2.0
     assert text_or_none(None) is None
+
+
+def test_the_history_of_an_account_is_in_order(store: Ledger, ledger: str) -> None:
+    """What was spent and promised at a moment could not be told from the ledger any more."""
+    payer = job(store, None)
+    assert store.read(lambda tx: tx.account("job:none")) == Account("job:none", None, 0, 0, 0, 0)
+    for number in range(3):
+        opened = store.write_now(lambda tx, n=number: open_attempt(tx, request(n + 1), PIN, payer))  # type: ignore[misc]
+        assert isinstance(opened, Opened)
+        store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), payer.scopes))  # type: ignore[misc]
+    ticks = [tick for opened, settled_at, _, _ in _ticks(ledger) for tick in (opened, settled_at)]
+    assert ticks == sorted(set(ticks))
