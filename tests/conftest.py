@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ settings.register_profile("untimed", deadline=None)  # how fast is a benchmark's
 settings.load_profile("untimed")
 QUICK = replace(DEFAULTS, lease_s=1.0)
 NO_SERVER = "no Postgres server here: install Debian's package postgresql"
+
+# A shell starts what it puts into the background with interrupts ignored, and every child of ours would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FOREIGN = ("OPENAI_", "ROADWORTHY_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AZURE_", "AWS_")
 

@@ -15,13 +15,23 @@ from tests.ledgers import Rows, ask
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._settings import DEFAULTS
+from roadworthy.accept.record import Record
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply, Usage
 from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, reap, scopes_of, settle_attempt
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
 from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.records import take_in
 from roadworthy.keep.store import SqliteStore
-from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.keep.transaction import (
+    Account,
+    Transaction,
+    as_bytes,
+    as_float,
+    as_int,
+    as_text,
+    text_or_none,
+)
 
 PIN = Pin(record_id=1, step="s", version="v", fixed=b"f" * 32, body="[]")
 
@@ -217,3 +227,108 @@ def test_a_dead_process_is_charged_for_what_it_had_on_the_wire(store: Ledger, le
     accounts = store.read(lambda tx: tx.rows("budgets"))
     assert [(row[2], row[3]) for row in accounts if str(row[0]).startswith("job:")] == [(100, 0)]
     assert ask(ledger, "SELECT state FROM attempt") == [("unknown",)]
+
+
+def test_an_attempt_and_its_reply_are_kept_as_they_were(store: Ledger, ledger: str) -> None:
+    """`why` would show another finish, served model, request id or reason than what came back."""
+    payer = job(store, None)
+    opened = store.write_now(lambda tx: open_attempt(tx, request(3), PIN, payer))
+    assert isinstance(opened, Opened)
+    said = replace(
+        settled(opened, 5),
+        finish="stop",
+        served_model="m-2026",
+        provider_id="req-1",
+        detail="slow",
+        token_probability=0.5,
+    )
+    store.write_now(lambda tx: settle_attempt(tx, said, payer.scopes))
+    reply = store.read(lambda tx: find_reply(tx, request(3).key))
+    assert reply is not None
+    assert (reply.finish, reply.served_model, reply.token_probability) == ("stop", "m-2026", 0.5)
+    columns = "served_model, provider_id, detail, words, sample, question_id"
+    assert ask(ledger, f"SELECT {columns} FROM attempt") == [
+        ("m-2026", "req-1", "slow", None, 0, opened.question_id)
+    ]
+
+
+def test_what_was_not_said_is_kept_as_nothing(store: Ledger, ledger: str) -> None:
+    """An empty word would be told apart from none by whoever reads the ledger."""
+    payer = job(store, None)
+    opened = store.write_now(lambda tx: open_attempt(tx, request(3), PIN, payer))
+    assert isinstance(opened, Opened)
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 5), payer.scopes))
+    reply = store.read(lambda tx: find_reply(tx, request(3).key))
+    assert reply is not None
+    assert (reply.finish, reply.served_model, reply.token_probability) == ("", "", None)
+    assert ask(ledger, "SELECT served_model, provider_id, detail, words FROM attempt") == [(None,) * 4]
+
+
+def test_a_pinned_question_is_asked_by_its_own_row_and_sample(store: Ledger, ledger: str) -> None:
+    """A question that was asked before would be pinned twice, or a new sample be taken for the old one."""
+    payer = job(store, None)
+    first = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
+    assert isinstance(first, Opened)
+    again = replace(PIN, question_id=first.question_id, sample=2)
+    second = store.write_now(lambda tx: open_attempt(tx, request(2), again, payer))
+    assert isinstance(second, Opened)
+    assert second.question_id == first.question_id
+    assert ask(ledger, "SELECT sample FROM attempt ORDER BY id") == [(0,), (2,)]
+    assert ask(ledger, "SELECT count(*) FROM question") == [(1,)]
+
+
+def test_who_has_no_money_is_told_how_much_there_is(store: Ledger) -> None:
+    """The message of a budget that is used up would show another cap than the one that holds."""
+    payer = job(store, 150)
+    assert isinstance(store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer)), Opened)
+    refused = store.write_now(lambda tx: open_attempt(tx, request(2), PIN, payer))
+    assert refused == NoMoney(payer.scopes[0], 150, 0, 100, 100)
+
+
+def test_a_cap_of_a_record_is_an_account_of_its_own() -> None:
+    """A record without a cap would open an account, or one with a cap none."""
+    assert scopes_of("app", "2026-11", 7) == ("job:7", "app:app:2026-11")
+    assert scopes_of("app", "", 7, 9) == ("job:7", "app:app:", "record:9")
+
+
+def test_death_is_counted_for_each_record_in_flight(store: Ledger, ledger: str) -> None:
+    """A record that kills each process that works on it would be tried for ever."""
+    payer = job(store, None)
+    ((job_id,),) = ask(ledger, "SELECT id FROM job")
+    batch = [Record("k", {"a": 1}, b"h" * 32, 1, None)]
+    ((kept, _),) = store.write_now(lambda tx: take_in(tx, job_id, payer.run_id, batch, owner=store.owner))
+    pin = replace(PIN, record_id=kept.id)
+    for number in (1, 2):
+        opened = store.write_now(lambda tx, n=number: open_attempt(tx, request(n), pin, payer))  # type: ignore[misc]
+        assert isinstance(opened, Opened)
+    store.write_now(lambda tx: reap(tx, [payer.owner]))
+    assert ask(ledger, "SELECT deaths, attempts, cost_pico FROM record") == [(1, 2, 200)]
+    assert ask(ledger, "SELECT DISTINCT latency_s, state FROM attempt") == [(0.0, "unknown")]
+
+
+def test_a_cell_of_another_kind_is_damage() -> None:
+    """A damaged ledger's cells would be taken for numbers, names or nothing."""
+    for read, good, bad, kind in (
+        (as_int, 3, "3", "a whole number"),
+        (as_float, 0.5, "0.5", "a number"),
+        (as_text, "a", 1, "where text"),
+        (as_bytes, b"a", "a", "bytes"),
+        (text_or_none, "a", 1, "where text"),
+    ):
+        assert read(good) == good
+        with pytest.raises(LedgerUnavailable, match=f"damaged.*{kind} belongs"):
+            read(bad)
+    assert as_float(2) == 2.0
+    assert text_or_none(None) is None
+
+
+def test_the_history_of_an_account_is_in_order(store: Ledger, ledger: str) -> None:
+    """What was spent and promised at a moment could not be told from the ledger any more."""
+    payer = job(store, None)
+    assert store.read(lambda tx: tx.account("job:none")) == Account("job:none", None, 0, 0, 0, 0)
+    for number in range(3):
+        opened = store.write_now(lambda tx, n=number: open_attempt(tx, request(n + 1), PIN, payer))  # type: ignore[misc]
+        assert isinstance(opened, Opened)
+        store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), payer.scopes))  # type: ignore[misc]
+    ticks = [tick for opened, settled_at, _, _ in _ticks(ledger) for tick in (opened, settled_at)]
+    assert ticks == sorted(set(ticks))

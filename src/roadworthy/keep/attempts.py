@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,8 @@ def _reply(row: Row) -> Reply:
         model=as_text(model),
         ending=Ending(as_text(ending)),
         text=as_text(text),
-        finish=text_or_none(finish) or "",
-        served_model=text_or_none(served) or "",
+        finish=as_text(finish),
+        served_model=as_text(served),
         token_probability=None if probability is None else float(probability),
         reused=True,
     )

@@ -113,15 +113,14 @@ class Transaction:
         for scope in sorted(self._changed):
             account = self._accounts[scope]
             self.change("put_budget", **_columns(account))
-        self._changed.clear()
 
 
 Change: TypeAlias = Callable[[Transaction], R]
 
 
 def _account(scope: str, row: Row) -> Account:
-    limit, spent, reserved, overrun, tick = (None if cell is None else as_int(cell) for cell in row)
-    return Account(scope, limit, spent or 0, reserved or 0, overrun or 0, tick or 0)
+    limit, *amounts = row
+    return Account(scope, None if limit is None else as_int(limit), *map(as_int, amounts))
 
 
 def _columns(account: Account) -> Mapping[str, Value]:

@@ -1,5 +1,7 @@
 """The lane: pace, health and account of one provider, model and key, fed by every ending."""
 
+from dataclasses import replace
+
 import pytest
 
 from roadworthy._settings import DEFAULTS
@@ -138,3 +140,36 @@ def test_a_request_that_did_not_go_gives_everything_back() -> None:
     for _ in range(500):
         assert lane.admit(0, 10) == 0
         lane.give_back(0, 10)
+
+
+def test_a_lane_is_waited_for_only_while_it_is_open_silent_and_wanted() -> None:
+    """A run would wait for a provider that is closed, that answers, or that nobody asks any more."""
+    lane = Lane("l", DEFAULTS)
+    lane.saw(Outcome(Ending.TRANSIENT), 5.0, 1)
+    assert not lane.is_waited_for(0.0), "nobody has wanted it yet"
+    lane.admit(10.0, 1)
+    assert lane.is_waited_for(10.0)
+    assert not lane.is_waited_for(10.5)
+    lane.saw(Outcome(Ending.OK), 11.0, 1)
+    assert not lane.is_waited_for(10.0), "it answers"
+    lane.saw(Outcome(Ending.TRANSIENT), 12.0, 1)
+    lane.close("the key is dead")
+    assert not lane.is_waited_for(10.0)
+
+
+def test_one_probe_goes_after_a_break_and_none_is_taken_for_it_before() -> None:
+    """A lane that is tried again would let every request go at once, or count a refused one as its probe."""
+    lane = Lane("l", DEFAULTS)
+    for _ in range(DEFAULTS.breaker_failures):
+        lane.saw(Outcome(Ending.TRANSIENT), 0.0, 1)
+    over = lane.admit(0.0, 1)
+    assert lane.admit(over - 0.5, 1) == pytest.approx(0.5), "half a second early is early"
+    assert lane.admit(over, 1) == 0
+    assert lane.admit(over, 1) > 0, "one request alone"
+
+
+def test_throttling_that_names_no_time_pauses_for_the_floor() -> None:
+    """A 429 without a Retry-After would pause the lane for longer than the setting says."""
+    lane = Lane("l", replace(DEFAULTS, throttle_floor_s=0.25))
+    lane.saw(Outcome(Ending.THROTTLED), 0.0, 1)
+    assert lane.admit(0.0, 1) == pytest.approx(0.25)

@@ -249,3 +249,24 @@ def test_what_is_left_is_believed_from_the_moment_it_is_said() -> None:
     bucket.take(0, 100)
     bucket.left(60, 0)
     assert bucket.wait(60, 50) == pytest.approx(50 / ((6_000 - 100) / 60))
+
+
+@pytest.mark.parametrize("unsent", [True, False])
+def test_tokens_that_were_not_used_are_free_again(*, unsent: bool) -> None:
+    """A request that did not go, or used less than it was likely to, would keep its tokens from the next one."""
+    pace = Pace(WIDE, tokens_per_minute=6_000)
+    assert pace.wait(0.0, 100) == 0, "the whole burst"
+    assert pace.wait(0.0, 100) > 0
+    if unsent:
+        pace.give_back(0.0, 100)
+    else:
+        pace.answered(0.0, 100, 0)
+    assert pace.wait(0.0, 100) == 0
+
+
+def test_a_throttled_lane_goes_down_to_one_slot() -> None:
+    """A provider that takes one request at a time would always be sent two."""
+    pace = Pace(DEFAULTS)
+    for burst in range(50):
+        pace.throttled(burst * 100.0, 1.0)
+    assert pace.slots == 1.0

@@ -6,11 +6,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from genai_prices.types import ModelPrice
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy._errors import WrongUse
-from roadworthy.call.price import USD_MAX, Price, find_price, pico, usd
+from roadworthy.call.price import USD_MAX, Price, _listed, find_price, pico, usd
 from roadworthy.call.reply import Usage
 
 TOKENS = st.integers(0, 10**9)
@@ -191,3 +192,17 @@ def test_a_name_that_only_begins_like_a_known_one_is_refused() -> None:
     ):
         with pytest.raises(WrongUse, match="is not known"):
             find_price("x", model, lists=lists)
+
+
+def test_a_price_is_that_of_its_day() -> None:
+    """A forecast or a bill of another day would be reckoned with today's price."""
+    before = find_price("openai", "o3", when=dt.datetime(2025, 6, 1, tzinfo=dt.UTC))
+    after = find_price("openai", "o3", when=dt.datetime(2025, 7, 1, tzinfo=dt.UTC))
+    assert (before.input, after.input) == (Decimal(10), Decimal(2))
+
+
+def test_half_a_price_is_none() -> None:
+    """A model whose answers have no price on the list would answer for nothing."""
+    half = ModelPrice(input_mtok=Decimal(1))
+    with pytest.raises(WrongUse, match="no price a token for openai:m"):
+        _listed(half, "openai:m", "help")
