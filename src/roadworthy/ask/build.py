@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -69,6 +69,12 @@ def asked_again(question: Question, words: str) -> Question:
     """The original question with `words` at the end of its user message; the wrong answer is not shown."""
     *before, user = question.messages
     messages = (*before, replace(user, text=f"{user.text}\n\n{words}"))
+    return replace(question, fixed=_digest(question.fixed, _body(messages)), messages=messages)
+
+
+def reworded(question: Question, change: Callable[[str], str]) -> Question:
+    """The question with the text of each message changed, such as by hiding what must not be sent."""
+    messages = tuple(replace(message, text=change(message.text)) for message in question.messages)
     return replace(question, fixed=_digest(question.fixed, _body(messages)), messages=messages)
 
 

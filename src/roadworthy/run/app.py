@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
@@ -90,6 +90,7 @@ class App:
         confidence: str | None = None,
         review: bool = True,
         key: Key = None,
+        mask: bool | Collection[str] = False,
     ) -> Callable[[Callable[[R], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
@@ -99,6 +100,9 @@ class App:
             confidence: where confidence comes from: `field:NAME`, `tokens`, `samples:N` or `models`.
             review: whether a person is asked when no model's answer is accepted; else the record fails.
             key: the field, or a function of the record, that identifies it; default its field `id`.
+            mask: personal data that no model may see: True for all that is found, or some of `email`, `card`, `iban`,
+                `phone`, `ip`, `key`. It is hidden in the question and shown again in the answer; a `Function` that
+                takes the record sees it.
 
         Raises:
             WrongUse: no model, an unknown model name, or a threshold without a source.
@@ -108,10 +112,11 @@ class App:
         ladder = [as_model(model) for model in models]
         source = None if confidence is None else parse_source(confidence)
         rule = Rule(review_below, source, review)
+        hidden = _hidden(mask)
 
         def declare(fn: Callable[[R], Prompt[T]]) -> Step[R, T]:
             self._check_name(fn.__name__)
-            step = Step(self, fn, models=ladder, rule=rule, key=key, settings=self._settings)
+            step = Step(self, fn, models=ladder, rule=rule, key=key, settings=self._settings, mask=hidden)
             self.plan.steps.append(step)
             return step
 
@@ -271,6 +276,14 @@ class App:
 
         session = current_session()
         return session if session is not None and session.runtime.plan is self.plan else None
+
+
+def _hidden(mask: bool | Collection[str]) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
+    if not mask:
+        return ()
+    from roadworthy.accept.personal import mask_kinds  # noqa: PLC0415 - few steps hide anything
+
+    return mask_kinds(mask)
 
 
 class _LoopThread:

@@ -7,16 +7,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from roadworthy._errors import Rejected, Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
-from roadworthy.ask.build import build_question, question_body, question_from
+from roadworthy.ask.build import question_body, question_from
 from roadworthy.ask.question import Question
-from roadworthy.ask.template import resolve
 from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
@@ -38,7 +37,11 @@ from roadworthy.keep.records import Fate, keep
 from roadworthy.keep.reviews import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step
+from roadworthy.run.masking import question_of, shown
 from roadworthy.run.session import Session, WouldAsk
+
+if TYPE_CHECKING:
+    from roadworthy.accept.personal import Mask
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Desk:
         self._refusals = _Refusals([], [])
         self._question: Question | None = None
         self._pin: Pin | None = None
+        self._mask: Mask | None = None
         self._value: object = None
         self._version: Change[None] | None = None
 
@@ -113,10 +117,7 @@ class Desk:
 
     def pin(self, step: Step[R, T], value: R) -> None:
         """Build the question, or take the one that was pinned for the same words and data."""
-        prepared = step.prepared
-        prompt = step.prompt(value)
-        template = resolve(prompt, prepared.folder, self.session.runtime.settings)
-        question = build_question(prompt, prepared.schema, template=template)
+        question, self._mask = question_of(step, value, self.session.runtime.settings)
         record_id = self.session.kept.id
         row = None
         if not self.session.fresh:
@@ -165,11 +166,14 @@ class Desk:
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
+        mask = self._mask
+        words = words if mask is None else mask.hide(words)
         if samples == 1:
             found = [await self._reply(rung, words, room, 0, buy)]
         else:
             found = await asyncio.gather(*(self._reply(rung, words, room, n, buy) for n in range(samples)))
-        return [reply for reply in found if reply is not None]
+        replies = [reply for reply in found if reply is not None]
+        return replies if mask is None else [shown(reply, mask) for reply in replies]
 
     def no_model_left(self) -> None:
         """Say what to wait for, where a closed lane is why no model is left.

@@ -155,9 +155,11 @@ class Step(Entry[R, T]):
         rule: Rule,
         key: Key,
         settings: Callable[[], Settings],
+        mask: tuple[str, ...] = (),
     ) -> None:
         super().__init__(home, fn, key)
         self.prompt = fn
+        self.mask = mask
         self.models = tuple(models)
         self.rule = rule
         self.checks: list[Callable[[T, R], None]] = []

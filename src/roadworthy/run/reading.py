@@ -32,6 +32,7 @@ from roadworthy.observe.story import Story, stories
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
 from roadworthy.run.load import load
+from roadworthy.run.masking import question_of, shown
 
 _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "click")
 
@@ -98,6 +99,9 @@ def judged(app: App, story: Story) -> dict[int, str]:
             continue
         checker = step.prepared.checker if alone else step.without_checks()
         reply = Reply(tried.id, tried.model, Ending(tried.ending), tried.reply, tried.finish)
+        if step.mask and alone:
+            _, mask = question_of(step, value, app.start_settings())
+            reply = reply if mask is None else shown(reply, mask)
         found = checker.check(reply, value)
         said[tried.id] = (
             f"{found.fault.kind}: {found.fault.message}"

@@ -1,0 +1,43 @@
+"""Personal data on its way: hidden before a question is pinned and sent, shown again before an answer is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from roadworthy._settings import Settings
+from roadworthy.ask.build import build_question, reworded
+from roadworthy.ask.question import Question
+from roadworthy.ask.template import resolve
+from roadworthy.call.reply import Reply
+from roadworthy.run.entry import Step
+
+if TYPE_CHECKING:
+    from roadworthy.accept.personal import Mask
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def question_of(step: Step[R, T], value: R, settings: Settings) -> tuple[Question, Mask | None]:
+    """The question about one record, and what is hidden in it; None where the step hides nothing.
+
+    The same record gives the same placeholders, so what they stand for is kept nowhere.
+    """
+    prepared, prompt = step.prepared, step.prompt(value)
+    question = build_question(prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings))
+    return hidden(question, step.mask) if step.mask else (question, None)
+
+
+def hidden(question: Question, kinds: Collection[str]) -> tuple[Question, Mask]:
+    """The question with personal data behind placeholders."""
+    from roadworthy.accept.personal import Mask  # noqa: PLC0415 - few steps hide anything
+
+    mask = Mask(kinds, "\n".join(message.text for message in question.messages))
+    return reworded(question, mask.hide), mask
+
+
+def shown(reply: Reply, mask: Mask) -> Reply:
+    """The reply with what its placeholders stand for; the ledger keeps it as it came."""
+    return replace(reply, text=mask.show(reply.text))
