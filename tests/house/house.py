@@ -120,7 +120,7 @@ class House:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The rows of a file that was written."""
-        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+        return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]
 
     def ask(self, query: str) -> Rows:
         """Look into the ledger."""

@@ -50,6 +50,7 @@ TABLES = {
                 "waiting_for",
                 "reason",
                 "body_json",
+                "cleanings_json",
             ),
             *("value_json", "confidence", "certified_bool", "model", "mended", "attempts", "cost_pico"),
             "updated_at",

@@ -482,7 +482,7 @@ UPDATE app_version SET spec = :spec WHERE app = :app AND step = :step AND versio
 
 -- export_records: A page of an app's records, every version in every job.
 SELECT record.id, job.entry, job.name, record.key, record.version, record.line, record.outcome, record.waiting_for,
-  record.reason, record.body, record.value, record.confidence, record.certified, record.model, record.mended,
+  record.reason, record.body, record.cleanings, record.value, record.confidence, record.certified, record.model, record.mended,
   record.attempts, record.cost_pico, record.updated_at
 FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND record.id > :after ORDER BY record.id LIMIT :count;
