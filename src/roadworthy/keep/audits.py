@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from roadworthy._failpoints import failpoint
 from roadworthy._secret import Secret
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text
 
@@ -126,7 +125,6 @@ def enter_epoch(tx: Transaction, policy: Policy, asked: str, served: str) -> Epo
     )
     row = tx.row("epoch_of_opening", app=policy.app, step=policy.step, opening=opening)
     assert row is not None
-    failpoint("epoch_written")
     return Epoch(as_int(row[0]), policy, names, life)
 
 
@@ -149,7 +147,6 @@ def put_audit(tx: Transaction, audited: Audited) -> bool:
         share=audited.share,
         state=PENDING if audited.picked else PASSED,
     )
-    failpoint("audit_written")
     return bool(new)
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from roadworthy._failpoints import failpoint
 from roadworthy.keep.audits import DISPUTED, PENDING, RIGHT, WRONG
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept
@@ -106,7 +105,6 @@ def rule(
         _weigh(tx, case, kept, before)
     elif case.kind == "doubt" and case.alone and ruling != "reject":
         put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
-    failpoint("ruling_written")
     return True
 
 

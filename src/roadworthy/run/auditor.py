@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._secret import Secret
@@ -11,6 +12,7 @@ from roadworthy.decide.promise import Promise
 from roadworthy.decide.verdict import Accept, Hold, Verdict
 from roadworthy.keep.audits import Audited, Epoch, Policy, coin_secret, enter_epoch, find_audit, put_audit
 from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.record import Kept
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, PERSON, SECOND
 from roadworthy.keep.transaction import Transaction
@@ -22,7 +24,6 @@ from roadworthy.run.policy import version_of
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
-    from roadworthy.run.desk import Desk
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -53,16 +54,28 @@ class Auditor:
         self._policies: dict[str, Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
 
-    def judge(self, step: Step[R, T], desk: Desk, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
+    def judge(
+        self,
+        step: Step[R, T],
+        verdict: Verdict[T],
+        kept: Kept,
+        subject: Callable[[], bytes],
+        vouched: str | None,
+    ) -> tuple[Verdict[T], Draw | None]:
         """What becomes of a verdict where the step makes a promise, and the coin that goes with it.
 
         A person's answer is nobody's to audit.
+
+        Args:
+            kept: the record.
+            subject: says the hash of what the step is asked about; few answers need it.
+            vouched: the answer that a person has audited and found right, as JSON.
         """
         promise = step.promise
         if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
             return verdict, None
-        draw = Draw(self, self.policy(step, promise), desk, verdict)
-        if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
+        draw = Draw(self, self.policy(step, promise), kept, subject(), verdict)
+        if promise.hold and vouched != draw.answer and not self.claim(step, promise).is_certified:
             return Hold(HELD), draw
         return verdict, draw
 
@@ -104,15 +117,18 @@ class Draw:
 
     Args:
         policy: how the answer came about.
-        desk: the step of the record.
+        kept: the record.
+        subject: the hash of what the step is asked about.
         verdict: the answer.
     """
 
-    def __init__(self, auditor: Auditor, policy: Policy, desk: Desk, verdict: Accept[T]) -> None:
+    def __init__(
+        self, auditor: Auditor, policy: Policy, kept: Kept, subject: bytes, verdict: Accept[T]
+    ) -> None:
         self._auditor = auditor
         self._policy = policy
-        self._kept = desk.session.kept
-        self._subject = desk.subject
+        self._kept = kept
+        self._subject = subject
         self._reply = verdict.valid.reply
         self._confidence = verdict.confidence
         self.answer = verdict.valid.body.decode()

@@ -37,6 +37,7 @@ from roadworthy.keep.record import Fate
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
+from roadworthy.run.auditor import Draw
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of, shown
 from roadworthy.run.session import Session, WouldAsk
@@ -120,6 +121,11 @@ class Desk:
         if isinstance(checked, Valid):
             return Accept(checked, 1.0, f"ruled {who}")
         return Fail(f"ruled {who}, but that answer is not valid: {checked.fault.message}")
+
+    def judged(self, step: Step[R, T], verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
+        """What becomes of a verdict where the step makes a promise, and the audit coin that goes with it."""
+        session = self.session
+        return session.runtime.auditor.judge(step, verdict, session.kept, lambda: self.subject, self.vouched)
 
     def pin(self, step: Step[R, T], value: R) -> None:
         """Build the question, or take the one that was pinned for the same words and data."""

@@ -299,23 +299,25 @@ SELECT count(*) FROM review WHERE record_id = :record_id AND ruling IS NOT NULL;
 SELECT id, step, kind, grounds, suggestion, confidence, opened_at, ruling, correction, note, ruled_by, ruled_at
 FROM review WHERE record_id = :record_id ORDER BY id;
 
--- queue: Open questions to a person, oldest first; nobody is asked twice about one audit, but to settle it.
+-- queue: Open questions to a person, oldest first; nobody is asked twice about one audit.
 SELECT review.id, review.record_id, record.key, review.step, review.kind, review.grounds, review.suggestion,
   review.confidence, record.body, job.entry, job.id
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
-WHERE job.app = :app AND review.ruling IS NULL AND review.id > :after AND (review.audit_id = 0 OR review.reader = 2
+WHERE job.app = :app AND review.ruling IS NULL AND review.id > :after AND (review.audit_id = 0
   OR NOT EXISTS (SELECT 1 FROM review AS other WHERE other.record_id = review.record_id
-    AND other.audit_id = review.audit_id AND other.ruled_by = :reader))
+    AND other.audit_id = review.audit_id
+    AND (other.ruled_by = :reader OR (other.ruling IS NULL AND other.reader < review.reader))))
 ORDER BY review.id LIMIT :count;
 
 -- queue_length: How many open questions to a person an app has.
 SELECT count(*) FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND review.ruling IS NULL;
 
--- rule: A person decides.
+-- rule: A person decides; nobody rules twice on one audit.
 UPDATE review SET ruling = :ruling, correction = :correction, note = :note, ruled_by = :ruled_by, ruled_at = :now,
   stood = :stood
-WHERE id = :review_id AND ruling IS NULL;
+WHERE id = :review_id AND ruling IS NULL AND (audit_id = 0 OR NOT EXISTS (SELECT 1 FROM review AS other
+  WHERE other.record_id = review.record_id AND other.audit_id = review.audit_id AND other.ruled_by = :ruled_by));
 
 -- unrule: A ruling is taken back.
 UPDATE review SET ruling = NULL, correction = NULL, note = NULL, ruled_by = NULL, ruled_at = NULL, stood = NULL
