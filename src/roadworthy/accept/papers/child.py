@@ -69,9 +69,7 @@ def answer(line: str) -> dict[str, object]:
     """One request's answer: `document`, `wrong` (what, remedy) or `use` (words)."""
     asked = json.loads(line)
     settings = Settings(**asked["settings"])
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = math.ceil(used.ru_utime + used.ru_stime) + math.ceil(settings.document_cpu_s)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    _allow_cpu(settings.document_cpu_s)
     try:
         return {"document": asdict(read_here(Path(asked["path"]), asked["key"], asked["kind"], settings))}
     except WrongRecord as wrong:
@@ -79,9 +77,29 @@ def answer(line: str) -> dict[str, object]:
     except WrongUse as wrong:
         return {"use": str(wrong)}
     except (MemoryError, RecursionError):
-        return {"wrong": ["reading it takes more memory than is allowed", "Split it, or raise document_memory_bytes."]}
+        return {
+            "wrong": [
+                "reading it takes more memory than is allowed",
+                "Split it, or raise document_memory_bytes.",
+            ]
+        }
     except Exception as error:  # noqa: BLE001 - a parser's slip over one document is that document's fate
-        return {"wrong": [f"it cannot be read: {type(error).__name__}: {error}", "Save it again, or as plain text."]}
+        return {
+            "wrong": [
+                f"it cannot be read: {type(error).__name__}: {error}",
+                "Save it again, or as plain text.",
+            ]
+        }
+
+
+def _allow_cpu(seconds: float) -> None:
+    """So many more seconds of processor time, within what this process may have at all."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = math.ceil(used.ru_utime + used.ru_stime) + math.ceil(seconds)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+    )
 
 
 def main() -> None:

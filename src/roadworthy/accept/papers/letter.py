@@ -25,7 +25,7 @@ def read_letter(path: Path, draft: Draft, settings: Settings) -> None:
     """
     raw = path.read_bytes()
     try:
-        letter = cast("EmailMessage", email.message_from_bytes(raw, policy=email.policy.default))
+        letter = email.message_from_bytes(raw, policy=email.policy.default)
     except RecursionError as error:
         raise _deep(settings.document_depth_max) from error
     if not letter.keys():
@@ -50,7 +50,8 @@ def _read_part(part: EmailMessage, draft: Draft, depth_max: int, depth: int) -> 
         if kind == "multipart/alternative":
             parts.sort(key=lambda inner: inner.get_content_type() != "text/plain")
             return any(_read_part(inner, draft, depth_max, depth + 1) for inner in parts)
-        return any([_read_part(inner, draft, depth_max, depth + 1) for inner in parts])
+        read = [_read_part(inner, draft, depth_max, depth + 1) for inner in parts]
+        return any(read)
     if kind not in {"text/plain", "text/html"}:
         draft.attachment(part.get_filename() or kind)
         return False

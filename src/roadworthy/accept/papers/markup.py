@@ -10,16 +10,49 @@ from roadworthy._settings import Settings
 from roadworthy.accept.papers.draft import Draft
 from roadworthy.accept.papers.plain import read_text
 
-_UNSEEN: Final = frozenset(("script", "style", "template", "noscript", "svg", "math", "head", "iframe", "object"))
+_UNSEEN: Final = frozenset(
+    ("script", "style", "template", "noscript", "svg", "math", "head", "iframe", "object")
+)
 _BLOCKS: Final = frozenset(
     (
-        *("address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl", "dt", "footer"),
-        *("form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "option", "p"),
+        *(
+            "address",
+            "article",
+            "aside",
+            "blockquote",
+            "body",
+            "br",
+            "caption",
+            "dd",
+            "div",
+            "dl",
+            "dt",
+            "footer",
+        ),
+        *(
+            "form",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "header",
+            "hr",
+            "li",
+            "main",
+            "nav",
+            "ol",
+            "option",
+            "p",
+        ),
         *("pre", "section", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul"),
     )
 )
 _TITLES: Final = {f"h{level}": level for level in range(1, 7)}
-_VOID: Final = frozenset(("br", "hr", "img", "input", "meta", "link", "source", "wbr", "area", "base", "col", "embed"))
+_VOID: Final = frozenset(
+    ("br", "hr", "img", "input", "meta", "link", "source", "wbr", "area", "base", "col", "embed")
+)
 
 
 def read_html(path: Path, draft: Draft, settings: Settings) -> None:

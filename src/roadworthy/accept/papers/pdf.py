@@ -22,9 +22,7 @@ def read_pdf(path: Path, draft: Draft, settings: Settings) -> None:
     try:
         import pypdfium2  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise WrongUse(
-            "Reading PDF needs the extra `docs`: pip install 'roadworthy[docs]'."
-        ) from error
+        raise WrongUse("Reading PDF needs the extra `docs`: pip install 'roadworthy[docs]'.") from error
     try:
         pdf = pypdfium2.PdfDocument(str(path))
     except pypdfium2.PdfiumError as error:

@@ -8,7 +8,7 @@ import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
@@ -46,7 +46,7 @@ class PaperReader:
         self._settings = settings
         self._child: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> PaperReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,9 +104,19 @@ class PaperReader:
         return _document(json.loads(line))
 
     def _started(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "roadworthy.accept.papers.child", str(self._settings.document_memory_bytes)]
+        command = [
+            sys.executable,
+            "-m",
+            "roadworthy.accept.papers.child",
+            str(self._settings.document_memory_bytes),
+        ]
         return subprocess.Popen(  # noqa: S603 - our own module and a number
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
         )
 
     def _end(self) -> None:
@@ -116,16 +126,13 @@ class PaperReader:
             child.communicate()
 
 
-def _document(answer: dict[str, object]) -> Document:
-    if isinstance(found := answer.get("document"), dict):
-        lists = ("pages", "blank_pages", "attachments")
-        return Document(
-            **{name: tuple(value) if name in lists else value for name, value in found.items()}
-            | {
-                "headings": tuple(Heading(**one) for one in found["headings"]),
-                "cleanings": tuple(Cleaning(**one) for one in found["cleanings"]),
-            }
-        )
-    if isinstance(wrong := answer.get("wrong"), list):
+def _document(answer: dict[str, Any]) -> Document:
+    if found := answer.get("document"):
+        for name in ("pages", "blank_pages", "attachments"):
+            found[name] = tuple(found[name])
+        found["headings"] = tuple(Heading(**one) for one in found["headings"])
+        found["cleanings"] = tuple(Cleaning(**one) for one in found["cleanings"])
+        return Document(**found)
+    if wrong := answer.get("wrong"):
         raise WrongRecord(*wrong)
     raise WrongUse(str(answer["use"]))

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from xml.parsers import expat  # noqa: S407 - no document type is let in, so there is no entity to expand
+from xml.parsers import expat
 
 from roadworthy._settings import Settings
 from roadworthy.accept.papers.draft import Draft
@@ -74,8 +74,8 @@ def _parse(archive: zipfile.ZipFile, info: zipfile.ZipInfo, draft: Draft, settin
                 read += len(chunk)
                 if read > settings.archive_bytes_max:
                     raise _bomb("it expands further", "archive_bytes_max", settings.archive_bytes_max)
-                parser.Parse(chunk, False)  # noqa: FBT003 - expat's interface
-        parser.Parse(b"", True)  # noqa: FBT003
+                parser.Parse(chunk, False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise WrongRecord(f"its XML is broken: {error}", "Save it again as .docx.") from error
 
@@ -104,7 +104,9 @@ class _Body:
         """An element opens."""
         self._depth += 1
         if self._depth > self._depth_max:
-            raise WrongRecord(f"its XML is nested deeper than {self._depth_max} levels", "Save it again as .docx.")
+            raise WrongRecord(
+                f"its XML is nested deeper than {self._depth_max} levels", "Save it again as .docx."
+            )
         if known := self._begin.get(name):
             known(attributes)
 
@@ -144,7 +146,9 @@ class _Body:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise WrongRecord("its XML declares a document type, which could make text out of nothing", "Save it again as .docx.")
+    raise WrongRecord(
+        "its XML declares a document type, which could make text out of nothing", "Save it again as .docx."
+    )
 
 
 def _bomb(what: str, setting: str, most: int) -> WrongRecord:
