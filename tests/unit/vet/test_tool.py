@@ -15,6 +15,7 @@ ENVELOPE = Envelope("1", 0, "m", (1, 1), 0.5)
 
 
 def body(choice: object) -> bytes:
+    """A request that offers both tools."""
     return orjson.dumps(
         {
             "model": "m",
