@@ -19,9 +19,9 @@ from roadworthy.accept.record import Record
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply, Usage
 from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, reap, scopes_of, settle_attempt
+from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.records import take_in
 from roadworthy.keep.store import SqliteStore
 from roadworthy.keep.transaction import (
     Account,

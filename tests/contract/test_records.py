@@ -10,9 +10,11 @@ from tests.ledgers import ask
 
 from roadworthy._settings import DEFAULTS
 from roadworthy.accept.record import Record, Unusable
+from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.records import Fate, claim_unfinished, fates, find_record, keep, page_lines, take_in
+from roadworthy.keep.record import Fate
+from roadworthy.keep.records import claim_unfinished, fates, find_record, keep, page_lines
 from roadworthy.keep.store import SqliteStore
 
 

@@ -14,7 +14,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import Ask, NoMoney, Settlement
 from roadworthy.keep import attempts, store
 from roadworthy.keep.attempts import Charge
-from roadworthy.keep.records import Fate
+from roadworthy.keep.record import Fate
 from roadworthy.keep.transaction import Account, Transaction
 from roadworthy.run import desk
 from roadworthy.run.desk import Desk

@@ -8,7 +8,8 @@ from decimal import Decimal
 import orjson
 
 from roadworthy.call.price import usd
-from roadworthy.keep.records import Kept, find_record
+from roadworthy.keep.record import Kept
+from roadworthy.keep.records import find_record
 from roadworthy.keep.transaction import (
     Row,
     Transaction,

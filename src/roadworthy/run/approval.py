@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import Rejected, Waiting
-from roadworthy.keep.records import json_text
+from roadworthy.keep.record import json_text
 from roadworthy.keep.reviews import Doubt, ask_person, find_ruling
 from roadworthy.run.desk import subject_of
 from roadworthy.run.session import Session

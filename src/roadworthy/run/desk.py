@@ -33,7 +33,8 @@ from roadworthy.keep.attempts import (
     settle_attempt,
 )
 from roadworthy.keep.jobs import note, set_cap
-from roadworthy.keep.records import Fate, keep
+from roadworthy.keep.record import Fate
+from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step

@@ -14,9 +14,11 @@ from roadworthy._failpoints import VARIABLE, arm
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
+from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import DIRECT, begin_run, open_job
 from roadworthy.keep.ledger import open_ledger
-from roadworthy.keep.records import Kept, find_record, take_direct
+from roadworthy.keep.record import Kept
+from roadworthy.keep.records import find_record
 from roadworthy.run.entry import Entry, Result
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime

@@ -22,7 +22,8 @@ from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Usage
 from roadworthy.keep.jobs import find_job
-from roadworthy.keep.records import Kept, find_record
+from roadworthy.keep.record import Kept
+from roadworthy.keep.records import find_record
 from roadworthy.keep.transaction import Transaction, as_float, as_int
 from roadworthy.run.entry import Entry, Step
 from roadworthy.run.runtime import Runtime

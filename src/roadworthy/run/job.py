@@ -23,8 +23,10 @@ from roadworthy._failpoints import failpoint
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
+from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
-from roadworthy.keep.records import Fate, Kept, claim_unfinished, fates, keep, take_in
+from roadworthy.keep.record import Fate, Kept
+from roadworthy.keep.records import claim_unfinished, fates, keep
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry

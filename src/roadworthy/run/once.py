@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from roadworthy._failpoints import failpoint
-from roadworthy.keep.records import json_text
+from roadworthy.keep.record import json_text
 from roadworthy.keep.reviews import begin_once, finish_once
 from roadworthy.run.desk import subject_of
 from roadworthy.run.session import Session, WouldAsk

@@ -16,7 +16,8 @@ from roadworthy._errors import Passing, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.records import Line, page_lines
+from roadworthy.keep.record import Line
+from roadworthy.keep.records import page_lines
 
 COLUMNS = ("key", "outcome", "value", "confidence", "certified", "model", "attempts", "cost_usd", "reason")
 ENDINGS = (".jsonl", ".csv")

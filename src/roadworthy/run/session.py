@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from roadworthy.keep.attempts import Payer
-from roadworthy.keep.records import Kept
+from roadworthy.keep.record import Kept
 from roadworthy.run.runtime import Runtime
 
 

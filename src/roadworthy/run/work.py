@@ -13,7 +13,8 @@ from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Review, Verdict
 from roadworthy.keep.jobs import note
-from roadworthy.keep.records import Fate, Kept, json_text, keep
+from roadworthy.keep.record import Fate, Kept, json_text
+from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.desk import Desk

@@ -1,0 +1,161 @@
+"""Input taken into the ledger: each record once, each line with what it is to an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from roadworthy._failpoints import failpoint
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.keep.record import Kept, json_text
+from roadworthy.keep.records import claim, find_record
+from roadworthy.keep.transaction import Row, Transaction, as_int
+
+
+def take_in(
+    tx: Transaction, job_id: int, run_id: int, batch: Sequence[Record | Unusable], *, owner: int | None
+) -> list[tuple[Kept, object]]:
+    """Take a batch of input into the ledger. Returns the records that `owner` is to look at, with their values.
+
+    Without an owner, what is pending is left to whoever claims it, and what is answered is returned.
+
+    Same key and same body: a duplicate. Same key and another body: within one input the later one is rejected; in a
+    later input it is a new version. A pending record that another living process works on is left to it.
+    """
+    firsts: list[tuple[Kept, object]] = []
+    for item in batch:
+        if isinstance(item, Unusable):
+            record_id, kind, version = _reject(tx, job_id, run_id, item), "first", 0
+        else:
+            record_id, kind, version = _meet(tx, job_id, run_id, item, owner)
+            if version and owner is not None:
+                firsts.append((Kept.new(job_id, item, record_id, version), item.value))
+            elif kind == "first" and not version:
+                known = find_record(tx, record_id)
+                assert known is not None
+                if known.outcome != "pending" or (owner is not None and claim(tx, record_id, owner)):
+                    firsts.append((known, item.value))
+        if version:
+            tx.change("put_line", job_id=job_id, number=item.line, record_id=record_id, kind=kind)
+        else:
+            _put_line(tx, job_id, item.line, record_id, kind)
+    failpoint("intake_written")
+    return firsts
+
+
+def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Kept:
+    """Take one record that code handed over. Same key and body: the same record; another body: a new version."""
+    row = tx.row("newest_version", job_id=job_id, key=record.key)
+    if row is not None and row[2] == record.body_hash:
+        _restore(tx, row, record)
+        kept = find_record(tx, as_int(row[0]))
+        assert kept is not None
+        return kept
+    last = tx.row("last_line", job_id=job_id)
+    number = 1 + (as_int(last[0]) if last is not None and last[0] is not None else 0)
+    version = 1 if row is None else as_int(row[1]) + 1
+    record_id = _insert(tx, job_id, run_id, replace(record, line=number), version, owner=None)
+    _put_line(tx, job_id, number, record_id, "first")
+    kept = find_record(tx, record_id)
+    assert kept is not None
+    return kept
+
+
+def _meet(
+    tx: Transaction, job_id: int, run_id: int, record: Record, owner: int | None
+) -> tuple[int, str, int]:
+    """Which record of the ledger it is, what its line is to it, and its version where it is new, else 0."""
+    row = tx.row("newest_version", job_id=job_id, key=record.key)
+    if row is None:
+        return _insert(tx, job_id, run_id, record, 1, owner), "first", 1
+    record_id, version, body_hash, line = as_int(row[0]), as_int(row[1]), row[2], as_int(row[4])
+    same = body_hash == record.body_hash
+    # Lines are taken in order, so an earlier line that still is this record is one of this very input.
+    earlier = line < record.line and tx.row("line", job_id=job_id, number=line) == (record_id, "first")
+    if earlier and same:
+        return record_id, "duplicate", 0
+    if earlier:
+        reason = (
+            f"line {record.line}: the key {record.key!r} was used on line {line} for another body. "
+            "Give each record its own key, or name the key with step(key=...)."
+        )
+        return _reject(tx, job_id, run_id, Unusable(record.key, record.line, b"", reason)), "conflict", 0
+    if not same:
+        return _insert(tx, job_id, run_id, record, version + 1, owner), "first", version + 1
+    if line != record.line:
+        tx.change("see_record", record_id=record_id, line=record.line)
+    _restore(tx, row, record)
+    return record_id, "first", 0
+
+
+def _restore(tx: Transaction, newest: Row, record: Record) -> None:
+    """A record that is known came again: put back what retention removed of it."""
+    if newest[6]:
+        tx.change(
+            "restore_record",
+            record_id=as_int(newest[0]),
+            body=json_text(record.body),
+            raw=record.raw,
+            cleanings=_cleanings(record),
+        )
+
+
+def _cleanings(record: Record) -> str | None:
+    found = [
+        {"kind": c.kind, "where": c.where, "before": c.before, "after": c.after} for c in record.cleanings
+    ]
+    return json_text(found) if found else None  # type: ignore[arg-type] # a list of flat objects
+
+
+def _insert(
+    tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
+) -> int:
+    return tx.add(
+        "add_record",
+        job_id=job_id,
+        key=record.key,
+        version=version,
+        line=record.line,
+        body=json_text(record.body),
+        body_hash=record.body_hash,
+        raw=record.raw,
+        cleanings=_cleanings(record),
+        outcome="pending",
+        reason=None,
+        run_id=run_id,
+        now=tx.now,
+        owner=owner,
+    )
+
+
+def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
+    """Keep a line that cannot be used; it never hides a usable record of the same key."""
+    known = tx.row("line", job_id=job_id, number=item.line)
+    kept = None if known is None else find_record(tx, as_int(known[0]))
+    if kept is not None and kept.outcome == "rejected" and kept.reason == item.reason:
+        return kept.id
+    newest = tx.row("newest_version", job_id=job_id, key=item.key)
+    key = item.key if newest is None or newest[2] == b"" else f"{item.key}@{item.line}"
+    newest = tx.row("newest_version", job_id=job_id, key=key)
+    return tx.add(
+        "add_record",
+        job_id=job_id,
+        key=key,
+        version=1 if newest is None else as_int(newest[1]) + 1,
+        line=item.line,
+        body=None,
+        body_hash=b"",
+        raw=item.raw,
+        cleanings=None,
+        outcome="rejected",
+        reason=item.reason,
+        run_id=run_id,
+        now=tx.now,
+        owner=None,
+    )
+
+
+def _put_line(tx: Transaction, job_id: int, number: int, record_id: int, kind: str) -> None:
+    known = tx.row("line", job_id=job_id, number=number)
+    if known != (record_id, kind):
+        tx.change("put_line", job_id=job_id, number=number, record_id=record_id, kind=kind)

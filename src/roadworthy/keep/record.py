@@ -1,0 +1,182 @@
+"""What a record is in the ledger: as it is kept, as its fate is written, as a line of its input shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from roadworthy.accept.record import Json, Record
+from roadworthy.keep.transaction import Row, as_bytes, as_float, as_int, as_text, text_or_none
+
+OUTCOMES = ("accepted", "rejected", "failed", "waiting", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record as the ledger holds it.
+
+    Attributes:
+        outcome: one of `OUTCOMES`.
+        waiting_for: `review`, `budget`, `provider` or `batch` where the outcome is `waiting`, else "".
+        body: the cleaned record as JSON text; None where it was forgotten or never usable.
+        value: the accepted answer as JSON text.
+        mended: what deterministic mending the answer needed, "" for none.
+        stale_run: the run that found the answer out of date, 0 for none.
+    """
+
+    id: int
+    job_id: int
+    key: str
+    version: int
+    line: int
+    body: str | None
+    body_hash: bytes
+    outcome: str
+    waiting_for: str
+    reason: str
+    value: str | None
+    confidence: float | None
+    certified: bool
+    model: str
+    mended: str
+    attempts: int
+    cost_pico: int
+    deaths: int
+    question_id: int
+    stale_run: int
+
+    @classmethod
+    def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
+        """The record as it is taken in, or would be where the ledger does not have it."""
+        return cls(
+            id=record_id,
+            job_id=job_id,
+            key=record.key,
+            version=version,
+            line=record.line,
+            body=None,
+            body_hash=record.body_hash,
+            outcome="pending",
+            waiting_for="",
+            reason="",
+            value=None,
+            confidence=None,
+            certified=False,
+            model="",
+            mended="",
+            attempts=0,
+            cost_pico=0,
+            deaths=0,
+            question_id=0,
+            stale_run=0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Where a record stands now, to be written."""
+
+    outcome: str
+    waiting_for: str = ""
+    reason: str = ""
+    value: str | None = None
+    confidence: float | None = None
+    certified: bool = False
+    model: str = ""
+    mended: str = ""
+    question_id: int = 0
+
+    def is_of(self, kept: Kept) -> bool:
+        """Whether the ledger says this already."""
+        return self == Fate(
+            kept.outcome,
+            kept.waiting_for,
+            kept.reason,
+            kept.value,
+            kept.confidence,
+            kept.certified,
+            kept.model,
+            kept.mended,
+            kept.question_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a job's input with the fate of the record behind it."""
+
+    number: int
+    kind: str
+    record_id: int
+    key: str
+    outcome: str
+    waiting_for: str
+    reason: str
+    value: str | None
+    confidence: float | None
+    certified: bool
+    model: str
+    attempts: int
+    cost_pico: int
+
+
+def json_text(value: Json) -> str:
+    """Compact JSON text of a value, keys in order of insertion. Whole numbers of any size survive."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        import json  # noqa: PLC0415 - only for numbers beyond 64 bits
+
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def kept_of(row: Row) -> Kept:
+    """The record in a row of `record`."""
+    (rid, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence) = row[
+        :12
+    ]
+    certified, model, mended, attempts, cost, deaths, question_id, stale_run = row[12:]
+    return Kept(
+        id=as_int(rid),
+        job_id=as_int(job_id),
+        key=as_text(key),
+        version=as_int(version),
+        line=as_int(line),
+        body=text_or_none(body),
+        body_hash=as_bytes(body_hash),
+        outcome=as_text(outcome),
+        waiting_for=text_or_none(waiting_for) or "",
+        reason=text_or_none(reason) or "",
+        value=text_or_none(value),
+        confidence=None if confidence is None else as_float(confidence),
+        certified=bool(certified),
+        model=text_or_none(model) or "",
+        mended=text_or_none(mended) or "",
+        attempts=as_int(attempts),
+        cost_pico=as_int(cost),
+        deaths=as_int(deaths),
+        question_id=0 if question_id is None else as_int(question_id),
+        stale_run=0 if stale_run is None else as_int(stale_run),
+    )
+
+
+def line_of(row: Row) -> Line:
+    """The line in a row of `page_lines`."""
+    number, kind, rid, key, outcome, waiting_for, reason, value = row[:8]
+    confidence, certified, model, attempts, cost = row[8:]
+    return Line(
+        number=as_int(number),
+        kind=as_text(kind),
+        record_id=as_int(rid),
+        key=as_text(key),
+        outcome=as_text(outcome),
+        waiting_for=text_or_none(waiting_for) or "",
+        reason=text_or_none(reason) or "",
+        value=text_or_none(value),
+        confidence=None if confidence is None else as_float(confidence),
+        certified=bool(certified),
+        model=text_or_none(model) or "",
+        attempts=as_int(attempts),
+        cost_pico=as_int(cost),
+    )
