@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roadworthy._secret import Secret
 from roadworthy._settings import Settings
@@ -22,12 +22,28 @@ from roadworthy.run.policy import version_of
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
-    from roadworthy.run.desk import Desk
+    from roadworthy.keep.record import Kept
 
 R = TypeVar("R")
 T = TypeVar("T")
 _REST = 50  # times as long as a look took, until the next one
 HELD = "held until the step is certified: its answers are accepted by the same run command once it is"
+
+
+class Case(Protocol):
+    """One step of one record, as far as an audit needs it."""
+
+    @property
+    def kept(self) -> Kept:
+        """The record."""
+
+    @property
+    def subject(self) -> bytes:
+        """The hash of what the step is asked about."""
+
+    @property
+    def vouched(self) -> str | None:
+        """The answer that a person called right, as JSON text."""
 
 
 class Auditor:
@@ -53,7 +69,7 @@ class Auditor:
         self._policies: dict[str, Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
 
-    def judge(self, step: Step[R, T], desk: Desk, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
+    def judge(self, step: Step[R, T], desk: Case, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
         """What becomes of a verdict where the step makes a promise, and the coin that goes with it.
 
         A person's answer is nobody's to audit.
@@ -108,10 +124,10 @@ class Draw:
         verdict: the answer.
     """
 
-    def __init__(self, auditor: Auditor, policy: Policy, desk: Desk, verdict: Accept[T]) -> None:
+    def __init__(self, auditor: Auditor, policy: Policy, desk: Case, verdict: Accept[T]) -> None:
         self._auditor = auditor
         self._policy = policy
-        self._kept = desk.session.kept
+        self._kept = desk.kept
         self._subject = desk.subject
         self._reply = verdict.valid.reply
         self._confidence = verdict.confidence

@@ -33,7 +33,7 @@ from roadworthy.keep.attempts import (
     settle_attempt,
 )
 from roadworthy.keep.jobs import note, set_cap
-from roadworthy.keep.record import Fate
+from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
@@ -93,6 +93,11 @@ class Desk:
         self._version: Change[None] | None = None
         self.vouched: str | None = None
         """The answer, as JSON, that a person has audited and found right."""
+
+    @property
+    def kept(self) -> Kept:
+        """The record as the ledger held it when work on it began."""
+        return self.session.kept
 
     @cached_property
     def subject(self) -> bytes:
