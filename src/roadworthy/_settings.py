@@ -137,6 +137,17 @@ class Settings:
         256, "tokens", "added to the byte bound for a provider's own message framing", OURS
     )
 
+    audit_share: float = _row(
+        0.05, "share", "of accepted answers, audited where a step has `max_error` and names no share", OURS
+    )
+    certificate_confidence: float = _row(0.95, "share", "confidence that a certificate is stated with", OURS)
+    certificate_look_s: float = _row(
+        1.0, "seconds", "a run looks this often at most whether a step is certified", OURS
+    )
+    second_reader_share: float = _row(
+        0.0, "share", "of audits, put to a second reader who does not see the first one's ruling", OURS
+    )
+
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
     cancel_grace_s: float = _row(

@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from roadworthy import App, Failed, Function, Model, Price, Prompt, Rejected, Waiting
-from roadworthy.keep.reviews import open_reviews, rule
+from roadworthy.keep.reviews import open_reviews
+from roadworthy.keep.rulings import rule
 from roadworthy.run.load import load
 from roadworthy.vet.process import start_simulator
 

@@ -1,4 +1,4 @@
-"""A verdict: accept, escalate, review or fail, with its grounds."""
+"""A verdict: accept, escalate, review, hold or fail, with its grounds."""
 
 from __future__ import annotations
 
@@ -36,10 +36,17 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The answer is good enough and stands back until its step is certified; nobody is asked for its sake."""
+
+    grounds: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
     """No acceptable answer, and nobody is asked."""
 
     grounds: str
 
 
-Verdict = Accept[T] | Escalate | Review | Fail
+Verdict = Accept[T] | Escalate | Review | Hold | Fail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -87,9 +87,10 @@ class Fate:
     mended: str = ""
     question_id: int = 0
 
-    def is_of(self, kept: Kept) -> bool:
-        """Whether the ledger says this already."""
-        return self == Fate(
+    @classmethod
+    def of(cls, kept: Kept) -> Fate:
+        """Where a record of the ledger stands."""
+        return cls(
             kept.outcome,
             kept.waiting_for,
             kept.reason,
@@ -100,6 +101,10 @@ class Fate:
             kept.mended,
             kept.question_id,
         )
+
+    def is_of(self, kept: Kept) -> bool:
+        """Whether the ledger says this already; whether it is certified is stamped apart."""
+        return replace(self, certified=kept.certified) == Fate.of(kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,10 @@
-"""What people are asked and what they decide; labels; results of functions that run once."""
+"""What people are asked; labels; results of functions that run once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
-
-RULINGS = ("right", "wrong", "reject", "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +13,10 @@ class Doubt:
 
     Attributes:
         subject: 32 bytes: the hash of what the step was asked about, so that a ruling finds its step again.
-        kind: `doubt` or `approval`.
+        kind: `doubt`, `approval` or `audit`.
         suggestion: the best answer so far as JSON text, where there is one.
+        audit_id: the audit it is about, 0 for none.
+        reader: whose turn it is in an audit: 0 the first reader's, 1 the second's, 2 that of who settles it.
     """
 
     step: str
@@ -25,16 +25,8 @@ class Doubt:
     grounds: str
     suggestion: str | None = None
     confidence: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a person decided. `answer` is the right answer as JSON text; None for a rejection."""
-
-    ruling: str
-    answer: str | None
-    ruled_by: str
-    note: str
+    audit_id: int = 0
+    reader: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +68,8 @@ def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
         grounds=doubt.grounds,
         suggestion=doubt.suggestion,
         confidence=doubt.confidence,
+        audit_id=doubt.audit_id,
+        reader=doubt.reader,
         now=tx.now,
     )
 
@@ -85,20 +79,12 @@ def withdraw(tx: Transaction, record_id: int, step: str, subject: bytes) -> None
     tx.change("drop_review", record_id=record_id, step=step, subject=subject)
 
 
-def find_ruling(tx: Transaction, record_id: int, step: str, subject: bytes) -> Ruling | None:
-    """What a person decided about a step of a record."""
-    row = tx.row("ruling", record_id=record_id, step=step, subject=subject)
-    if row is None:
-        return None
-    _, ruling, correction, suggestion, ruled_by, note = row
-    answer = {"right": suggestion, "wrong": correction}.get(as_text(ruling))
-    return Ruling(
-        as_text(ruling), text_or_none(answer), text_or_none(ruled_by) or "", text_or_none(note) or ""
-    )
+def open_reviews(tx: Transaction, app: str, after: int, count: int, reader: str = "") -> list[Waiter]:
+    """The queue: open questions to people, oldest first.
 
-
-def open_reviews(tx: Transaction, app: str, after: int, count: int) -> list[Waiter]:
-    """The queue: open questions to people, oldest first."""
+    Args:
+        reader: who asks; what they have ruled on as another reader is not shown to them again.
+    """
     return [
         Waiter(
             id=as_int(row[0]),
@@ -112,37 +98,8 @@ def open_reviews(tx: Transaction, app: str, after: int, count: int) -> list[Wait
             body=text_or_none(row[8]),
             entry=as_text(row[9]),
         )
-        for row in tx.rows("queue", app=app, after=after, count=count)
+        for row in tx.rows("queue", app=app, after=after, count=count, reader=reader)
     ]
-
-
-def rule(
-    tx: Transaction, review_id: int, ruling: str, correction: str | None, ruled_by: str, note: str = ""
-) -> bool:
-    """A person decides. The ruling becomes a label too. False if someone else was first.
-
-    Args:
-        ruling: `right` (there must be a suggestion), `wrong` (with the correction as JSON text) or `reject`;
-            `skip` decides nothing.
-    """
-    row = tx.row("review", review_id=review_id)
-    if ruling == "skip" or row is None or (ruling == "right" and row[2] is None):
-        return False
-    if not tx.change(
-        "rule",
-        review_id=review_id,
-        ruling=ruling,
-        correction=correction,
-        note=note or None,
-        ruled_by=ruled_by,
-        now=tx.now,
-    ):
-        return False
-    _record_id, step, suggestion, _, key, app, entry, kind = row
-    if kind == "doubt" and entry == step and ruling != "reject":
-        answer = correction if ruling == "wrong" else text_or_none(suggestion)
-        put_label(tx, Label(as_text(app), as_text(entry), as_text(key), f"ruling by {ruled_by}", answer))
-    return True
 
 
 def put_label(tx: Transaction, label: Label) -> None:

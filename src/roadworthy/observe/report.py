@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ import orjson
 from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.learn.claim import Claim
 from roadworthy.observe.visible import visible
 
 _PAGE = 1_000
@@ -52,6 +53,7 @@ class Report:
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
+        certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
     """
 
     app: str
@@ -73,9 +75,11 @@ class Report:
     grounds: tuple[tuple[str, str, int], ...]
     accuracy: Accuracy | None
     reviews: int
+    certificates: dict[str, dict[str, object]]
+    claims: tuple[str, ...]
 
     @classmethod
-    def of_job(cls, tx: Transaction, app: str, job_id: int) -> Report:
+    def of_job(cls, tx: Transaction, app: str, job_id: int, claims: Sequence[Claim] = ()) -> Report:
         """The report as the ledger stands."""
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
@@ -107,6 +111,8 @@ class Report:
             ),
             accuracy=_accuracy(tx, job_id),
             reviews=as_int(queue[0]) if queue else 0,
+            certificates={claim.step: claim.as_json() for claim in claims},
+            claims=tuple(line for claim in claims for line in claim.lines()),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -170,6 +176,7 @@ class Report:
                 f"{found.right / found.labelled:.1%} (95 %: {found.low:.1%} to {found.high:.1%})"
             )
             yield "  this is a measurement on the records that have labels, not a certificate"
+        yield from self.claims
         if self.reviews:
             yield f"{self.reviews} questions wait for a person: roadworthy review"
 

@@ -80,6 +80,16 @@ class Reviewed:
     ruled_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The audit coin of one answer of the record: the epoch it fell into, its chance, and what came of it."""
+
+    step: str
+    epoch: int
+    share: float
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """Everything the ledger knows of one version of one record.
@@ -101,6 +111,7 @@ class Story:
     questions: tuple[Asked, ...]
     attempts: tuple[Tried, ...]
     reviews: tuple[Reviewed, ...]
+    audits: tuple[Drawn, ...]
     label: tuple[str | None, bool | None, str] | None
     onces: tuple[tuple[str, str | None, bool], ...]
     events: tuple[tuple[float, str, str], ...]
@@ -136,6 +147,10 @@ def _story(tx: Transaction, app: str, record_id: int) -> Story:
         questions=tuple(_asked(row) for row in tx.rows("questions", record_id=record_id)),
         attempts=tuple(_tried(row) for row in tx.rows("attempts_of_record", record_id=record_id)),
         reviews=tuple(_reviewed(row) for row in tx.rows("reviews_of_record", record_id=record_id)),
+        audits=tuple(
+            Drawn(as_text(step), as_int(epoch), as_float(share), as_text(state))
+            for _number, step, epoch, share, state in tx.rows("audits_of_record", record_id=record_id)
+        ),
         label=None if label is None else _label(label),
         onces=tuple(
             (as_text(name), text_or_none(value), bool(done))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.claim import Claim
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Summary:
         served_models: what providers said answered in this command, by the model that was asked, in order of
             appearance; the last name of an earlier run comes first. More than one: the model behind a name changed.
         budget_usd: the job's cap, else the app's; None where neither has one.
+        certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         stopped: what stopped this command before the end: `budget`, `provider` or `cancelled`; "" for nothing.
     """
 
@@ -66,10 +68,20 @@ class Summary:
     seconds: float
     served_models: dict[str, list[str]]
     stopped: str
+    certificates: dict[str, dict[str, object]]
+    claims: tuple[str, ...]
 
     @classmethod
     def of_job(
-        cls, tx: Transaction, *, job_id: int, run_id: int, job: str, did: Did, app_cap_pico: int | None
+        cls,
+        tx: Transaction,
+        *,
+        job_id: int,
+        run_id: int,
+        job: str,
+        did: Did,
+        app_cap_pico: int | None,
+        claims: Sequence[Claim] = (),
     ) -> Summary:
         """The summary of a job as the ledger stands, with what this command did."""
         outcomes, waiting = fates(tx, job_id)
@@ -96,6 +108,8 @@ class Summary:
             seconds=round(did.seconds, 3),
             served_models={asked: list(names) for asked, names in did.served_models.items()},
             stopped=did.stopped,
+            certificates={claim.step: claim.as_json() for claim in claims},
+            claims=tuple(line for claim in claims for line in claim.lines()),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -103,6 +117,7 @@ class Summary:
         return {
             name: f"{value:f}" if isinstance(value := getattr(self, name), Decimal) else value
             for name in self.__dataclass_fields__
+            if name != "claims"
         }
 
     def text(self) -> str:
@@ -115,7 +130,9 @@ class Summary:
             f"{waits}, {self.pending} pending\n"
             f"this run: {self.attempts} attempts ({self.unknown} unknown), {self.reused} replies reused, "
             f"{self.repaired} repaired, {self.escalated} escalated, {self.cost_usd:f} USD in {self.seconds:.1f} s\n"
-            f"job so far: {self.job_cost_usd:f} USD ({budget})" + "".join(self._changes())
+            f"job so far: {self.job_cost_usd:f} USD ({budget})"
+            + "".join(self._changes())
+            + "".join(f"\n{line}" for line in self.claims)
         )
 
     def _changes(self) -> Iterator[str]:

@@ -22,17 +22,31 @@ _WAITS = {
     "budget": "waiting for budget: the same run command with a higher --budget-usd goes on",
     "provider": "waiting for the provider: the same run command goes on when it answers again",
 }
+_AUDITS = {
+    "passed": "it was not picked to be checked",
+    "pending": "it was picked, and until a person rules it counts as wrong",
+    "right": "it was picked, and a person found it right",
+    "wrong": "it was picked, and a person found it wrong; their answer stands in its place",
+    "disputed": "it was picked, and its readers disagree; until a third ruling it counts as wrong",
+}
 
 
-def tell(stories: list[Story], judged: Mapping[int, str], *, full: bool = False) -> str:
+def tell(
+    stories: list[Story],
+    judged: Mapping[int, str],
+    stated: Mapping[str, str] | None = None,
+    *,
+    full: bool = False,
+) -> str:
     """The text of a record's stories, newest first; earlier versions of the record are only named.
 
     Args:
         judged: what today's checks say of a reply, in words, by attempt.
+        stated: what is certified of a step's answers, in words, by step.
         full: nothing is shortened.
     """
     newest, *older = stories
-    lines = list(_lines(newest, judged, 10**9 if full else SHORT))
+    lines = [*_lines(newest, judged, 10**9 if full else SHORT), *_audits(newest, stated or {})]
     if older:
         lines += ["", f"The same key has {len(older)} more: earlier versions of its body, or other jobs:"]
         lines += [f"  version {s.record.version} in {s.job}: {s.record.outcome}" for s in older[:20]]
@@ -144,7 +158,7 @@ def _price(tried: Tried) -> str:
 
 
 def _review(review: Reviewed, most: int) -> Iterator[str]:
-    what = "APPROVAL" if review.kind == "approval" else "REVIEW"
+    what = {"approval": "APPROVAL", "audit": "CHECK"}.get(review.kind, "REVIEW")
     yield f"{what} ({review.step}): {visible(review.grounds)}"
     if review.suggestion is not None:
         yield f"  shown to the person: {visible(shortened(review.suggestion, most))}"
@@ -155,6 +169,15 @@ def _review(review: Reviewed, most: int) -> Iterator[str]:
     yield f"  {visible(review.ruled_by)} ruled {review.ruling}{note}"
     if review.correction is not None:
         yield f"  correction: {visible(shortened(review.correction, most))}"
+
+
+def _audits(story: Story, stated: Mapping[str, str]) -> Iterator[str]:
+    for drawn in story.audits:
+        yield from ("", f"AUDIT ({drawn.step}, epoch {drawn.epoch}): {_AUDITS[drawn.state]}")
+        yield f"  its coin was drawn once, with a chance of {drawn.share:.1%}"
+    for step in dict.fromkeys(drawn.step for drawn in story.audits):
+        if step in stated:
+            yield f"CERTIFICATE ({step}): {stated[step]}"
 
 
 def _rest(story: Story) -> Iterator[str]:

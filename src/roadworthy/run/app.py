@@ -18,6 +18,7 @@ from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
 from roadworthy.decide.confidence import parse_source
+from roadworthy.decide.promise import promise_of
 from roadworthy.decide.rule import Rule
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
@@ -82,7 +83,7 @@ class App:
         self._opened: Door | None = None
         self._thread: _LoopThread | None = None
 
-    def step(
+    def step(  # noqa: PLR0913 - a step's own declarations, by name
         self,
         *,
         models: Sequence[str | Model | Function],
@@ -91,6 +92,9 @@ class App:
         review: bool = True,
         key: Key = None,
         mask: bool | Collection[str] = False,
+        max_error: float | None = None,
+        audit_share: float | None = None,
+        hold_until_certified: bool = False,
     ) -> Callable[[Callable[[R], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
@@ -103,9 +107,14 @@ class App:
             mask: personal data that no model may see: True for all that is found, or some of `email`, `card`, `iban`,
                 `phone`, `ip`, `key`. It is hidden in the question and shown again in the answer; a `Function` that
                 takes the record sees it.
+            max_error: the share of accepted answers that may be wrong by the reviewers' judgement. Chance picks some of
+                them for a person (`roadworthy review`), and a certificate says how many can be wrong at most.
+            audit_share: the share that is picked; default the setting `audit_share`.
+            hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
+                them then, free of charge.
 
         Raises:
-            WrongUse: no model, an unknown model name, or a threshold without a source.
+            WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
         """
         if not models:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
@@ -113,10 +122,20 @@ class App:
         source = None if confidence is None else parse_source(confidence)
         rule = Rule(review_below, source, review)
         hidden = _hidden(mask)
+        promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(fn: Callable[[R], Prompt[T]]) -> Step[R, T]:
             self._check_name(fn.__name__)
-            step = Step(self, fn, models=ladder, rule=rule, key=key, settings=self._settings, mask=hidden)
+            step = Step(
+                self,
+                fn,
+                models=ladder,
+                rule=rule,
+                key=key,
+                settings=self._settings,
+                mask=hidden,
+                promise=promise,
+            )
             self.plan.steps.append(step)
             return step
 

@@ -9,7 +9,8 @@ from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import Rejected, Waiting
 from roadworthy.keep.record import json_text
-from roadworthy.keep.reviews import Doubt, ask_person, find_ruling
+from roadworthy.keep.reviews import Doubt, ask_person
+from roadworthy.keep.rulings import find_ruling
 from roadworthy.run.desk import subject_of
 from roadworthy.run.session import Session
 

@@ -33,9 +33,9 @@ from roadworthy.keep.attempts import (
     settle_attempt,
 )
 from roadworthy.keep.jobs import note, set_cap
-from roadworthy.keep.record import Fate
+from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
-from roadworthy.keep.reviews import find_ruling
+from roadworthy.keep.rulings import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of, shown
@@ -91,6 +91,13 @@ class Desk:
         self._mask: Mask | None = None
         self._value: object = None
         self._version: Change[None] | None = None
+        self.vouched: str | None = None
+        """The answer, as JSON, that a person has audited and found right."""
+
+    @property
+    def kept(self) -> Kept:
+        """The record as the ledger held it when work on it began."""
+        return self.session.kept
 
     @cached_property
     def subject(self) -> bytes:
@@ -105,7 +112,10 @@ class Desk:
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
         if ruling is None:
             return None
-        who = f"{ruling.ruling} by {ruling.ruled_by}" + (f": {ruling.note}" if ruling.note else "")
+        if ruling.kind == "audit" and ruling.ruling == "right":
+            self.vouched = ruling.answer  # it stays the model's answer, as long as that is what comes of it
+            return None
+        who = ruling.who
         if ruling.answer is None:
             raise Rejected(self.session.kept.key, f"ruled {who}")
         reply = Reply(

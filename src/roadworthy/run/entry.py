@@ -17,6 +17,7 @@ from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
 from roadworthy.call.model import Function, Model
 from roadworthy.decide.confidence import samples_of
+from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Entry(Generic[R, T]):
 class Step(Entry[R, T]):
     """One question to a model with its rules. Made by `@app.step(...)`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `App.step` was given, by name
         self,
         home: Home,
         fn: Callable[[R], Prompt[T]],
@@ -156,10 +157,12 @@ class Step(Entry[R, T]):
         key: Key,
         settings: Callable[[], Settings],
         mask: tuple[str, ...] = (),
+        promise: Promise | None = None,
     ) -> None:
         super().__init__(home, fn, key)
         self.prompt = fn
         self.mask = mask
+        self.promise = promise
         self.models = tuple(models)
         self.rule = rule
         self.checks: list[Callable[[T, R], None]] = []

@@ -28,6 +28,7 @@ from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import claim_unfinished, fates, keep
 from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.observe.certified import claims, stamp_all
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
@@ -95,12 +96,18 @@ class Job:
         status = INTERRUPTED
         try:
             await self._until_cancelled(self._all_of_it())
+            await asyncio.to_thread(self._stamp)
             if self._options.output is not None:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
             status = self._status()
         finally:
             summary = self.end(status)
         return summary, status
+
+    def _stamp(self) -> None:
+        """Mark what the certificates cover by now."""
+        runtime = self._runtime
+        stamp_all(runtime.store, runtime.plan.name, runtime.plan.promises, runtime.settings)
 
     def end(self, status: int) -> Summary:
         """Note how the run ended, the first time; an interrupt may come before `run` has taken its first step."""
@@ -339,6 +346,7 @@ class Job:
         did = self._runtime.tally
         did.seconds = time.monotonic() - self._began
         did.stopped = self._runtime.stopped
+        plan = self._runtime.plan
         return Summary.of_job(
             tx,
             job_id=self.job_id,
@@ -346,4 +354,5 @@ class Job:
             job=self._options.job,
             did=did,
             app_cap_pico=self._runtime.plan.budget_pico,
+            claims=claims(tx, plan.name, plan.promises, self._runtime.settings),
         )

@@ -9,6 +9,7 @@ from typing import Any
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.call.price import Price
+from roadworthy.decide.promise import Promise
 from roadworthy.run.entry import Entry, Step, Workflow
 
 PERIODS = ("total", "day", "month")
@@ -35,6 +36,11 @@ class Plan:
     settings: Settings | None = None
     steps: list[Step[Any, Any]] = field(default_factory=list)
     workflows: list[Workflow[Any, Any]] = field(default_factory=list)
+
+    @property
+    def promises(self) -> dict[str, Promise]:
+        """What its steps promise, by name; steps that promise nothing are left out."""
+        return {step.name: step.promise for step in self.steps if step.promise is not None}
 
     def entry(self, name: str | None) -> Entry[Any, Any]:
         """The entry of this name; without one the only workflow, else the only step.

@@ -25,7 +25,9 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.transaction import as_int, as_text
+from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.learn.claim import Claim
+from roadworthy.observe.certified import claims
 from roadworthy.observe.report import Report
 from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.story import Story, stories
@@ -71,12 +73,21 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
     loaded = load(app)
     with reading(loaded.app) as store:
         found, name = store.read(lambda tx: stories(tx, loaded.app.name, key)), store.name
+        stated = {
+            claim.step: claim.epoch.sentence for claim in store.read(lambda tx: claims_of(tx, loaded.app))
+        }
     if not found:
         raise WrongUse(f"No record has the key {key!r} in {name}. Rejected lines have keys like line-17.")
     if as_json:
-        click.echo(orjson.dumps({"stories": [story.as_json() for story in found]}).decode())
+        shown_stories = [story.as_json() for story in found]
+        click.echo(orjson.dumps({"stories": shown_stories, "certificates": stated}).decode())
     else:
-        click.echo(tell(found, judged(loaded.app, found[0]), full=full))
+        click.echo(tell(found, judged(loaded.app, found[0]), stated, full=full))
+
+
+def claims_of(tx: Transaction, app: App) -> list[Claim]:
+    """What is certified of each step of an app that makes a promise."""
+    return claims(tx, app.name, app.plan.promises, app.start_settings())
 
 
 def judged(app: App, story: Story) -> dict[int, str]:
@@ -129,7 +140,7 @@ def report(app: str, job: str | None, *, as_json: bool) -> None:
             raise WrongUse(
                 f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
             )
-        found = store.read(lambda tx: Report.of_job(tx, loaded.app.name, named[0]))
+        found = store.read(lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app)))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import orjson
 
+from roadworthy._errors import WrongUse
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Json, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -18,8 +19,10 @@ from roadworthy.accept.source import Source
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label, rule
+from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
+from roadworthy.keep.rulings import rule, undo
 from roadworthy.keep.transaction import Transaction
+from roadworthy.observe.certified import claims, stamp_all
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.run.app import App
 from roadworthy.run.load import load
@@ -32,39 +35,109 @@ _PAGE = 100
 
 @click.command()
 @click.argument("app")
-@click.option("--by", help="Who rules; default: the login name.")
-@click.option("--json", "as_json", is_flag=True, help="Print the queue as one JSON object and rule nothing.")
-def review(app: str, by: str | None, *, as_json: bool) -> None:
-    """Decide what waits for a person: one key a ruling."""
+@click.option(
+    "--as", "--by", "by", help="Who rules; default: the login name. A second reader is someone else."
+)
+@click.option("--id", "review_id", type=click.IntRange(1), help="Rule this one question, without a dialogue.")
+@click.option("--ruling", type=click.Choice(["right", "wrong", "reject"]), help="With --id: the ruling.")
+@click.option("--answer", help="With --ruling wrong: the right answer as JSON.")
+@click.option("--note", default="", help="With --id: words that are kept with the ruling.")
+@click.option("--undo", "undone", is_flag=True, help="Take your last ruling back.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; alone: the queue.")
+def review(app: str, by: str | None, *, undone: bool, as_json: bool, **given: Any) -> None:
+    """Decide what waits for a person: one key a ruling. Audits and doubts stand in one queue."""
     loaded = load(app)
+    by = by or getpass.getuser()
     with reading(loaded.app) as store:
-        if as_json:
-            queue = store.read(lambda tx: open_reviews(tx, loaded.app.name, 0, _PAGE * 100))
-            click.echo(orjson.dumps({"waiting": [_shown(waiter) for waiter in queue]}).decode())
-            return
-        ruled = _go_through(loaded.app, store, by or getpass.getuser())
-    click.echo(f"{ruled} ruled." + (" The same run command applies them; it costs nothing." if ruled else ""))
+        if undone:
+            taken = store.write_now(lambda tx: undo(tx, loaded.app.name, by))
+            said: dict[str, Any] = {"undone": taken and taken[1], "said": _taken_back(taken, by)}
+        elif given["review_id"] is not None:
+            said = _rule_one(loaded.app, store, by, given)
+        elif given["ruling"] or given["answer"] or given["note"]:
+            raise WrongUse("--ruling, --answer and --note rule on one question. Name it: --id N.")
+        elif as_json:
+            queue = store.read(lambda tx: open_reviews(tx, loaded.app.name, 0, _PAGE * 100, by))
+            said = {"waiting": [_shown(waiter) for waiter in queue]}
+        else:
+            said = {"ruled": _go_through(loaded.app, store, by)}
+        if not as_json or "waiting" not in said:
+            settings = loaded.app.start_settings()
+            stamp_all(store, loaded.app.name, loaded.app.plan.promises, settings)
+            found = store.read(lambda tx: claims(tx, loaded.app.name, loaded.app.plan.promises, settings))
+            said["certificates"] = {claim.step: claim.as_json() for claim in found}
+    if as_json:
+        click.echo(orjson.dumps(said).decode())
+        return
+    click.echo(said.get("said") or _closing(said["ruled"]))
+    for claim in found:
+        click.echo("\n".join(claim.lines()))
+
+
+def _closing(ruled: int) -> str:
+    return f"{ruled} ruled." + (" The same run command applies them; it costs nothing." if ruled else "")
+
+
+def _taken_back(taken: tuple[int, str] | None, by: str) -> str:
+    if taken is None:
+        return f"{by} has no ruling to take back."
+    return f"The ruling on {visible(taken[1])} is taken back."
+
+
+def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[str, Any]:
+    """One ruling from a script.
+
+    Raises:
+        WrongUse: there is no such open question for this person, or the ruling does not fit it.
+    """
+    number, ruling, answer = given["review_id"], given["ruling"], given["answer"]
+    page = store.read(lambda tx: open_reviews(tx, app.name, number - 1, 1, by))
+    if not page or page[0].id != number:
+        raise WrongUse(
+            f"No open question {number} waits for {by}. `roadworthy review APP --json` lists them."
+        )
+    waiter = page[0]
+    if ruling is None:
+        raise WrongUse("Say what you decide: --ruling right, wrong or reject.")
+    if (ruling == "wrong") != (answer is not None):
+        raise WrongUse("A wrong answer needs the right one, and only that: --ruling wrong --answer JSON.")
+    if ruling == "right" and waiter.suggestion is None:
+        raise WrongUse("There is no suggested answer that could be right. Use --ruling wrong --answer JSON.")
+    fault = None if answer is None else _fault(app, waiter, answer)
+    if fault is not None:
+        raise WrongUse(f"The answer is not valid: {fault}")
+    done = store.write_now(lambda tx: rule(tx, number, ruling, answer, by, given["note"]))
+    if not done:
+        raise WrongUse(f"Someone else has ruled on question {number} meanwhile.")
+    return {"ruled": 1, "key": waiter.key}
 
 
 def _go_through(app: App, store: Ledger, by: str) -> int:
+    """Question after question; one that is taken back is asked again. How many rulings came of it."""
     ruled = after = 0
-    while page := store.read(lambda tx: open_reviews(tx, app.name, after, _PAGE)):  # noqa: B023 - read at once
-        for waiter in page:
-            after = waiter.id
-            _show(waiter)
-            ruling = _ask(waiter)
-            if ruling == "quit":
-                return ruled
-            correction = _correction(app, waiter) if ruling == "wrong" else None
-            if ruling == "wrong" and correction is None:
-                continue
-            change = partial(rule, review_id=waiter.id, ruling=ruling, correction=correction, ruled_by=by)
-            ruled += store.write_now(change)
-    return ruled
+    while page := store.read(lambda tx: open_reviews(tx, app.name, after, 1, by)):  # noqa: B023 - read at once
+        waiter = page[0]
+        _show(waiter)
+        ruling = _ask(waiter)
+        if ruling == "quit":
+            break
+        if ruling == "undo":
+            taken = store.write_now(lambda tx: undo(tx, app.name, by))
+            click.echo(_taken_back(taken, by))
+            after, ruled = (after, ruled) if taken is None else (taken[0] - 1, ruled - 1)
+            continue
+        after = waiter.id
+        correction = _correction(app, waiter) if ruling == "wrong" else None
+        if ruling == "wrong" and correction is None:
+            continue
+        change = partial(rule, review_id=waiter.id, ruling=ruling, correction=correction, ruled_by=by)
+        ruled += store.write_now(change)
+    return max(0, ruled)
 
 
 def _show(waiter: Waiter) -> None:
-    click.echo(f"\n{visible(waiter.key)}  ({waiter.step})")
+    what = "audit, " if waiter.kind == "audit" else ""
+    click.echo(f"\n{visible(waiter.key)}  ({what}{waiter.step})")
     click.echo(f"why: {visible(waiter.grounds)}")
     click.echo(f"record:\n{visible(shortened(waiter.body or '', _SHOWN_CHARS))}")
     click.echo(f"suggested answer: {visible(waiter.suggestion or 'none')}")
@@ -72,7 +145,9 @@ def _show(waiter: Waiter) -> None:
 
 def _ask(waiter: Waiter) -> str:
     """One key on a terminal, one line on a pipe; the end of the pipe quits."""
-    choices = ("r right, " if waiter.suggestion is not None else "") + "w wrong, x reject, s skip, q quit"
+    choices = (
+        "r right, " if waiter.suggestion is not None else ""
+    ) + "w wrong, x reject, s skip, u undo the last, q quit"
     while True:
         click.echo(f"[{choices}] ", nl=False)
         if sys.stdin.isatty():
@@ -81,8 +156,8 @@ def _ask(waiter: Waiter) -> str:
         else:
             line = sys.stdin.readline()
             key = line.strip()[:1] if line else "q"
-        if key == "q":
-            return "quit"
+        if key in {"q", "u"}:
+            return {"q": "quit", "u": "undo"}[key]
         if key in _KEYS and (key != "r" or waiter.suggestion is not None):
             return _KEYS[key]
         click.echo(f"{key!r} is not one of them.")

@@ -26,6 +26,7 @@ from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
+from roadworthy.run.auditor import Auditor
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
@@ -83,6 +84,7 @@ class Runtime:
         self._rungs: dict[str, list[Rung]] = {}
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
+        self.auditor = Auditor(plan.name, store, settings, self.clock)
         self._remembered: set[tuple[str, str]] = set()
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()

@@ -52,6 +52,7 @@ class Session:
         deadline: monotonic seconds after which nothing more is sent for it.
         models: the models whose answers were accepted on the way, one a step.
         confidences: how sure those were, where they said.
+        certified: whether those are covered by a certificate, one a step.
         mended: what deterministic mending was needed.
         asked: whether anything was bought in this session.
         escalated: whether a model above the first was asked.
@@ -66,6 +67,7 @@ class Session:
     models: list[str] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
+    certified: list[bool] = field(default_factory=list)
     asked: bool = False
     escalated: bool = False
     repaired: bool = False

@@ -11,12 +11,13 @@ from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiti
 from roadworthy._events import RecordEnded
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json
-from roadworthy.decide.verdict import Accept, Review, Verdict
+from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept, json_text
 from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
+from roadworthy.run.auditor import Draw
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
@@ -60,8 +61,11 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
 async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     desk = Desk(session, step.name, value)
     doubt: Doubt | None = None
+    draw: Draw | None = None
+    auditor = session.runtime.auditor
     try:
-        verdict = await run_step(step, value, desk)
+        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
+        session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
@@ -72,7 +76,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
         raise
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
-    await _write(session, desk, fate, doubt)
+    await _write(session, desk, fate, doubt, draw)
     return fate
 
 
@@ -84,6 +88,7 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
             "accepted",
             value=json_text(_plain(answer)),
             confidence=min(session.confidences, default=None),
+            certified=bool(session.certified) and all(session.certified),
             model=", ".join(dict.fromkeys(session.models)),
             mended=", ".join(dict.fromkeys(session.mended)),
         )
@@ -100,21 +105,33 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
 async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     """One step inside a workflow: its answer, or the exception that suspends or ends the record."""
     desk = Desk(session, step.name, value)
+    auditor = session.runtime.auditor
     try:
-        verdict = await run_step(step, value, desk)
+        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
     except BaseException:
         await desk.finish()
         raise
     doubt = _doubt(verdict, desk)
     record_id = session.kept.id
-    await desk.finish(change=None if doubt is None else lambda tx: ask_person(tx, record_id, doubt))
+    draw = draw if session.fresh else _undrawn(draw, session)
+
+    def change(tx: Transaction) -> None:
+        if doubt is not None:
+            ask_person(tx, record_id, doubt)
+        if draw is not None:
+            draw.write(tx)
+
+    await desk.finish(change=change if doubt is not None or draw is not None else None)
+    if draw is not None:
+        draw.committed()
+    session.certified.append(auditor.is_certified(step))
     match verdict:
         case Accept(valid, confidence, _):
             session.models.append(valid.reply.model)
             session.mended += valid.mended
             session.confidences += [] if confidence is None else [confidence]
             return valid.value
-        case Review(grounds):
+        case Review(grounds) | Hold(grounds):
             raise Waiting("review", f"{step.name}: {grounds}")
         case _:
             raise Failed(session.kept.key, f"{step.name}: {verdict.grounds}")
@@ -128,10 +145,11 @@ def _fate(verdict: Verdict[T], session: Session) -> Fate:
                 "accepted",
                 value=valid.body.decode(),
                 confidence=confidence,
+                certified=any(session.certified),
                 model=valid.reply.model,
                 mended=", ".join(valid.mended),
             )
-        case Review(grounds):
+        case Review(grounds) | Hold(grounds):
             return Fate("waiting", waiting_for="review", reason=grounds)
         case _:
             return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
@@ -165,25 +183,32 @@ def _broken(bug: Exception, session: Session) -> Fate:
     )
 
 
-async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt | None) -> None:
-    """Settlements, outcome and question to a person: one commit; nothing where nothing changed."""
+async def _write(
+    session: Session, desk: Desk | None, fate: Fate, doubt: Doubt | None, draw: Draw | None = None
+) -> None:
+    """Settlements, outcome, question to a person and audit coin: one commit; nothing where nothing changed."""
     kept = session.kept
     same = fate.is_of(kept) and not kept.stale_run
     to_keep = None if same and not session.asked else fate
     withdrawn = doubt is None and desk is not None and kept.waiting_for == "review" and to_keep is not None
     was_accepted = not same and kept.outcome == "accepted"
+    draw = draw if to_keep is not None else _undrawn(draw, session)
 
     def change(tx: Transaction) -> None:
         if doubt is not None:
             ask_person(tx, kept.id, doubt)
         elif withdrawn and desk is not None:
             withdraw(tx, kept.id, desk.step, desk.subject)
+        if draw is not None:
+            draw.write(tx)
         if was_accepted:
             note(tx, "changed", f"was accepted: {kept.value}", run_id=session.payer.run_id, record_id=kept.id)
 
-    wanted = change if doubt is not None or withdrawn or was_accepted else None
+    wanted = change if doubt is not None or withdrawn or was_accepted or draw is not None else None
     if desk is not None:
         await desk.finish(to_keep, wanted)
+        if draw is not None:
+            draw.committed()
     elif to_keep is not None:
 
         def both(tx: Transaction) -> None:
@@ -192,6 +217,11 @@ async def _write(session: Session, desk: Desk | None, fate: Fate, doubt: Doubt |
 
         await session.runtime.store.write(both)
         failpoint("outcome_committed")
+
+
+def _undrawn(draw: Draw | None, session: Session) -> Draw | None:
+    """The coin, unless the ledger holds it: an answer that stands is looked up and not written again."""
+    return None if draw is None or session.runtime.store.read(draw.is_known) else draw
 
 
 async def look(entry: Entry[R, T], value: R, session: Session) -> bool:

@@ -57,4 +57,4 @@ WHERE owner = :owner AND ended_at IS NULL AND beat_at >= extract(epoch FROM cloc
 SELECT set_config('lock_timeout', :limit, false);
 
 -- compact: Write the tables that hold contents anew, without what was removed from them.
-VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event;
+VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit;

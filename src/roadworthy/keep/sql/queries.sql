@@ -276,17 +276,21 @@ WHERE run.job_id = :job_id ORDER BY event.id DESC LIMIT :count;
 SELECT at, kind, data FROM event WHERE record_id = :record_id ORDER BY id;
 
 -- put_review: Ask a person; the newest grounds and suggestion stand, a ruling that was made stays.
-INSERT INTO review (record_id, step, subject, kind, grounds, suggestion, confidence, opened_at)
-VALUES (:record_id, :step, :subject, :kind, :grounds, :suggestion, :confidence, :now)
-ON CONFLICT (record_id, step, subject) DO UPDATE SET grounds = excluded.grounds, suggestion = excluded.suggestion,
-  confidence = excluded.confidence WHERE review.ruling IS NULL;
+INSERT INTO review (record_id, step, subject, kind, grounds, suggestion, confidence, opened_at, audit_id, reader)
+VALUES (:record_id, :step, :subject, :kind, :grounds, :suggestion, :confidence, :now, :audit_id, :reader)
+ON CONFLICT (record_id, step, subject, audit_id, reader) DO UPDATE SET grounds = excluded.grounds,
+  suggestion = excluded.suggestion, confidence = excluded.confidence WHERE review.ruling IS NULL;
 
--- drop_review: A record no longer waits for a person who has not spoken.
-DELETE FROM review WHERE record_id = :record_id AND step = :step AND subject = :subject AND ruling IS NULL;
+-- drop_review: A record no longer waits for a person who has not spoken; who audits it is asked all the same.
+DELETE FROM review
+WHERE record_id = :record_id AND step = :step AND subject = :subject AND ruling IS NULL AND audit_id = 0;
 
--- ruling: What a person decided about a step of a record.
-SELECT id, ruling, correction, suggestion, ruled_by, note FROM review
-WHERE record_id = :record_id AND step = :step AND subject = :subject AND ruling IS NOT NULL;
+-- ruling: What a person decided about a step of a record; of an audit, what stands by its rulings so far.
+SELECT review.id, review.ruling, review.correction, review.suggestion, review.ruled_by, review.note, review.kind
+FROM review LEFT JOIN audit ON audit.id = review.audit_id
+WHERE review.record_id = :record_id AND review.step = :step AND review.subject = :subject AND review.ruling IS NOT NULL
+  AND (review.audit_id = 0 OR (review.ruling = 'right') = (audit.state = 'right'))
+ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
 
 -- rulings: How many rulings a record has; most have none.
 SELECT count(*) FROM review WHERE record_id = :record_id AND ruling IS NOT NULL;
@@ -295,22 +299,43 @@ SELECT count(*) FROM review WHERE record_id = :record_id AND ruling IS NOT NULL;
 SELECT id, step, kind, grounds, suggestion, confidence, opened_at, ruling, correction, note, ruled_by, ruled_at
 FROM review WHERE record_id = :record_id ORDER BY id;
 
--- queue: Open questions to a person, oldest first.
+-- queue: Open questions to a person, oldest first; nobody is asked twice about one audit, but to settle it.
 SELECT review.id, review.record_id, record.key, review.step, review.kind, review.grounds, review.suggestion,
   review.confidence, record.body, job.entry, job.id
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
-WHERE job.app = :app AND review.ruling IS NULL AND review.id > :after ORDER BY review.id LIMIT :count;
+WHERE job.app = :app AND review.ruling IS NULL AND review.id > :after AND (review.audit_id = 0 OR review.reader = 2
+  OR NOT EXISTS (SELECT 1 FROM review AS other WHERE other.record_id = review.record_id
+    AND other.audit_id = review.audit_id AND other.ruled_by = :reader))
+ORDER BY review.id LIMIT :count;
 
 -- queue_length: How many open questions to a person an app has.
 SELECT count(*) FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND review.ruling IS NULL;
 
 -- rule: A person decides.
-UPDATE review SET ruling = :ruling, correction = :correction, note = :note, ruled_by = :ruled_by, ruled_at = :now
+UPDATE review SET ruling = :ruling, correction = :correction, note = :note, ruled_by = :ruled_by, ruled_at = :now,
+  stood = :stood
 WHERE id = :review_id AND ruling IS NULL;
 
+-- unrule: A ruling is taken back.
+UPDATE review SET ruling = NULL, correction = NULL, note = NULL, ruled_by = NULL, ruled_at = NULL, stood = NULL
+WHERE id = :review_id;
+
+-- last_ruling: The newest ruling of a person in an app.
+SELECT review.id FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND review.ruled_by = :ruled_by AND review.ruling IS NOT NULL
+ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
+
+-- readings_of_audit: What each reader of an audit was asked and decided, in order.
+SELECT id, reader, ruling, correction, suggestion, ruled_by, note, stood, grounds, subject, ruled_at FROM review
+WHERE record_id = :record_id AND audit_id = :audit_id ORDER BY reader;
+
+-- drop_reading: Nobody needs to settle an audit any more.
+DELETE FROM review WHERE record_id = :record_id AND audit_id = :audit_id AND reader = :reader AND ruling IS NULL;
+
 -- review: One question to a person, with the record and job it belongs to.
-SELECT review.record_id, review.step, review.suggestion, review.ruling, record.key, job.app, job.entry, review.kind
+SELECT review.record_id, review.step, review.suggestion, record.key, job.app, job.entry, review.kind, review.audit_id,
+  review.subject, review.stood
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id WHERE review.id = :review_id;
 
 -- put_label: The right answer, or right or wrong, for one record; the newest one stands.
@@ -320,6 +345,9 @@ ON CONFLICT (app, entry, key) DO UPDATE SET label = excluded.label, correct = ex
 
 -- label: The label of one record.
 SELECT label, correct, source, at FROM label WHERE app = :app AND entry = :entry AND key = :key;
+
+-- drop_label: Take a label back that came of a ruling.
+DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source;
 
 -- labels: How many labels an app has.
 SELECT count(*) FROM label WHERE app = :app;
@@ -450,7 +478,7 @@ UPDATE attempt SET words = NULL, detail = NULL WHERE record_id = :record_id;
 DELETE FROM review WHERE record_id = :record_id AND ruling IS NULL;
 
 -- erase_review: Remove what a person saw and wrote; who ruled what stays.
-UPDATE review SET subject = :subject, grounds = '', suggestion = NULL, correction = NULL, note = NULL
+UPDATE review SET subject = :subject, grounds = '', suggestion = NULL, correction = NULL, note = NULL, stood = NULL
 WHERE id = :review_id;
 
 -- erase_events: Remove what was noted about a record.
@@ -512,3 +540,59 @@ SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, ru
   run.cancelled_by
 FROM run JOIN job ON job.id = run.job_id
 WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND run.id > :after ORDER BY run.id LIMIT :count;
+
+-- secret: What only this ledger knows.
+SELECT value FROM secret WHERE name = :name;
+
+-- add_secret: Make a secret, unless there is one.
+INSERT INTO secret (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING;
+
+-- epochs: Every epoch of a step, in the order they were opened.
+SELECT id, step, policy, state, served, share, life FROM epoch WHERE app = :app AND step = :step ORDER BY id;
+
+-- epoch_of_opening: An epoch by what it was opened with.
+SELECT id FROM epoch WHERE app = :app AND step = :step AND opening = :opening;
+
+-- add_epoch: Open an epoch.
+INSERT INTO epoch (app, step, policy, state, served, opening, share, life, opened_at)
+VALUES (:app, :step, :policy, :state, :served, :opening, :share, :life, :now)
+ON CONFLICT (app, step, opening) DO NOTHING;
+
+-- name_epoch: Note what else a model is called in an epoch.
+UPDATE epoch SET served = :served WHERE id = :epoch_id;
+
+-- add_audit: Note an accepted answer with its coin; what was drawn before stands.
+INSERT INTO audit (record_id, epoch_id, item, share, state) VALUES (:record_id, :epoch_id, :item, :share, :state)
+ON CONFLICT (record_id, item) DO NOTHING;
+
+-- audit_of_item: The audit of one answer.
+SELECT id, state FROM audit WHERE record_id = :record_id AND item = :item;
+
+-- audits_of_record: The audits of a record's answers, newest first.
+SELECT audit.id, epoch.step, audit.epoch_id, audit.share, audit.state FROM audit JOIN epoch ON epoch.id = audit.epoch_id
+WHERE audit.record_id = :record_id ORDER BY audit.id DESC;
+
+-- set_audit: What the rulings on an audit come to.
+UPDATE audit SET state = :state WHERE id = :audit_id;
+
+-- audit_counts: A step's audits counted by epoch, share and state.
+SELECT audit.epoch_id, epoch.life, epoch.share, audit.share, audit.state, count(*), max(audit.id)
+FROM audit JOIN epoch ON epoch.id = audit.epoch_id WHERE epoch.app = :app AND epoch.step = :step
+GROUP BY audit.epoch_id, epoch.life, epoch.share, audit.share, audit.state ORDER BY audit.epoch_id;
+
+-- stamp_certified: Mark accepted records as covered by the certificate of an epoch.
+UPDATE record SET certified = 1 WHERE certified = 0 AND outcome = 'accepted'
+  AND id IN (SELECT record_id FROM audit WHERE epoch_id = :epoch_id);
+
+-- stamp_uncertified: Mark records whose newest answer of a step is of an epoch without a certificate.
+UPDATE record SET certified = 0 WHERE certified = 1 AND id IN (SELECT audit.record_id FROM audit
+  JOIN epoch ON epoch.id = audit.epoch_id WHERE audit.epoch_id = :epoch_id AND NOT EXISTS (SELECT 1 FROM audit AS later
+    JOIN epoch AS other ON other.id = later.epoch_id
+    WHERE later.record_id = audit.record_id AND later.id > audit.id AND other.step = epoch.step));
+
+-- put_back_record: Put a record back, so that it is run again from the top.
+UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL, value = NULL, owner = NULL, updated_at = :now
+WHERE id = :record_id AND outcome IN ('accepted', 'waiting', 'failed');
+
+-- forget_audits: Remove what an audit recognizes an answer by.
+UPDATE audit SET item = 'forgotten ' || id WHERE record_id = :record_id;

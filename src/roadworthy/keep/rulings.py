@@ -1,0 +1,263 @@
+"""What people decide, and what follows at once: the label, the audit, the result.
+
+An audit may have two readers, who do not see each other's ruling; where they disagree a third ruling settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import orjson
+
+from roadworthy._failpoints import failpoint
+from roadworthy.keep.audits import DISPUTED, PENDING, RIGHT, WRONG
+from roadworthy.keep.jobs import note
+from roadworthy.keep.record import Fate, Kept
+from roadworthy.keep.records import find_record, keep
+from roadworthy.keep.reviews import Doubt, Label, ask_person, put_label
+from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text, text_or_none
+
+RULINGS = ("right", "wrong", "reject", "skip")
+FIRST, SECOND, SETTLER = 0, 1, 2
+PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a person decided. `answer` is the right answer as JSON text; None for a rejection."""
+
+    ruling: str
+    answer: str | None
+    ruled_by: str
+    note: str
+    kind: str = "doubt"
+
+    @property
+    def who(self) -> str:
+        """In words."""
+        return f"{self.ruling} by {self.ruled_by}" + (f": {self.note}" if self.note else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One question to a person, with the record and the job it belongs to."""
+
+    review_id: int
+    record_id: int
+    step: str
+    suggestion: str | None
+    key: str
+    app: str
+    entry: str
+    kind: str
+    audit_id: int
+    subject: bytes
+    stood: str | None
+
+    @property
+    def alone(self) -> bool:
+        """Whether the answer is the record's result, and not that of one step of a workflow."""
+        return self.entry == self.step and self.kind != "approval"
+
+
+def find_ruling(tx: Transaction, record_id: int, step: str, subject: bytes) -> Ruling | None:
+    """What a person decided about a step of a record."""
+    row = tx.row("ruling", record_id=record_id, step=step, subject=subject)
+    if row is None:
+        return None
+    _, ruling, correction, suggestion, ruled_by, words, kind = row
+    answer = {"right": suggestion, "wrong": correction}.get(as_text(ruling))
+    return Ruling(
+        as_text(ruling),
+        text_or_none(answer),
+        text_or_none(ruled_by) or "",
+        text_or_none(words) or "",
+        as_text(kind),
+    )
+
+
+def rule(
+    tx: Transaction, review_id: int, ruling: str, correction: str | None, ruled_by: str, note: str = ""
+) -> bool:
+    """A person decides. The ruling becomes a label too, and on an audit it counts at once. False if someone was first.
+
+    Args:
+        ruling: `right` (there must be a suggestion), `wrong` (with the correction as JSON text) or `reject`;
+            `skip` decides nothing.
+    """
+    case = _case(tx, review_id)
+    if ruling == "skip" or case is None or (ruling == "right" and case.suggestion is None):
+        return False
+    kept, before = _before(tx, case)
+    if not tx.change(
+        "rule",
+        review_id=review_id,
+        ruling=ruling,
+        correction=correction,
+        note=note or None,
+        ruled_by=ruled_by,
+        stood=_stood(kept),
+        now=tx.now,
+    ):
+        return False
+    answer = correction if ruling == "wrong" else case.suggestion
+    if case.kind == "audit":
+        _weigh(tx, case, kept, before)
+    elif case.kind == "doubt" and case.alone and ruling != "reject":
+        put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
+    failpoint("ruling_written")
+    return True
+
+
+def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
+    """Take a person's newest ruling back, with what followed from it. Returns its number and the record's key."""
+    row = tx.row("last_ruling", app=app, ruled_by=ruled_by)
+    case = None if row is None else _case(tx, as_int(row[0]))
+    if case is None:
+        return None
+    kept, before = _before(tx, case)
+    tx.change("unrule", review_id=case.review_id)
+    if case.alone:
+        tx.change("drop_label", app=app, entry=case.entry, key=case.key, source=f"ruling by {ruled_by}")
+    if case.kind == "audit":
+        _weigh(tx, case, kept, before)
+    elif case.stood is not None and kept.outcome != "pending":
+        keep(tx, case.record_id, _fate(case.stood))
+    return case.review_id, case.key
+
+
+def standing(rulings: Sequence[str]) -> str:
+    """What the rulings on one audit come to; "" for a reader who has not spoken.
+
+    Two readers who disagree leave it disputed, and that counts as wrong until a third ruling settles it.
+    """
+    said = [RIGHT if ruling == "right" else WRONG if ruling else "" for ruling in rulings]
+    if len(said) > SETTLER and said[SETTLER]:
+        return said[SETTLER]
+    spoken = {word for word in said[:SETTLER] if word}
+    if not spoken:
+        return PENDING
+    return DISPUTED if len(spoken) > 1 else spoken.pop()
+
+
+def _before(tx: Transaction, case: _Case) -> tuple[Kept, str | None]:
+    """The record, and the words that a person's ruling on this very answer gave it so far."""
+    kept = find_record(tx, case.record_id)
+    assert kept is not None
+    return kept, _overruled(find_ruling(tx, case.record_id, case.step, case.subject))
+
+
+def _overruled(ruling: Ruling | None) -> str | None:
+    """What a ruling puts in place of the model's answer: "" for nothing at all, None where that stands."""
+    return None if ruling is None or ruling.ruling == "right" else ruling.answer or ""
+
+
+def _weigh(tx: Transaction, case: _Case, kept: Kept, before: str | None) -> None:
+    """Let the rulings on an audit count: its state, the result, the label, and whether somebody must settle it."""
+    readings = tx.rows("readings_of_audit", record_id=case.record_id, audit_id=case.audit_id)
+    by_reader = {as_int(row[1]): row for row in readings}
+    state = standing([_said(by_reader.get(reader)) for reader in range(SETTLER + 1)])
+    tx.change("set_audit", audit_id=case.audit_id, state=state)
+    if state == DISPUTED and SETTLER not in by_reader:
+        ask_person(tx, case.record_id, _to_settle(case, readings))
+    elif SETTLER in by_reader and standing([_said(by_reader.get(r)) for r in (FIRST, SECOND)]) != DISPUTED:
+        tx.change("drop_reading", record_id=case.record_id, audit_id=case.audit_id, reader=SETTLER)
+    ruling = find_ruling(tx, case.record_id, case.step, case.subject)
+    if case.alone:
+        _label(tx, case, ruling)
+        _replace(tx, case, kept, ruling, readings)
+    elif _overruled(ruling) != before:
+        _put_back(tx, kept)
+
+
+def _replace(
+    tx: Transaction, case: _Case, kept: Kept, ruling: Ruling | None, readings: Sequence[Row]
+) -> None:
+    """What a person says is the result from this moment on; what no ruling supports any more is put back."""
+    if ruling is not None and ruling.kind == "audit" and ruling.ruling != "right":
+        fate = Fate("rejected", reason=f"ruled {ruling.who}")
+        if ruling.answer is not None:
+            fate = Fate("accepted", value=ruling.answer, confidence=1.0, model=PERSON)
+    elif kept.model == PERSON or kept.outcome == "rejected":
+        stood = [text for row in readings if (text := text_or_none(row[7])) is not None]
+        if case.stood is not None:
+            stood.append(case.stood)
+        before = [fate for fate in map(_fate, stood) if fate.model != PERSON and fate.outcome != "rejected"]
+        if not before:
+            return
+        fate = before[0]
+    else:
+        return
+    if fate.is_of(kept):
+        return
+    if kept.outcome == "accepted" and kept.value is not None:
+        note(tx, "changed", f"was accepted: {kept.value}", record_id=kept.id)
+    keep(tx, kept.id, fate)
+
+
+def _put_back(tx: Transaction, kept: Kept) -> None:
+    """A step's answer in a workflow is another one now: the workflow goes through from the top, free where it can."""
+    if tx.change("put_back_record", record_id=kept.id, now=tx.now) and kept.outcome == "accepted":
+        note(tx, "changed", f"was accepted: {kept.value}", record_id=kept.id)
+
+
+def _label(tx: Transaction, case: _Case, ruling: Ruling | None) -> None:
+    if ruling is None:
+        return
+    source = f"ruling by {ruling.ruled_by}"
+    if ruling.answer is None:
+        put_label(tx, Label(case.app, case.entry, case.key, source, correct=False))
+    else:
+        put_label(tx, Label(case.app, case.entry, case.key, source, ruling.answer))
+
+
+def _to_settle(case: _Case, readings: Sequence[Row]) -> Doubt:
+    said = "; ".join(
+        f"{text_or_none(row[5])} says {text_or_none(row[2])}"
+        + (f", {row[3]!s}" if row[3] is not None else "")
+        for row in readings
+    )
+    return Doubt(
+        case.step,
+        case.subject,
+        "audit",
+        f"two readers disagree: {said}",
+        case.suggestion,
+        None,
+        case.audit_id,
+        SETTLER,
+    )
+
+
+def _said(row: Row | None) -> str:
+    return "" if row is None else text_or_none(row[2]) or ""
+
+
+def _case(tx: Transaction, review_id: int) -> _Case | None:
+    row = tx.row("review", review_id=review_id)
+    if row is None:
+        return None
+    record_id, step, suggestion, key, app, entry, kind, audit_id, subject, stood = row
+    return _Case(
+        review_id,
+        as_int(record_id),
+        as_text(step),
+        text_or_none(suggestion),
+        as_text(key),
+        as_text(app),
+        as_text(entry),
+        as_text(kind),
+        as_int(audit_id),
+        as_bytes(subject),
+        text_or_none(stood),
+    )
+
+
+def _stood(kept: Kept) -> str:
+    """Where a record stands, as JSON text."""
+    return orjson.dumps(asdict(Fate.of(kept))).decode()
+
+
+def _fate(text: str) -> Fate:
+    return replace(Fate("pending"), **orjson.loads(text))

@@ -1,0 +1,176 @@
+"""The auditor of an app at work: whose answers are drawn for a check, and what stands back meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from roadworthy._secret import Secret
+from roadworthy._settings import Settings
+from roadworthy.decide.promise import Promise
+from roadworthy.decide.verdict import Accept, Hold, Verdict
+from roadworthy.keep.audits import Audited, Epoch, Policy, coin_secret, enter_epoch, find_audit, put_audit
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.reviews import Doubt, ask_person
+from roadworthy.keep.rulings import FIRST, PERSON, SECOND
+from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.claim import Claim
+from roadworthy.learn.coin import is_audited
+from roadworthy.observe.certified import claim_for
+from roadworthy.run.entry import Step
+from roadworthy.run.policy import version_of
+
+if TYPE_CHECKING:
+    from roadworthy._clock import Clock
+    from roadworthy.keep.record import Kept
+
+R = TypeVar("R")
+T = TypeVar("T")
+_REST = 50  # times as long as a look took, until the next one
+HELD = "held until the step is certified: its answers are accepted by the same run command once it is"
+
+
+class Case(Protocol):
+    """One step of one record, as far as an audit needs it."""
+
+    @property
+    def kept(self) -> Kept:
+        """The record."""
+
+    @property
+    def subject(self) -> bytes:
+        """The hash of what the step is asked about."""
+
+    @property
+    def vouched(self) -> str | None:
+        """The answer that a person called right, as JSON text."""
+
+
+class Auditor:
+    """Audits of an app's steps in one process.
+
+    What it has seen of the ledger it keeps: the coin's secret and the epochs that answers fell into. So a draw is one
+    statement.
+
+    Args:
+        app: the app's name.
+        store: its ledger.
+        settings: `audit_share`, `certificate_confidence`, `second_reader_share`, `certificate_look_s`.
+        clock: when the claim was last looked at.
+    """
+
+    def __init__(self, app: str, store: Ledger, settings: Settings, clock: Clock) -> None:
+        self.app = app
+        self.settings = settings
+        self.secret: Secret | None = None
+        self._store = store
+        self._clock = clock
+        self._epochs: dict[str, Epoch] = {}
+        self._policies: dict[str, Policy] = {}
+        self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
+
+    def judge(self, step: Step[R, T], desk: Case, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
+        """What becomes of a verdict where the step makes a promise, and the coin that goes with it.
+
+        A person's answer is nobody's to audit.
+        """
+        promise = step.promise
+        if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
+            return verdict, None
+        draw = Draw(self, self.policy(step, promise), desk, verdict)
+        if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
+            return Hold(HELD), draw
+        return verdict, draw
+
+    def is_certified(self, step: Step[R, T]) -> bool:
+        """Whether an answer of the step that is accepted now is covered by a certificate."""
+        return step.promise is not None and self.claim(step, step.promise).is_certified
+
+    def policy(self, step: Step[R, T], promise: Promise) -> Policy:
+        """How the step's answers come about in this process."""
+        if step.name not in self._policies:
+            share = share_of(promise, self.settings)
+            self._policies[step.name] = Policy(self.app, step.name, version_of(step), 0, share)
+        return self._policies[step.name]
+
+    def claim(self, step: Step[R, T], promise: Promise) -> Claim:
+        """The step's certificates, at most `certificate_look_s` old; older where counting takes long."""
+        now = self._clock.monotonic()
+        seen = self._claims.get(step.name)
+        if seen is None or now >= seen[0]:
+            found = self._store.read(lambda tx: claim_for(tx, self.app, step.name, promise, self.settings))
+            after = self._clock.monotonic()
+            rest_s = max(self.settings.certificate_look_s, _REST * (after - now))
+            seen = self._claims[step.name] = (after + rest_s, found)
+        return seen[1]
+
+    def epoch(self, policy: Policy, asked: str, served: str) -> Epoch | None:
+        """The epoch an answer belongs to, as far as this process knows."""
+        known = self._epochs.get(policy.step)
+        return known if known is not None and known.fits(policy, asked, served) else None
+
+    def saw(self, secret: Secret, epoch: Epoch) -> None:
+        """What a draw found in the ledger is on disk."""
+        self.secret = secret
+        self._epochs[epoch.policy.step] = epoch
+
+
+class Draw:
+    """The coin of one accepted answer: written with the outcome, the same whenever it is written.
+
+    Args:
+        policy: how the answer came about.
+        desk: the step of the record.
+        verdict: the answer.
+    """
+
+    def __init__(self, auditor: Auditor, policy: Policy, desk: Case, verdict: Accept[T]) -> None:
+        self._auditor = auditor
+        self._policy = policy
+        self._kept = desk.kept
+        self._subject = desk.subject
+        self._reply = verdict.valid.reply
+        self._confidence = verdict.confidence
+        self.answer = verdict.valid.body.decode()
+        digest = hashlib.sha256(self._subject + self.answer.encode("utf-8", "surrogatepass"))
+        self.item = digest.hexdigest()[:32]
+        self._found: tuple[Secret, Epoch] | None = None
+
+    def is_known(self, tx: Transaction) -> bool:
+        """Whether the coin was drawn before."""
+        return find_audit(tx, self._kept.id, self.item) is not None
+
+    def write(self, tx: Transaction) -> None:
+        """Draw it, unless it was drawn; a picked answer is put to a person, some of them to two."""
+        auditor, settings = self._auditor, self._auditor.settings
+        secret = auditor.secret or coin_secret(tx)
+        asked, served = self._reply.model, self._reply.served_model
+        epoch = auditor.epoch(self._policy, asked, served) or enter_epoch(tx, self._policy, asked, served)
+        self._found = secret, epoch
+        share = self._policy.share
+        name, version = f"{self._kept.id} {self.item} {self._kept.key}", str(epoch.id)
+        picked = is_audited(secret, name, version, share)
+        if not put_audit(tx, Audited(self._kept.id, epoch.id, self.item, share, picked)) or not picked:
+            return
+        known = find_audit(tx, self._kept.id, self.item)
+        assert known is not None
+        self._ask(tx, known[0], FIRST)
+        second = settings.second_reader_share
+        if second and is_audited(secret, name, f"{version} second reader", min(1.0, second)):
+            self._ask(tx, known[0], SECOND)
+
+    def committed(self) -> None:
+        """It is on disk."""
+        if self._found is not None:
+            self._auditor.saw(*self._found)
+
+    def _ask(self, tx: Transaction, audit_id: int, reader: int) -> None:
+        grounds = "audit: accepted, and picked by chance to be checked"
+        step = self._policy.step
+        doubt = Doubt(step, self._subject, "audit", grounds, self.answer, self._confidence, audit_id, reader)
+        ask_person(tx, self._kept.id, doubt)
+
+
+def share_of(promise: Promise, settings: Settings) -> float:
+    """The share of accepted answers that is audited."""
+    return promise.audit_share if promise.audit_share is not None else min(1.0, settings.audit_share)
