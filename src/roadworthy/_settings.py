@@ -35,6 +35,17 @@ class Settings:
     line_bytes_max: int = _count(4_000_000, "bytes", "a longer line is rejected, the run goes on", OURS)
     field_chars_max: int = _count(1_000_000, "characters", "a longer text field is rejected", OURS)
     json_depth_max: int = _count(64, "levels", "deeper JSON is refused, in records and in answers", OURS)
+    document_bytes_max: int = _count(100_000_000, "bytes", "a larger document is rejected unread", OURS)
+    document_pages_max: int = _count(2_000, "pages", "a PDF with more pages is rejected", OURS)
+    document_chars_max: int = _count(60_000_000, "characters", "a document with more text is rejected", OURS)
+    document_depth_max: int = _count(20, "levels", "an e-mail with deeper parts is rejected", OURS)
+    document_cpu_s: float = _row(60.0, "seconds", "processor time to read one document", OURS)
+    document_memory_bytes: int = _count(
+        2_000_000_000, "bytes", "address space of the process that reads documents", OURS
+    )
+    archive_bytes_max: int = _count(200_000_000, "bytes", "what a DOCX may expand to, all its files", OURS)
+    archive_entries_max: int = _count(10_000, "files", "files in a DOCX", OURS)
+    archive_ratio_max: int = _count(100, "times", "what the text of a DOCX may grow by when expanded", OURS)
     answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
     response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roadworthy._secret import Secret
 from roadworthy._settings import Settings
@@ -12,7 +11,6 @@ from roadworthy.decide.promise import Promise
 from roadworthy.decide.verdict import Accept, Hold, Verdict
 from roadworthy.keep.audits import Audited, Epoch, Policy, coin_secret, enter_epoch, find_audit, put_audit
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.record import Kept
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, PERSON, SECOND
 from roadworthy.keep.transaction import Transaction
@@ -24,11 +22,28 @@ from roadworthy.run.policy import version_of
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
+    from roadworthy.keep.record import Kept
 
 R = TypeVar("R")
 T = TypeVar("T")
 _REST = 50  # times as long as a look took, until the next one
 HELD = "held until the step is certified: its answers are accepted by the same run command once it is"
+
+
+class Case(Protocol):
+    """One step of one record, as far as an audit needs it."""
+
+    @property
+    def kept(self) -> Kept:
+        """The record."""
+
+    @property
+    def subject(self) -> bytes:
+        """The hash of what the step is asked about."""
+
+    @property
+    def vouched(self) -> str | None:
+        """The answer that a person called right, as JSON text."""
 
 
 class Auditor:
@@ -54,28 +69,16 @@ class Auditor:
         self._policies: dict[str, Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
 
-    def judge(
-        self,
-        step: Step[R, T],
-        verdict: Verdict[T],
-        kept: Kept,
-        subject: Callable[[], bytes],
-        vouched: str | None,
-    ) -> tuple[Verdict[T], Draw | None]:
+    def judge(self, step: Step[R, T], desk: Case, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
         """What becomes of a verdict where the step makes a promise, and the coin that goes with it.
 
         A person's answer is nobody's to audit.
-
-        Args:
-            kept: the record.
-            subject: says the hash of what the step is asked about; few answers need it.
-            vouched: the answer that a person has audited and found right, as JSON.
         """
         promise = step.promise
         if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
             return verdict, None
-        draw = Draw(self, self.policy(step, promise), kept, subject(), verdict)
-        if promise.hold and vouched != draw.answer and not self.claim(step, promise).is_certified:
+        draw = Draw(self, self.policy(step, promise), desk, verdict)
+        if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
             return Hold(HELD), draw
         return verdict, draw
 
@@ -117,18 +120,15 @@ class Draw:
 
     Args:
         policy: how the answer came about.
-        kept: the record.
-        subject: the hash of what the step is asked about.
+        desk: the step of the record.
         verdict: the answer.
     """
 
-    def __init__(
-        self, auditor: Auditor, policy: Policy, kept: Kept, subject: bytes, verdict: Accept[T]
-    ) -> None:
+    def __init__(self, auditor: Auditor, policy: Policy, desk: Case, verdict: Accept[T]) -> None:
         self._auditor = auditor
         self._policy = policy
-        self._kept = kept
-        self._subject = subject
+        self._kept = desk.kept
+        self._subject = desk.subject
         self._reply = verdict.valid.reply
         self._confidence = verdict.confidence
         self.answer = verdict.valid.body.decode()

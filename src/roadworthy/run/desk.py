@@ -33,11 +33,10 @@ from roadworthy.keep.attempts import (
     settle_attempt,
 )
 from roadworthy.keep.jobs import note, set_cap
-from roadworthy.keep.record import Fate
+from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
-from roadworthy.run.auditor import Draw
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of, shown
 from roadworthy.run.session import Session, WouldAsk
@@ -95,6 +94,11 @@ class Desk:
         self.vouched: str | None = None
         """The answer, as JSON, that a person has audited and found right."""
 
+    @property
+    def kept(self) -> Kept:
+        """The record as the ledger held it when work on it began."""
+        return self.session.kept
+
     @cached_property
     def subject(self) -> bytes:
         """32 bytes: the hash of what the step is asked about; finds rulings again. Most records never need it."""
@@ -121,11 +125,6 @@ class Desk:
         if isinstance(checked, Valid):
             return Accept(checked, 1.0, f"ruled {who}")
         return Fail(f"ruled {who}, but that answer is not valid: {checked.fault.message}")
-
-    def judged(self, step: Step[R, T], verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
-        """What becomes of a verdict where the step makes a promise, and the audit coin that goes with it."""
-        session = self.session
-        return session.runtime.auditor.judge(step, verdict, session.kept, lambda: self.subject, self.vouched)
 
     def pin(self, step: Step[R, T], value: R) -> None:
         """Build the question, or take the one that was pinned for the same words and data."""

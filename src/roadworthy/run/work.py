@@ -64,7 +64,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     draw: Draw | None = None
     auditor = session.runtime.auditor
     try:
-        verdict, draw = desk.judged(step, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
         session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
@@ -107,7 +107,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     try:
-        verdict, draw = desk.judged(step, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
     except BaseException:
         await desk.finish()
         raise

@@ -67,7 +67,7 @@ class Entry:
     """One request in the log; the server notes on it when its response was handed to the network whole."""
 
     __slots__ = (
-        "arrival", "at", "billed", "body", "fault", "input_tokens", "model", "n", "output_tokens", "question", "status",
+        "arrival", "at", "billed", "body", "fault", "input_tokens", "model", "n", "output_cap", "output_tokens", "question", "status",
         "turn", "written",
     )  # fmt: skip
 
@@ -84,6 +84,7 @@ class Entry:
         self.billed = False
         self.input_tokens = 0
         self.output_tokens = 0
+        self.output_cap: int | None = None
         self.written = False
 
 
@@ -106,6 +107,7 @@ class LoggedRequest:
         output_tokens: billed.
         cost_usd: exact; None for a billed request to a model without a price.
         written: the response was handed to the network whole.
+        output_cap: the most output tokens that the request allowed; None where it set no bound.
     """
 
     n: int
@@ -122,6 +124,7 @@ class LoggedRequest:
     output_tokens: int
     cost_usd: Decimal | None
     written: bool
+    output_cap: int | None = None
 
 
 @dataclass(slots=True)
@@ -260,6 +263,7 @@ class Account:
             output_tokens=entry.output_tokens,
             cost_usd=cost if entry.billed else Decimal(0),
             written=entry.written,
+            output_cap=entry.output_cap,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from roadworthy.vet.recording import Answer
+from roadworthy.vet.tool import calls_tool, finish_of, tool_call, tool_deltas, wanted_tool
 
 CHARS_PER_TOKEN: Final = 4
 TOKENS_PER_MESSAGE: Final = 3
@@ -49,6 +50,8 @@ class ChatRequest:
         stream: server-sent events are wanted.
         usage_in_stream: the stream ends with the usage.
         logprobs: the tokens' log-probabilities are wanted.
+        tool: the tool that the answer must call; "" for an answer in words.
+        earlier: what the user said before, the latest first.
     """
 
     model: str
@@ -60,6 +63,8 @@ class ChatRequest:
     stream: bool
     usage_in_stream: bool
     logprobs: bool
+    tool: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 def read_request(body: bytes) -> ChatRequest:
@@ -72,14 +77,17 @@ def read_request(body: bytes) -> ChatRequest:
     model = said.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("you must provide a model parameter", "model")
-    chars, question, count = _messages(said.get("messages"))
+    chars, questions, count = _messages(said.get("messages"))
     schema, schema_bytes, json_wanted = _response_format(said.get("response_format"))
+    tool, parameters = wanted_tool(said) if schema is None else ("", None)
+    if parameters is not None:
+        schema, schema_bytes, json_wanted = parameters, len(orjson.dumps(said.get("tools"))), True
     if said.get("n", 1) not in {1, None}:
         raise BadRequest("Invalid 'n': this provider gives one choice per request.", "n")
     options = said.get("stream_options")
     return ChatRequest(
         model=model,
-        question=question,
+        question=questions[-1] if questions else "",
         input_tokens=-(-(chars + schema_bytes) // CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE * count,
         output_tokens_max=_cap(said),
         schema=schema,
@@ -87,6 +95,8 @@ def read_request(body: bytes) -> ChatRequest:
         stream=said.get("stream") is True,
         usage_in_stream=isinstance(options, dict) and options.get("include_usage") is True,
         logprobs=said.get("logprobs") is True,
+        tool=tool,
+        earlier=tuple(reversed(questions[:-1])),
     )
 
 
@@ -131,6 +141,7 @@ def asked_of(
         stream=stream,
         usage_in_stream=True,
         logprobs=False,
+        earlier=tuple(reversed(questions[:-1])),
     )
 
 
@@ -162,19 +173,19 @@ def pieces(text: str) -> list[str]:
     return [text[place : place + _CHUNK_CHARS] for place in range(0, len(text), _CHUNK_CHARS)]
 
 
-def _messages(said: object) -> tuple[int, str, int]:
-    """Characters in all messages, the text of the last one of the user, and how many there are."""
+def _messages(said: object) -> tuple[int, list[str], int]:
+    """Characters in all messages, the texts of the user's, and how many messages there are."""
     if not isinstance(said, list) or not said:
         raise BadRequest("Invalid 'messages': expected a list of at least one message.", "messages")
-    chars, question = 0, ""
+    chars, questions = 0, []
     for position, message in enumerate(said):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise BadRequest(f"Missing required parameter: 'messages[{position}].role'.", "messages")
         text = _text(message.get("content"), position)
         chars += len(text)
         if message["role"] == "user":
-            question = text
-    return chars, question, len(said)
+            questions.append(text)
+    return chars, questions, len(said)
 
 
 def _text(content: object, position: int) -> str:
@@ -255,9 +266,9 @@ def completion(asked: ChatRequest, answer: Answer, envelope: Envelope) -> bytes:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": answer.content, "refusal": answer.refusal},
+                "message": _message(asked, answer, envelope),
                 "logprobs": _logprobs(answer, envelope.chance) if asked.logprobs else None,
-                "finish_reason": answer.finish,
+                "finish_reason": finish_of(asked, answer),
             }
         ],
         "service_tier": "default",
@@ -266,6 +277,13 @@ def completion(asked: ChatRequest, answer: Answer, envelope: Envelope) -> bytes:
     if envelope.usage is not None:
         said["usage"] = _usage(*envelope.usage)
     return orjson.dumps(said)
+
+
+def _message(asked: ChatRequest, answer: Answer, envelope: Envelope) -> dict[str, object]:
+    if not calls_tool(asked, answer):
+        return {"role": "assistant", "content": answer.content, "refusal": answer.refusal}
+    calls = [tool_call(asked.tool, answer.content or "", envelope.name)]
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": calls}
 
 
 def _usage(given: int, produced: int) -> dict[str, object]:
@@ -294,8 +312,9 @@ def _logprobs(answer: Answer, chance: float) -> dict[str, object]:
 
 def stream(asked: ChatRequest, answer: Answer, envelope: Envelope) -> Sequence[bytes]:
     """The events of a `chat.completion.chunk` stream, the role first, `[DONE]` last."""
-    events = [_event(envelope, delta, None) for delta in _deltas(answer)]
-    events.append(_event(envelope, {}, answer.finish))
+    deltas = tool_deltas(asked.tool, answer, envelope.name) if calls_tool(asked, answer) else _deltas(answer)
+    events = [_event(envelope, delta, None) for delta in deltas]
+    events.append(_event(envelope, {}, finish_of(asked, answer)))
     if asked.usage_in_stream and envelope.usage is not None:
         said = {**_chunk(envelope), "choices": [], "usage": _usage(*envelope.usage)}
         events.append(b"data: " + orjson.dumps(said) + b"\n\n")

@@ -170,6 +170,7 @@ class Simulator:
         except BadRequest as error:
             return _refused(knock, entry, 400, error_body(error.message, INVALID, None, error.param), JSON)
         self._account.name(entry, asked.model)
+        entry.output_cap = asked.output_tokens_max
         if key in self._script.revoked:
             return self._page(knock, entry, asked, Kind.UNAUTHORIZED)
         need = max(asked.output_tokens_max or 0, asked.input_tokens)
@@ -197,7 +198,8 @@ class Simulator:
     def _recall(self, digest: bytes, asked: ChatRequest) -> _Known:
         known = self._known.get(digest)
         if known is None:
-            question, turn = self._recording.find(asked.question), 0
+            found = map(self._recording.find, (asked.question, *asked.earlier))
+            question, turn = next((number for number in found if number is not None), None), 0
             if question is not None:
                 turn = self._turns.get((question, asked.model), 0)
                 self._turns[question, asked.model] = turn + 1

@@ -21,7 +21,10 @@ SCHEMA = {
 }
 CHANCES = st.floats(0, 1, exclude_max=True)
 OBJECTS = st.dictionaries(
-    st.text(max_size=5), st.text(max_size=8) | st.integers() | st.none(), min_size=1, max_size=4
+    st.text(max_size=5),
+    st.text(max_size=8) | st.integers(-(2**63), 2**63 - 1) | st.none(),
+    min_size=1,
+    max_size=4,
 )
 
 

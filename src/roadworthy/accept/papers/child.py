@@ -1,0 +1,116 @@
+"""The process that parses: one request a line on standard input, one answer a line on standard output.
+
+It is started with limits on memory; before each file it sets its own limit of processor time. A document that makes it
+die costs that document and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from roadworthy._errors import WrongUse
+from roadworthy._settings import Settings
+from roadworthy.accept.papers.draft import Draft
+from roadworthy.accept.papers.letter import read_letter
+from roadworthy.accept.papers.markup import read_html
+from roadworthy.accept.papers.pdf import read_pdf
+from roadworthy.accept.papers.plain import read_text
+from roadworthy.accept.papers.word import read_docx
+from roadworthy.accept.passage import Document
+from roadworthy.accept.reason import WrongRecord
+
+_Reader: TypeAlias = Callable[[Path, Draft, Settings], None]
+
+
+def _plain(path: Path, draft: Draft, settings: Settings) -> None:
+    read_text(path, draft, settings, markdown=False)
+
+
+def _markdown(path: Path, draft: Draft, settings: Settings) -> None:
+    read_text(path, draft, settings, markdown=True)
+
+
+READERS: Final[dict[str, _Reader]] = {
+    "text/plain": _plain,
+    "text/markdown": _markdown,
+    "text/html": read_html,
+    "message/rfc822": read_letter,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": read_docx,
+    "application/pdf": read_pdf,
+}
+
+
+def read_here(path: Path, key: str, media_type: str, settings: Settings) -> Document:
+    """The document in a file, read in this process.
+
+    Raises:
+        WrongRecord: it cannot be used; says why.
+        WrongUse: an extra is missing.
+    """
+    draft = Draft(settings)
+    READERS[media_type](path, draft, settings)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    document = replace(draft.done(key, media_type), sha256=digest)
+    if not document.text.strip():
+        raise WrongRecord("it holds no text", "Leave it out, or check how it was made.")
+    return document
+
+
+def answer(line: str) -> dict[str, object]:
+    """One request's answer: `document`, `wrong` (what, remedy) or `use` (words)."""
+    asked = json.loads(line)
+    settings = Settings(**asked["settings"])
+    _allow_cpu(settings.document_cpu_s)
+    try:
+        return {"document": asdict(read_here(Path(asked["path"]), asked["key"], asked["kind"], settings))}
+    except WrongRecord as wrong:
+        return {"wrong": [wrong.what, wrong.remedy]}
+    except WrongUse as wrong:
+        return {"use": str(wrong)}
+    except (MemoryError, RecursionError):
+        return {
+            "wrong": [
+                "reading it takes more memory than is allowed",
+                "Split it, or raise document_memory_bytes.",
+            ]
+        }
+    except Exception as error:  # noqa: BLE001 - a parser's slip over one document is that document's fate
+        return {
+            "wrong": [
+                f"it cannot be read: {type(error).__name__}: {error}",
+                "Save it again, or as plain text.",
+            ]
+        }
+
+
+def _allow_cpu(seconds: float) -> None:
+    """So many more seconds of processor time, within what this process may have at all."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = math.ceil(used.ru_utime + used.ru_stime) + math.ceil(seconds)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+    )
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    limit = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(line)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

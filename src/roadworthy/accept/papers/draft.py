@@ -1,0 +1,80 @@
+"""A document being written: text is cleaned piece by piece as it comes, so that offsets hold for what is kept."""
+
+from __future__ import annotations
+
+from roadworthy._settings import Settings
+from roadworthy.accept.clean import clean_body
+from roadworthy.accept.passage import Document, Heading
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Cleaning
+
+
+class Draft:
+    """Collects text, pages and headings within `document_chars_max`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._chars_max = settings.document_chars_max
+        self._parts: list[str] = []
+        self._size = 0
+        self._pages: list[int] = []
+        self._blank: list[int] = []
+        self._headings: list[Heading] = []
+        self._attachments: list[str] = []
+        self._cleanings: list[Cleaning] = []
+
+    def add(self, text: str, where: str) -> None:
+        """Text as it came; what cleaning changes is noted with `where`.
+
+        Raises:
+            WrongRecord: more characters than a document may have.
+        """
+        clean, notes = clean_body(text)
+        assert isinstance(clean, str)
+        self._cleanings += [Cleaning(note.kind, where, note.before, note.after) for note in notes]
+        self._size += len(clean)
+        if self._size > self._chars_max:
+            raise WrongRecord(
+                f"its text has more than {self._chars_max:,} characters",
+                "Split the document, or raise the setting document_chars_max.",
+            )
+        self._parts.append(clean)
+
+    def note(self, kind: str, where: str, before: str, after: str) -> None:
+        """A change that the reader itself made."""
+        self._cleanings.append(Cleaning(kind, where, before, after))
+
+    def noted(self, cleanings: tuple[Cleaning, ...], where: str) -> None:
+        """Changes that decoding made."""
+        self._cleanings += [Cleaning(one.kind, where, one.before, one.after) for one in cleanings]
+
+    def page(self) -> None:
+        """A page begins."""
+        self._pages.append(self._size)
+
+    def blank_page(self) -> None:
+        """The page that began last holds no text."""
+        self._blank.append(len(self._pages))
+
+    def heading(self, level: int, title: str) -> None:
+        """A heading begins."""
+        title = " ".join(title.split())[:200]
+        if title:
+            self._headings.append(Heading(self._size, level, title))
+
+    def attachment(self, name: str) -> None:
+        """Something attached, by its name."""
+        clean, _ = clean_body(name[:200])
+        self._attachments.append(str(clean))
+
+    def done(self, key: str, media_type: str) -> Document:
+        """What was written."""
+        return Document(
+            key,
+            media_type,
+            "".join(self._parts),
+            tuple(self._pages),
+            tuple(self._headings),
+            tuple(self._blank),
+            tuple(self._attachments),
+            cleanings=tuple(self._cleanings),
+        )

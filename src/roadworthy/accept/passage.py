@@ -1,0 +1,127 @@
+"""A document as text, and its passages: pieces that say where they stand, so that an answer can cite them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from roadworthy.accept.record import Cleaning
+
+PASSAGE_CHARS: Final = 1_200
+
+_PARAGRAPH: Final = re.compile(r"\n[ \t]*\n")
+_SENTENCE: Final = re.compile(r"[.!?\u3002\uff01\uff1f][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f]|\n")
+_SPACE: Final = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document; `document.text[start:end] == text`, always.
+
+    Attributes:
+        document: the document's key.
+        number: 1-based, in the order of the document.
+        start: offset of the first character in the document's text.
+        end: offset after the last one.
+        text: what it says, without white space at its ends.
+        page: 1-based page that it stands on; None where the document has no pages.
+        heading: titles above it, the outermost first.
+    """
+
+    document: str
+    number: int
+    start: int
+    end: int
+    text: str
+    page: int | None = None
+    heading: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title at `start` in the text; level 1 is the outermost."""
+
+    start: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as text.
+
+    Attributes:
+        key: its name; the path within its folder, with `/`.
+        media_type: such as `application/pdf`.
+        text: all of it, cleaned; lines end with a line feed.
+        pages: offset in `text` at which each page begins; empty where there are no pages.
+        headings: titles in order.
+        blank_pages: pages without text (1-based), such as scans among typed ones.
+        attachments: names of what an e-mail carries besides its text; they are not read.
+        sha256: of the file, 64 hex digits; empty where there is no file.
+        cleanings: what was changed in the text, with where, before and after.
+    """
+
+    key: str
+    media_type: str
+    text: str
+    pages: tuple[int, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    blank_pages: tuple[int, ...] = ()
+    attachments: tuple[str, ...] = ()
+    sha256: str = ""
+    cleanings: tuple[Cleaning, ...] = field(default=(), repr=False)
+
+    def page_at(self, offset: int) -> int | None:
+        """The 1-based page that the character at `offset` stands on; None without pages."""
+        return bisect_right(self.pages, offset) or None
+
+    def passages(self, chars_max: int = PASSAGE_CHARS) -> Iterator[Passage]:
+        """The passages in order, one at a time; none crosses a heading or a page.
+
+        A section longer than `chars_max` is cut at the last paragraph, else the last sentence, else the last white
+        space that fits, else at the limit. All characters but white space are in exactly one passage.
+        """
+        number = 0
+        for start, end, heading in self._sections():
+            for first, after in _cut(self.text, start, end, chars_max):
+                piece = self.text[first:after]
+                if not (text := piece.strip()):
+                    continue
+                number += 1
+                begin = first + len(piece) - len(piece.lstrip())
+                page = self.page_at(begin)
+                yield Passage(self.key, number, begin, begin + len(text), text, page, heading)
+
+    def _sections(self) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+        """Start, end and heading path of what lies between two headings or page breaks."""
+        titles = {found.start: found for found in self.headings}
+        starts = sorted({0, *self.pages, *titles})
+        path: tuple[Heading, ...] = ()
+        for start, end in zip(starts, [*starts[1:], len(self.text)], strict=True):
+            if found := titles.get(start):
+                path = (*(above for above in path if above.level < found.level), found)
+            yield start, end, tuple(above.title for above in path)
+
+
+def _cut(text: str, start: int, end: int, chars_max: int) -> Iterator[tuple[int, int]]:
+    while end - start > chars_max:
+        stop = _last_break(text, start, start + chars_max)
+        yield start, stop
+        start = stop
+    yield start, end
+
+
+def _last_break(text: str, start: int, limit: int) -> int:
+    """Where to cut; a break in the first half would leave crumbs, so a weaker one in the second half is taken."""
+    half = start + max(1, (limit - start) // 2)
+    for pattern in (_PARAGRAPH, _SENTENCE, _SPACE):
+        last = 0
+        for found in pattern.finditer(text, half, limit):
+            last = found.end()
+        if last:
+            return last
+    return limit
