@@ -82,12 +82,14 @@ def test_a_promise_costs_one_statement_an_answer_and_none_where_it_is_not_made(
     for name in ("row", "rows", "add", "change"):
         monkeypatch.setattr(Transaction, name, noted(getattr(Transaction, name)))
 
-    def cost(name: str, **promise: float) -> list[str]:
+    def cost(name: str, max_error: float | None = None, audit_share: float | None = None) -> list[str]:
         app = App(name, ledger=tmp_path / f"{name}.db")
 
         @app.step(
-            models=[Function(lambda prompt: '{"mood": "glad"}', name="own", usd_per_call="0")], **promise
-        )  # type: ignore[arg-type] # as a user may
+            models=[Function(lambda prompt: '{"mood": "glad"}', name="own", usd_per_call="0")],
+            max_error=max_error,
+            audit_share=audit_share,
+        )
         def feel(note: dict[str, str]) -> Prompt[Mood]:
             return Prompt("Glad or sad?", note["text"])
 
