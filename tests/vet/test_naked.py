@@ -54,6 +54,16 @@ def loud(ticket: str) -> int:
 def greedy(ticket: str) -> int:
     return len(bytearray(9_000_000_000))
 
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("no words")
+
+def rude(ticket: str) -> None:
+    raise Rude
+
+def broken(ticket: str) -> None:
+    raise ValueError("no such queue")
+
 def environment(ticket: str) -> dict:
     return dict(os.environ)
 """
@@ -162,6 +172,21 @@ def test_memory_is_bounded(hold: Hold) -> None:
     """One function could take the memory of the machine."""
     [call] = hold("greedy").call([RECORD])
     assert (call.state, call.error) == (State.RAISED, "MemoryError")
+
+
+def test_what_a_function_raises_is_told_in_its_own_words(hold: Hold) -> None:
+    """Nobody would know why a call failed, or one failure would end the calls after it."""
+    calls = hold("broken").call([RECORD, RECORD])
+    assert [(call.state, call.error, call.message) for call in calls] == [
+        (State.RAISED, "ValueError", "no such queue")
+    ] * 2
+    assert calls[0].where.startswith("poc.py:")
+
+
+def test_an_error_without_readable_words_is_still_an_ending(hold: Hold) -> None:
+    """An error whose words raise would take the child with it, and every call after."""
+    calls = hold("rude").call([RECORD, RECORD])
+    assert [(call.state, call.error) for call in calls] == [(State.RAISED, "Rude")] * 2
 
 
 def test_an_async_function_is_called_many_at_a_time(hold: Hold) -> None:

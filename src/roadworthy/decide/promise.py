@@ -33,6 +33,10 @@ class Promise:
                 "up to 1, such as 0.05."
             )
 
+    def share(self, default: float) -> float:
+        """The share of accepted answers that is audited; `default` is the setting's."""
+        return min(1.0, default) if self.audit_share is None else self.audit_share
+
 
 def promise_of(max_error: float | None, audit_share: float | None, *, hold: bool) -> Promise | None:
     """What `App.step` was given, as a promise; None where none is made.

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roadworthy._secret import Secret
 from roadworthy._settings import Settings
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.verdict import Accept, Hold, Verdict
-from roadworthy.keep.audits import Audited, Epoch, Policy, coin_secret, enter_epoch, find_audit, put_audit
+from roadworthy.keep.audits import (
+    Audited,
+    Epoch,
+    Policy,
+    coin_secret,
+    enter_epoch,
+    find_audit,
+    put_audit,
+    stamp,
+)
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, PERSON, SECOND
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.coin import is_audited
-from roadworthy.observe.certified import claim_for
+from roadworthy.observe.certified import claim_for, claims
 from roadworthy.run.entry import Step
 from roadworthy.run.policy import version_of
 
@@ -89,7 +99,7 @@ class Auditor:
     def policy(self, step: Step[R, T], promise: Promise) -> Policy:
         """How the step's answers come about in this process."""
         if step.name not in self._policies:
-            share = share_of(promise, self.settings)
+            share = promise.share(self.settings.audit_share)
             self._policies[step.name] = Policy(self.app, step.name, version_of(step), 0, share)
         return self._policies[step.name]
 
@@ -171,6 +181,18 @@ class Draw:
         ask_person(tx, self._kept.id, doubt)
 
 
-def share_of(promise: Promise, settings: Settings) -> float:
-    """The share of accepted answers that is audited."""
-    return promise.audit_share if promise.audit_share is not None else min(1.0, settings.audit_share)
+def stamp_all(store: Ledger, app: str, promises: Mapping[str, Promise], settings: Settings) -> None:
+    """Mark each accepted record as covered or not, as the certificates stand now."""
+    if not promises:
+        return
+    found = store.read(lambda tx: claims(tx, app, promises, settings))
+
+    def change(tx: Transaction) -> None:
+        for claim in found:
+            for epoch in claim.certified:
+                stamp(tx, epoch, certified=True)
+        for claim in found:
+            for epoch in claim.uncertified:
+                stamp(tx, epoch, certified=False)
+
+    store.write_now(change)

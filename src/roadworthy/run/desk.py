@@ -35,7 +35,7 @@ from roadworthy.keep.attempts import (
 from roadworthy.keep.jobs import note, set_cap
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
-from roadworthy.keep.rulings import find_ruling
+from roadworthy.keep.rulings import PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of, shown
@@ -119,7 +119,7 @@ class Desk:
         if ruling.answer is None:
             raise Rejected(self.session.kept.key, f"ruled {who}")
         reply = Reply(
-            attempt=0, model="person", ending=Ending.OK, text=ruling.answer, finish="stop", reused=True
+            attempt=0, model=PERSON, ending=Ending.OK, text=ruling.answer, finish="stop", reused=True
         )
         checked = step.prepared.checker.check(reply, value)
         if isinstance(checked, Valid):

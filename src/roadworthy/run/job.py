@@ -28,8 +28,9 @@ from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import claim_unfinished, fates, keep
 from roadworthy.keep.transaction import Transaction, as_int, as_text
-from roadworthy.observe.certified import claims, stamp_all
+from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
+from roadworthy.run.auditor import stamp_all
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
 from roadworthy.run.output import write_output

@@ -20,11 +20,12 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import rule, undo
+from roadworthy.keep.rulings import PERSON, rule, undo
 from roadworthy.keep.transaction import Transaction
-from roadworthy.observe.certified import claims, stamp_all
+from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.run.app import App
+from roadworthy.run.auditor import stamp_all
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
 
@@ -190,7 +191,7 @@ def _fault(app: App, waiter: Waiter, text: str) -> str | None:
     alone = waiter.entry == waiter.step and waiter.body is not None
     value: Any = step.record_schema.revive(orjson.loads(waiter.body or "null")) if alone else None
     checker = step.prepared.checker if alone else step.without_checks()
-    checked = checker.check(Reply(0, "person", Ending.OK, text, "stop"), value)
+    checked = checker.check(Reply(0, PERSON, Ending.OK, text, "stop"), value)
     return checked.fault.message if isinstance(checked, Invalid) else None
 
 

@@ -18,11 +18,12 @@ _MAIN: Final = "word/document.xml"
 _CHUNK: Final = 65_536
 _W: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main "
 _TITLE: Final = re.compile(r"(?:heading|berschrift|titre)\s*([1-9])$", re.IGNORECASE)
+_APART: Final = re.compile(r"word/(?:header|footer|footnotes|endnotes|comments)\d*\.xml")
 _ENCRYPTED: Final = b"\xd0\xcf\x11\xe0"  # a compound file: an old .doc, or a .docx behind a password
 
 
 def read_docx(path: Path, draft: Draft, settings: Settings) -> None:
-    """The text of a DOCX file, a line a paragraph.
+    """The text of a DOCX file, a line a paragraph. Headers, footers, notes and comments are not read; each is noted.
 
     Raises:
         WrongRecord: no DOCX, encrypted, damaged, or more in it than the limits let pass. What would expand beyond
@@ -35,6 +36,9 @@ def read_docx(path: Path, draft: Draft, settings: Settings) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             info = _checked(archive, settings)
+            for entry in archive.infolist():
+                if _APART.fullmatch(entry.filename):
+                    draft.note("not_read", entry.filename, "", "")
             _parse(archive, info, draft, settings)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise WrongRecord(f"it is damaged, or no DOCX: {error}", "Save it again as .docx.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import dataclasses
 import importlib
@@ -140,7 +141,7 @@ def kind_of(function: Json) -> Json:
         return None
     try:
         return typing.get_type_hints(plain).get(names[0])
-    except Exception:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
+    except (AttributeError, NameError, SyntaxError, TypeError):  # an annotation that says nothing here
         return None
 
 
@@ -205,55 +206,55 @@ class Desk:
 
         async def one(call: Json) -> None:
             async with gate:
-                began = time.monotonic()
-                given = self._given(call, began)
-                if given is not None:
-                    try:
-                        value = await self._function(given[0])
-                    except BaseException as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-                        self._raised(call, began, error, "raised")
-                    else:
-                        self._returned(call, began, value)
+                with self._told_of(call) as ending:
+                    given = argument(call["record"], self._kind)
+                    ending.state = "raised"
+                    ending.returned(await self._function(given))
 
         await asyncio.gather(*(one(call) for call in calls))
 
     def _call(self, call: Json) -> None:
-        began = time.monotonic()
-        given = self._given(call, began)
-        if given is not None:
-            try:
-                value = self._function(given[0])
-            except BaseException as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-                self._raised(call, began, error, "raised")
-            else:
-                self._returned(call, began, value)
+        with self._told_of(call) as ending:
+            given = argument(call["record"], self._kind)
+            ending.state = "raised"
+            ending.returned(self._function(given))
 
-    def _given(self, call: Json, began: float) -> Json:
+    @contextlib.contextmanager
+    def _told_of(self, call: Json) -> typing.Iterator[Ending]:
+        """Whatever somebody else's code does in a call, how it ended is told to the parent."""
+        ending, began = Ending(), time.monotonic()
         try:
-            return (argument(call["record"], self._kind),)
-        except Exception as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-            self._raised(call, began, error, "refused")
-            return None
+            yield ending
+        except BaseException as error:  # noqa: BLE001 - recorded; the calls after it go on
+            ending.raised(error)
+        said = {"id": call["id"], "state": ending.state, **ending.said}
+        self._out.say({**said, "seconds": time.monotonic() - began})
 
-    def _returned(self, call: Json, began: float, value: Json) -> None:
-        try:
-            text = json.dumps(value, default=plain, sort_keys=True)
-        except Exception as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-            self._raised(call, began, error, "raised")
-            return
-        said = {"id": call["id"], "state": "returned", "value": text[:_VALUE_CHARS_MAX]}
-        self._out.say({**said, "kind": type(value).__name__, "seconds": time.monotonic() - began})
 
-    def _raised(self, call: Json, began: float, error: BaseException, state: str) -> None:
+class Ending:
+    """How one call ended; "refused" until the function has its argument."""
+
+    def __init__(self) -> None:
+        self.state = "refused"
+        self.said: dict[str, str] = {}
+
+    def returned(self, value: Json) -> None:
+        """It came back; a value that is no JSON counts as raised."""
+        text = json.dumps(value, default=plain, sort_keys=True)
+        self.state = "returned"
+        self.said = {"value": text[:_VALUE_CHARS_MAX], "kind": type(value).__name__}
+
+    def raised(self, error: BaseException) -> None:
+        """It raised. The standard library words the error: its own words may raise too."""
         last = traceback.extract_tb(error.__traceback__)[-1:]
-        where = f"{Path(last[0].filename).name}:{last[0].lineno}" if last else ""
-        try:
-            message = str(error)
-        except Exception:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-            message = "its message cannot be read"
-        said = {"id": call["id"], "state": state, "error": type(error).__name__, "where": where}
-        said |= {"message": message[:_MESSAGE_CHARS_MAX], "seconds": time.monotonic() - began}
-        self._out.say(said)
+        name = type(error).__name__
+        words = "".join(traceback.format_exception_only(type(error), error)).strip()
+        _, mark, message = words.partition(f"{name}: ")
+        self.said = {
+            "error": name,
+            "where": f"{Path(last[0].filename).name}:{last[0].lineno}" if last else "",
+            "message": (message if mark else "")[:_MESSAGE_CHARS_MAX],
+        }
 
 
 def main() -> None:

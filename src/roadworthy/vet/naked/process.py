@@ -11,10 +11,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Final, Self
 
 import orjson
@@ -115,19 +114,16 @@ class Process:
         os.close(results)
         assert self._process.stdout is not None
         self.words = Words(self._process.stdout)
-        try:
+        with ExitStack() as undo:  # a child that cannot be used is ended
+            undo.callback(self.close)
             self._begin()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         """The process itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End it."""
         self.close()
 

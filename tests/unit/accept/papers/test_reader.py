@@ -110,6 +110,21 @@ def test_a_docx_keeps_its_headings(reader: PaperReader, tmp_path: Path) -> None:
     assert [(one.start, one.level, one.title) for one in found.headings] == [(0, 1, "Title")]
 
 
+def test_parts_of_a_docx_that_are_not_read_are_named(reader: PaperReader, tmp_path: Path) -> None:
+    """A footnote that changes what a contract says would be left out in silence."""
+    path = tmp_path / "a.docx"
+    path.write_bytes(docx(paragraph("body")))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("word/footnotes.xml", "<w:footnotes/>")
+        archive.writestr("word/header1.xml", "<w:hdr/>")
+    found = reader.read(path, "a.docx")
+    assert found.text == "body\n"
+    assert [(one.kind, one.where) for one in found.cleanings] == [
+        ("not_read", "word/footnotes.xml"),
+        ("not_read", "word/header1.xml"),
+    ]
+
+
 def test_a_pdf_of_300_pages_keeps_every_page(reader: PaperReader, tmp_path: Path) -> None:
     """A citation would name the wrong page, or a blank page shift all that follow."""
     texts = [f"This is page {number}." for number in range(1, 301)]
