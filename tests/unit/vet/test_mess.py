@@ -120,7 +120,14 @@ def test_no_operator_breaks_on_any_text(text: str, seed: int) -> None:
 
 def test_free_text_is_messed_up_and_codes_are_not() -> None:
     """A key, a date or a code would be changed: another record, not the same one said differently."""
-    body: dict[str, Json] = {"id": "a b c d", "day": "2026-03-02", "channel": "email", "subject": "", "text": TEXT, "n": 3}
+    body: dict[str, Json] = {
+        "id": "a b c d",
+        "day": "2026-03-02",
+        "channel": "email",
+        "subject": "",
+        "text": TEXT,
+        "n": 3,
+    }
     (upper,) = named(words.KEEPING, ["upper-case"])
     changed = messed(body, upper, 1, "k")
     assert changed is not None
