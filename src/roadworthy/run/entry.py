@@ -165,11 +165,14 @@ class Step(Entry[R, T]):
         self.promise = promise
         self.models = tuple(models)
         self.rule = rule
-        self.checks: list[Callable[[T, R], None]] = []
+        self.checks: list[Callable[[T, R], float | None]] = []
         self._settings = settings
 
-    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]:
-        """Add a check: a function of (answer, record) that raises Fault when the answer is not valid."""
+    def check(self, fn: Callable[[T, R], float | None]) -> Callable[[T, R], float | None]:
+        """Add a check: a function of (answer, record) that raises Fault when the answer is not valid.
+
+        It may return a score from 0 to 1 instead, which counts where the step says `confidence="checks"`.
+        """
         if inspect.iscoroutinefunction(fn):
             raise WrongUse(
                 f"The check {fn.__name__} is async. A check is a plain function of (answer, record)."
