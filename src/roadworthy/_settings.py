@@ -157,6 +157,9 @@ class Settings:
     second_reader_share: float = _row(
         0.0, "share", "of audits, put to a second reader who does not see the first one's ruling", OURS
     )
+    review_usd: float = _row(
+        0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
+    )
 
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)

@@ -332,6 +332,13 @@ ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
 SELECT id, reader, ruling, correction, suggestion, ruled_by, note, stood, grounds, subject, ruled_at FROM review
 WHERE record_id = :record_id AND audit_id = :audit_id ORDER BY reader;
 
+-- pairs_of_readers: What two readers said of the same audits, by step and counted, over all jobs of an app.
+SELECT one.step, one.ruling, two.ruling, count(*) FROM review AS one
+JOIN review AS two ON two.record_id = one.record_id AND two.audit_id = one.audit_id AND two.reader = 1
+JOIN record ON record.id = one.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND one.kind = 'audit' AND one.reader = 0 AND one.ruling IS NOT NULL AND two.ruling IS NOT NULL
+GROUP BY one.step, one.ruling, two.ruling ORDER BY one.step;
+
 -- drop_reading: Nobody needs to settle an audit any more.
 DELETE FROM review WHERE record_id = :record_id AND audit_id = :audit_id AND reader = :reader AND ruling IS NULL;
 
@@ -569,6 +576,10 @@ ON CONFLICT (record_id, item) DO NOTHING;
 
 -- audit_of_item: The audit of one answer.
 SELECT id, state FROM audit WHERE record_id = :record_id AND item = :item;
+
+-- job_doubts: How many records of a job a person was asked about because nobody was sure of them.
+SELECT count(DISTINCT review.record_id) FROM review JOIN record ON record.id = review.record_id
+WHERE record.job_id = :job_id AND review.kind = 'doubt';
 
 -- audits_of_record: The audits of a record's answers, newest first.
 SELECT audit.id, epoch.step, audit.epoch_id, audit.share, audit.state FROM audit JOIN epoch ON epoch.id = audit.epoch_id
