@@ -47,6 +47,13 @@ def _pairs(_context: click.Context, option: click.Parameter, values: tuple[str, 
 @click.option(
     "--default-answer", metavar="TEXT", help="Said to unrecorded questions  [made up from the schema]"
 )
+@click.option(
+    "--stand-in",
+    default="plain",
+    show_default=True,
+    type=click.Choice(["plain", "copied"]),
+    help="How texts are made up: a fixed word, or words of the question.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--port", default=0, show_default=True, type=click.IntRange(0, 65_535), help="0 chooses a free one."
