@@ -36,7 +36,7 @@ class Bare(BaseModel):
 
 def records(path: Path, kind: object = Paper, **limits: int) -> list[Record | Unusable]:
     """What an input gives."""
-    settings = Settings(**limits)  # type: ignore[arg-type] # whole numbers only
+    settings = Settings(**limits)
     source = Source.from_path(path, settings)
     return list(read_records(source, schema=RecordSchema(kind), settings=settings))
 
