@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec
 
 from roadworthy._errors import Fault, WrongUse
 
-T = TypeVar("T")
-R = TypeVar("R")
+P = ParamSpec("P")
 
 
-def soft(check: Callable[[T, R], float | None], score: float = 0.5) -> Callable[[T, R], float | None]:
+def soft(check: Callable[P, float | None], score: float = 0.5) -> Callable[P, float | None]:
     """The check as a doubt: where it finds a fault the answer stays valid, with `score` instead of 1.
 
     It counts where the step says `confidence="checks"`, alone or among others.
@@ -24,9 +23,9 @@ def soft(check: Callable[[T, R], float | None], score: float = 0.5) -> Callable[
         raise WrongUse(f"soft(..., {score!r}): give a score from 0 to 1.")
 
     @functools.wraps(check)
-    def doubted(answer: T, record: R) -> float | None:
+    def doubted(*given: P.args, **named: P.kwargs) -> float | None:
         try:
-            return check(answer, record)
+            return check(*given, **named)
         except (Fault, AssertionError):
             return score
 
