@@ -15,6 +15,7 @@ from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_t
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.visible import visible
+from roadworthy.observe.watched import watched_lines
 
 _PAGE = 1_000
 _GROUNDS_MAX = 8
@@ -56,6 +57,7 @@ class Report:
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
+        watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
     """
 
     app: str
@@ -80,9 +82,17 @@ class Report:
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
+    watched: dict[str, dict[str, object]]
 
     @classmethod
-    def of_job(cls, tx: Transaction, app: str, job_id: int, claims: Sequence[Claim] = ()) -> Report:
+    def of_job(
+        cls,
+        tx: Transaction,
+        app: str,
+        job_id: int,
+        claims: Sequence[Claim] = (),
+        watched: dict[str, dict[str, object]] | None = None,
+    ) -> Report:
         """The report as the ledger stands."""
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
@@ -116,6 +126,7 @@ class Report:
             reviews=as_int(queue[0]) if queue else 0,
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
+            watched=watched or {},
             readers={step: found.as_json() for step, found in agreements(tx, app).items()},
         )
 
@@ -183,6 +194,8 @@ class Report:
         yield from self.claims
         for step, agreement in self.readers.items():
             yield f"{step}: {agreement['sentence']}"
+        for step, seen in self.watched.items():
+            yield from watched_lines(step, seen)
         if self.reviews:
             yield f"{self.reviews} questions wait for a person: roadworthy review"
 
