@@ -20,7 +20,9 @@ class Options(TypedDict, total=False):
         text_field: the field of a row that holds the question's text; `text`.
         wrap: a plain string answer becomes `{wrap: answer}`; as it is.
         default_answer: what is said to an unrecorded question; made up from the request's schema.
-        stand_in: how texts are made up: `plain`, a fixed word, or `copied`, words of the question; plain.
+        stand_in: how texts are made up: `plain`, a fixed word; `copied`, words of the question; `invented`, words
+            that are in no question, and the largest numbers; plain.
+        fallback_schema: a JSON Schema, as text, for made-up answers to requests that bring none.
         host: the address to listen on; 127.0.0.1.
         port: 0 lets the system choose.
         seed: all chance comes from it; 0.
@@ -42,6 +44,7 @@ class Options(TypedDict, total=False):
     wrap: str
     default_answer: str
     stand_in: str
+    fallback_schema: str
     host: str
     port: int
     seed: int
