@@ -67,6 +67,7 @@ class Bench:
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
+        memo: what one stage found out and others need.
     """
 
     app: str
@@ -83,6 +84,7 @@ class Bench:
     passed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     command: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
 
     def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
         """A number of trials or records for this effort: `base` at the default of three minutes."""

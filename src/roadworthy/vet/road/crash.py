@@ -18,6 +18,7 @@ from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.left import Left, left_by
 from roadworthy.vet.road.picture import Picture, Table
 from roadworthy.vet.road.stage import Stage
+from roadworthy.vet.road.steady import unsteady
 from roadworthy.vet.road.trial import Attempt, Ran, Trial
 
 _RECORDS: Final = 24
@@ -122,7 +123,7 @@ def _kill(
             return Killed(
                 point=point,
                 count=count,
-                lost=tuple(_lost(calm, again)),
+                lost=tuple(_lost(calm, again, set(unsteady(bench)))),
                 unpaid=tuple(_unpaid(trial, again, calm, in_flight)),
                 unsound=unsound,
                 gone=left.missing_in(left_by(trial, samples)),
@@ -131,7 +132,7 @@ def _kill(
     return None
 
 
-def _lost(calm: Ran, again: Ran) -> Iterator[str]:
+def _lost(calm: Ran, again: Ran, unsteady_keys: set[str]) -> Iterator[str]:
     if again.status != calm.status:
         yield f"given again, the command ended with status {again.status}: {again.said[-200:].strip()}"
     if not again.is_whole or again.count("pending"):
@@ -141,7 +142,7 @@ def _lost(calm: Ran, again: Ran) -> Iterator[str]:
     before = {str(row["key"]): (row["outcome"], row["value"]) for row in calm.rows}
     after = {str(row["key"]): (row["outcome"], row["value"]) for row in again.rows}
     for key, fate in before.items():
-        if fate != after.get(key):
+        if fate != after.get(key) and key not in unsteady_keys:
             yield f"{key}: {fate} became {after.get(key)}"[:240]
 
 
@@ -173,16 +174,16 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
         f"{one.point}: at pass {one.count}, {one.in_flight} requests on the wire" for one in killed
     )
 
-    def finding(name: str, promise: str, wrong: list[str], well: str, advice: str) -> Finding:
+    def finding(name: str, promise: str, wrong: list[str], words: tuple[str, str], advice: str) -> Finding:
         return Finding(
             name=name,
             promise=promise,
             tried=f"`kill -9` at {points}; then the same command again",
             times=len(killed),
-            happened=f"{wrong[0]}."[:300] if wrong else well,
+            happened=words[bool(wrong)],
             grade=Grade.FAIL if wrong else Grade.PASS,
-            evidence=tuple(wrong[:10]),
-            measured=measured if name == "lost" else (),
+            # Which record it hit is chance: it was in the process when that died.
+            measured=(*wrong[:10], *(measured if name == "lost" else ())),
             reproduce=bench.again("crash"),
             advice=advice if wrong else "",
         )
@@ -191,21 +192,30 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
         "lost",
         "A process that dies loses nothing: given again, the command ends as if nobody had killed it.",
         [f"{one.point}: {said}" for one in killed for said in one.lost],
-        "Every record came to the same end as without a kill.",
+        (
+            "Every record came to the same end as without a kill.",
+            "Records came to another end than without a kill, or the command did.",
+        ),
         "Keep nothing in the process that the next one needs: what a step answers, the ledger keeps.",
     )
     yield finding(
         "paid-twice",
         "Nothing that was paid for is bought again, and the books hold what the provider billed.",
         [f"{one.point}: {said}" for one in killed for said in one.unpaid],
-        "Only what was on the wire when the process died was asked for again, and is on the books twice.",
+        (
+            "Only what was on the wire when the process died was asked for again, and is on the books twice.",
+            "More was bought again than was on the wire, or the books and the bill differ.",
+        ),
         "Ask models through steps alone: what is asked beside them is bought again after every crash.",
     )
     yield finding(
         "ledger",
         "The ledger contradicts itself at no instant, in that of a process that has just died either.",
         [f"{one.point}: {said}" for one in killed for said in one.unsound],
-        "Accounts, attempts and records agreed at every death and at every end.",
+        (
+            "Accounts, attempts and records agreed at every death and at every end.",
+            "The ledger contradicted itself.",
+        ),
         "File an issue: the ledger is Roadworthy's own.",
     )
     promise = "What the app itself writes is there after a crash as it is without one."
@@ -216,7 +226,10 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
         "written",
         promise,
         [f"{one.point}: {said}" for one in killed for said in one.gone],
-        "What the app had written was there again when the command had been given again.",
+        (
+            "What the app had written was there again when the command had been given again.",
+            "Records that the app writes to its files without a crash are missing there after one.",
+        ),
         "Write at once, inside a function marked `once`; what is gathered in memory dies with the process.",
     )
 

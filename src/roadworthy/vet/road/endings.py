@@ -11,6 +11,7 @@ from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.retries import find_own_retries
 from roadworthy.vet.road.stage import Stage
+from roadworthy.vet.road.steady import unsteady
 from roadworthy.vet.road.trial import Ran
 from roadworthy.vet.road.unfit import find_invented, find_unfit
 
@@ -104,7 +105,9 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
         attempts = trial.attempts()
         wrong = list(trial.contradictions())
     has_functions = any(model.is_function for model in bench.declared.models)
-    before, after = calm.values(), ran.values()
+    odd = unsteady(bench)
+    before = {key: value for key, value in calm.values().items() if key not in odd}
+    after = {key: value for key, value in ran.values().items() if key not in odd}
     wrong += [f"{key}: another answer than on a calm day" for key in after if before.get(key) != after[key]]
     if not has_functions:
         wrong += [f"{key}: accepted on a calm day, and not in trouble" for key in before if key not in after]
@@ -154,7 +157,11 @@ def _closed(bench: Bench, kind: str, words: str, samples: tuple[Sample, ...], ca
     wrong = []
     if closed.status != _STOPPED or closed.count("failed") > calm.count("failed"):
         wrong.append(f"the run did not stop but ended with status {closed.status}, {_fates(closed)}")
-    if again.values() != calm.values():
+    odd = unsteady(bench)
+    before, after = (
+        {key: value for key, value in one.values().items() if key not in odd} for one in (calm, again)
+    )
+    if before != after:
         wrong.append(f"opened again, the answers are others: {_fates(again)}")
     most = _ASKED_PER_MODEL_MAX * len(models)
     if len(closed.requests) > most:
@@ -179,7 +186,9 @@ def _refused(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     faults = {"refused": 0.5, "filtered": 0.5}
     with bench.trial([sample.line for sample in samples], {"faults": faults}) as trial:
         ran = trial.run()
-    again = sum(row.arrival > 0 for row in ran.requests)
+    # A function of the team's own words its requests itself; what it sends again is the affair of `retries`.
+    named = {model.id for model in bench.declared.models if not model.is_function}
+    again = sum(row.arrival > 0 for row in ran.requests if row.model in named)
     accepted = ran.count("accepted")
     wrong = [f"{accepted} records were accepted without an answer"] if accepted else []
     wrong += [f"{again} requests were sent again as they were"] if again else []

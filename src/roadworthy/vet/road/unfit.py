@@ -9,6 +9,7 @@ import orjson
 
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
+from roadworthy.vet.road.steady import unsteady
 from roadworthy.vet.road.trial import Ran
 
 _BROKEN: Final = {"malformed": 0.25, "prose": 0.25, "truncated": 0.25, "empty": 0.25}
@@ -46,7 +47,8 @@ def find_unfit(bench: Bench, samples: tuple[Sample, ...], calm: Ran) -> Iterator
 
 
 def _judged(bench: Bench, ran: Ran, calm: Ran, *, name: str, promise: str, tried: str, times: int) -> Finding:
-    before = {str(row["key"]): (row["model"], row["value"]) for row in calm.rows}
+    odd = unsteady(bench)
+    before = {str(row["key"]): (row["model"], row["value"]) for row in calm.rows if row["key"] not in odd}
     wrong = []
     for key, value in ran.values().items():
         model = next(row["model"] for row in ran.rows if str(row["key"]) == key)
