@@ -80,6 +80,7 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     yield from _findings(bench, killed, left)
     yield Table(
         title="Where the process was killed",
+        measured=any(one.lost or one.unpaid or one.unsound or one.gone for one in killed),
         head=("point", "what has happened there", "came back"),
         rows=tuple(
             (
