@@ -77,7 +77,7 @@ class Job:
         self._began = time.monotonic()
         self._cut_off = False
         plan, store = runtime.plan, runtime.store
-        self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
+        self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job, plan.payer))
         if not options.joins:
             runtime.set_caps(self.job_id, options.budget_pico)
         self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))

@@ -20,7 +20,7 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability
+from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
@@ -127,7 +127,7 @@ class Runtime:
         """Whose money a record of this run is asked for with, at this moment."""
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
-        return Payer(scopes_of(self.plan.name, period, job_id, capped), period, run_id, self.store.owner)
+        return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
@@ -138,7 +138,7 @@ class Runtime:
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
-        job, app = scopes_of(self.plan.name, self.period(), job_id)[:2]
+        job, app = scopes_of(self.plan.payer, self.period(), job_id)[:2]
         self.store.write_now(
             lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
         )
@@ -197,7 +197,7 @@ class Runtime:
                 continue
             endpoint = find_endpoint(model, environ, self.plan.prices)
             lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
-            logprobs = isinstance(step.rule.source, TokenProbability)
+            logprobs = TokenProbability in kinds_of(step.rule.source)
             built.append(
                 EndpointRung(
                     model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs
