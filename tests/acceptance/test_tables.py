@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -80,7 +81,7 @@ def test_parquet_in_and_out(shop: Bench) -> None:
 def test_a_query_is_a_job_of_its_own(shop: Bench) -> None:
     """The same query again would buy everything again, or another one be taken for the same input."""
     url = "sqlite:///shop.db"
-    given = {"OPENAI_API_KEY": "sk-test", "ROADWORTHY_LEDGER": "l.db"}
+    given: dict[str, Any] = {"OPENAI_API_KEY": "sk-test", "ROADWORTHY_LEDGER": "l.db"}
     query = "SELECT * FROM item ORDER BY id"
     planned = json.loads(shop.call("plan", "app.py", url, "--query", query, "--json", **given).stdout)
     assert (planned["records"], planned["rejected"], planned["to_ask"]) == (3, 1, 2)
