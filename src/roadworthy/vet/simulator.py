@@ -78,7 +78,9 @@ class Simulator:
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._recording = Recording(rows_of(options), wrap=options.get("wrap", ""))
+        self._recording = Recording(
+            rows_of(options), wrap=options.get("wrap", ""), loose=options.get("loose", False)
+        )
         self._default_answer = options.get("default_answer")
         self._copies = options.get("stand_in", "plain") == "copied"
         self._aliases = dict(options.get("aliases", {}))
@@ -166,6 +168,7 @@ class Simulator:
     def _ask(self, knock: Knock, body: bytes, key: str) -> Response:
         digest = blake2b(body, digest_size=16).digest()
         entry = self._account.arrive(time.time(), digest)
+        entry.heard = tuple(word for word in self._script.watched if word.encode() in body)
         try:
             asked = knock.door.read(body, knock.model, stream=knock.stream)
         except BadRequest as error:
