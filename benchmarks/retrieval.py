@@ -48,7 +48,9 @@ def rows(name: str) -> list[Row]:
 def embedder(texts: Sequence[str]) -> Callable[[list[str]], Vectors]:
     """A local embedding, fitted to the passages."""
     words = HashingVectorizer(n_features=2**16, ngram_range=(1, 2), alternate_sign=False)
-    letters = HashingVectorizer(n_features=2**16, analyzer="char_wb", ngram_range=(3, 5), alternate_sign=False)
+    letters = HashingVectorizer(
+        n_features=2**16, analyzer="char_wb", ngram_range=(3, 5), alternate_sign=False
+    )
     model = make_pipeline(
         FeatureUnion([("words", words), ("letters", letters)]),
         TfidfTransformer(sublinear_tf=True),
