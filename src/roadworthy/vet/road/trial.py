@@ -125,6 +125,7 @@ class Trial:
     Attributes:
         target: the app as the command names it, inside the folder.
         passed: variables that the app sees besides the dummies.
+        origin: the folder that it is a copy of.
     """
 
     folder: Path
@@ -132,6 +133,7 @@ class Trial:
     app: str
     sim: RunningSimulator
     passed: Mapping[str, str] = field(default_factory=dict)
+    origin: Path = Path()
     runs: int = 0
 
     @property
