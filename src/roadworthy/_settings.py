@@ -175,6 +175,13 @@ class Settings:
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )
 
+    consistency_min: float = _row(
+        0.9,
+        "share",
+        "`vet`: of accepted answers, those that must survive when a record is said differently",
+        OURS,
+    )
+
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
     cancel_grace_s: float = _row(

@@ -108,7 +108,8 @@ class App:
         Args:
             models: the ladder, cheapest first; the next one is asked when an answer is not good enough.
             review_below: an answer less confident than this goes to the next model, then to a person.
-            confidence: where confidence comes from: `field:NAME`, `tokens`, `samples:N` or `models`.
+            confidence: where confidence comes from: `field:NAME`, `tokens`, `samples:N`, `models`, `checks`, `student`,
+                or several as `checks+tokens`; then an answer is as sure as the least sure of them says.
             review: whether a person is asked when no model's answer is accepted; else the record fails.
             key: the field, or a function of the record, that identifies it; default its field `id`.
             mask: personal data that no model may see: True for all that is found, or some of `email`, `card`, `iban`,

@@ -185,7 +185,7 @@ class Step(Entry[R, T]):
         self.promise = promise
         self.models = tuple(models)
         self.rule = rule
-        self.checks: list[Callable[..., None]] = []
+        self.checks: list[Callable[..., float | None]] = []
         self._settings = settings
 
     def prompt(self, value: R, passages: Sequence[Passage] = ()) -> Prompt[T]:
@@ -194,13 +194,16 @@ class Step(Entry[R, T]):
         return fn(value) if self.context is None else fn(value, list(passages))
 
     @overload
-    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]: ...
+    def check(self, fn: Callable[[T, R], float | None]) -> Callable[[T, R], float | None]: ...
     @overload
-    def check(self, fn: Callable[[T, R, list[Passage]], None]) -> Callable[[T, R, list[Passage]], None]: ...
-    def check(self, fn: Callable[..., None]) -> Callable[..., None]:
+    def check(
+        self, fn: Callable[[T, R, list[Passage]], float | None]
+    ) -> Callable[[T, R, list[Passage]], float | None]: ...
+    def check(self, fn: Callable[..., float | None]) -> Callable[..., float | None]:
         """Add a check: a function of (answer, record) that raises Fault when the answer is not valid.
 
-        One with a third parameter is given the passages that the question was asked with.
+        It may return a score from 0 to 1 instead, which counts where the step says `confidence="checks"`. One with a
+        third parameter is given the passages that the question was asked with.
         """
         if inspect.iscoroutinefunction(fn):
             raise WrongUse(

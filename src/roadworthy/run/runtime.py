@@ -20,7 +20,7 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability
+from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
@@ -199,7 +199,7 @@ class Runtime:
                 continue
             endpoint = find_endpoint(model, environ, self.plan.prices)
             lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
-            logprobs = isinstance(step.rule.source, TokenProbability)
+            logprobs = TokenProbability in kinds_of(step.rule.source)
             built.append(
                 EndpointRung(
                     model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs
