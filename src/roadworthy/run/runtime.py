@@ -20,7 +20,7 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability
+from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
@@ -197,6 +197,8 @@ class Runtime:
 
     def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
         prepared = step.prepared
+        if step.split is not None:
+            _ = step.merging  # says what is missing, before anything is paid
         built: list[Rung] = []
         for model in step.models:
             if isinstance(model, Function):
@@ -205,7 +207,7 @@ class Runtime:
                 continue
             endpoint = find_endpoint(model, environ, self.plan.prices)
             lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
-            logprobs = isinstance(step.rule.source, TokenProbability)
+            logprobs = TokenProbability in kinds_of(step.rule.source)
             built.append(
                 EndpointRung(
                     model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs
