@@ -39,10 +39,7 @@ def queries() -> dict[str, str]:
 def postgres_queries() -> dict[str, str]:
     """The same as psycopg takes them, with `%(named)s` parameters; an insert returns the row's number."""
     keys = dict(found for _, script in _scripts("sqlite") for found in _KEYED.findall(script))
-    return {
-        name: _for_psycopg(query, keys)
-        for name, query in {**queries(), **_named(_POSTGRES)}.items()
-    }
+    return {name: _for_psycopg(query, keys) for name, query in {**queries(), **_named(_POSTGRES)}.items()}
 
 
 @cache
