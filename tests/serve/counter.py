@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roadworthy.vet.process import RunningSimulator
 from tests.ledgers import Rows, ask
+
+from roadworthy.vet.process import RunningSimulator
 
 APP = """
 from pydantic import BaseModel
