@@ -45,6 +45,7 @@ EXTRAS = {
     "learn": ("scikit-learn", "scipy", "skops"),
     "parquet": ("pyarrow",),
     "postgres": ("psycopg",),
+    "serve": ("fastapi", "prometheus-client", "uvicorn"),
     "vertex": ("google-auth",),
 }
 _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "click")
