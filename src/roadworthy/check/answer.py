@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError, create_model
 
 from roadworthy._errors import Fault, WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
 from roadworthy.accept.record import Json
 from roadworthy.ask.part import json_bytes
 from roadworthy.ask.question import OutputSchema
@@ -25,6 +26,7 @@ from roadworthy.check.shape import Shape
 T = TypeVar("T")
 R = TypeVar("R")
 
+WITH_PASSAGES = 3
 UNFINISHED = {
     Ending.TRUNCATED: "The answer was cut off before its end. Answer more briefly, or allow more output tokens.",
     Ending.REFUSED: "The model refused to answer.",
@@ -45,8 +47,8 @@ class Checker(Generic[T]):
         kind: the output type.
         schema: its compiled schema.
         checks: functions of the answer and the record, in order; the first fault ends the checking. A check
-            raises `Fault` (or fails an `assert`) or returns None, and does not change the answer. Any other
-            exception of theirs is a bug in the check and passes through `check`.
+            raises `Fault` (or fails an `assert`), or returns None or a score from 0 to 1, and does not change the
+            answer. Any other exception of theirs is a bug in the check and passes through `check`.
         settings: the limits of an answer.
 
     Raises:
@@ -57,7 +59,7 @@ class Checker(Generic[T]):
         self,
         kind: type[T],
         schema: OutputSchema,
-        checks: Sequence[Callable[[T, R], None]],
+        checks: Sequence[Callable[..., float | None]],
         settings: Settings,
     ) -> None:
         for check in checks:
@@ -73,11 +75,17 @@ class Checker(Generic[T]):
         self._shape = Shape(schema.canonical)
         self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
         self._has_sets = b'"uniqueItems":true' in schema.canonical
-        self._checks = cast("tuple[Callable[[T, object], None], ...]", tuple(checks))
+        self._checks = tuple((check, _takes_passages(check)) for check in checks)
         self._settings = settings
 
-    def check(self, reply: Reply, record_value: object) -> Checked[T]:
-        """The reply's answer if it finished, parsed, meets the schema and passes the checks; else why not."""
+    def check(self, reply: Reply, record_value: object, passages: Sequence[Passage] = ()) -> Checked[T]:
+        """The reply's answer if it finished, parsed, meets the schema and passes the checks; else why not.
+
+        Args:
+            reply: what came back.
+            record_value: the record.
+            passages: what the question was asked with; for checks that take a third parameter.
+        """
         answer: Json = None
         came = False
         try:
@@ -86,11 +94,17 @@ class Checker(Generic[T]):
             came = True
             value = self._validated(answer)
             body = self._body(value)
-            for check in self._checks:
-                _apply(check, value, record_value)
+            scores = [
+                (
+                    _plain(check),
+                    _apply(check, value, record_value, *([list(passages)] if takes_passages else ())),
+                )
+                for check, takes_passages in self._checks
+            ]
         except Fault as fault:
             return Invalid(reply, fault, self._suggestion(answer) if came else None)
-        return Valid(reply, value, body, mended)
+        told = tuple((name, score) for name, score in scores if score is not None)
+        return Valid(reply, value, body, mended, told)
 
     def _validated(self, answer: Json) -> T:
         text = _written(answer)
@@ -129,20 +143,35 @@ def _refuse_unfinished(reply: Reply) -> None:
         raise Fault(words, kind=ending.value)
 
 
-def _apply(check: Callable[[T, object], None], value: T, record_value: object) -> None:
+def _takes_passages(check: Callable[..., float | None]) -> bool:
+    return len(inspect.signature(check).parameters) >= WITH_PASSAGES
+
+
+def _apply(check: Callable[..., float | None], *given: object) -> float | None:
     try:
-        returned: object = check(value, record_value)  # type: ignore[func-returns-value] # it may break its word
+        returned: object = check(*given)
     except AssertionError as error:
         raise Fault(str(error) or f"The check {_named(check)} did not hold for the answer.") from error
-    if returned is not None:
+    if returned is None:
+        return None
+    if isinstance(returned, bool) or not isinstance(returned, int | float):
         raise WrongUse(
-            f"The check {_named(check)} returned a {type(returned).__name__}. "
-            "A check raises Fault when the answer is wrong, and returns nothing when it is right."
+            f"The check {_named(check)} returned a {type(returned).__name__}. A check raises Fault when the answer is "
+            "wrong; it returns nothing when it is right, or a score from 0 to 1."
         )
+    if not 0 <= returned <= 1:
+        raise WrongUse(
+            f"The check {_named(check)} returned {returned!r}. A score is from 0 (wrong) to 1 (right)."
+        )
+    return float(returned)
 
 
 def _named(check: object) -> str:
-    return repr(getattr(check, "__name__", type(check).__name__))
+    return repr(_plain(check))
+
+
+def _plain(check: object) -> str:
+    return str(getattr(check, "__name__", type(check).__name__))
 
 
 def _written(value: object, *, sort: bool = False) -> bytes:

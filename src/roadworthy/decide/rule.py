@@ -8,13 +8,11 @@ from typing import TypeVar
 
 from roadworthy._errors import WrongUse
 from roadworthy.check.checked import Checked, Invalid, Valid
-from roadworthy.decide.confidence import Source, confidence_of, favourite
+from roadworthy.decide.confidence import STUDENT, Source, confidence_of, favourite
 from roadworthy.decide.trust import Trust
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review, Verdict
 
 T = TypeVar("T")
-STUDENT = "student:"
-"""What the names of models begin with that this app has trained."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,14 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability
+from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
+from roadworthy.run.context import Context
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
@@ -88,6 +89,7 @@ class Runtime:
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self.states = States(plan.name, store, self.clock, settings.state_look_s)
         self._remembered: set[tuple[str, str]] = set()
+        self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()
         for step in plan.steps:
@@ -96,6 +98,27 @@ class Runtime:
     def rungs(self, step: Step[R, T]) -> list[Rung]:
         """The models of a step, made ready, cheapest first."""
         return self._rungs[step.name]
+
+    async def prepare(self) -> None:
+        """Index what changed in every corpus of the app, so that what is wrong with one is told before records are.
+
+        Raises:
+            WrongUse: a corpus is not there, or holds no text.
+        """
+        for step in self.plan.steps:
+            if step.context is not None:
+                await self.context(step).prepare()
+
+    def context(self, step: Step[R, T]) -> Context:
+        """The corpus of a step at work; steps that declare the same share one."""
+        declared = step.context
+        assert declared is not None
+        name = f"{step.home_folder}|{declared!r}"
+        if name not in self._contexts:
+            self._contexts[name] = Context(
+                declared, step.home_folder, self.plan.name, self.store, self.settings, self.tell
+            )
+        return self._contexts[name]
 
     @property
     def lanes(self) -> list[Lane]:
@@ -106,7 +129,7 @@ class Runtime:
         """Whose money a record of this run is asked for with, at this moment."""
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
-        return Payer(scopes_of(self.plan.name, period, job_id, capped), period, run_id, self.store.owner)
+        return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
@@ -117,7 +140,7 @@ class Runtime:
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
-        job, app = scopes_of(self.plan.name, self.period(), job_id)[:2]
+        job, app = scopes_of(self.plan.payer, self.period(), job_id)[:2]
         self.store.write_now(
             lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
         )
@@ -176,7 +199,7 @@ class Runtime:
                 continue
             endpoint = find_endpoint(model, environ, self.plan.prices)
             lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
-            logprobs = isinstance(step.rule.source, TokenProbability)
+            logprobs = TokenProbability in kinds_of(step.rule.source)
             built.append(
                 EndpointRung(
                     model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs
