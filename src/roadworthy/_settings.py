@@ -57,6 +57,13 @@ class Settings:
         50, "passages", "the best by words, and by meaning, that are fused and packed", OURS
     )
     query_words_max: int = _count(64, "words", "different words of a record that are looked for", OURS)
+    part_chars_max: int = _count(
+        24_000, "characters", "of a split record's text in one question, unless its step says otherwise", OURS
+    )
+    parts_at_once: int = _count(8, "questions", "of one split record asked at the same time", OURS)
+    merge_answers_max: int = _count(
+        20, "answers", "merged by one question; more are merged in several rounds", OURS
+    )
     answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
     response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
 
@@ -175,6 +182,13 @@ class Settings:
     )
     review_usd: float = _row(
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
+    )
+
+    consistency_min: float = _row(
+        0.9,
+        "share",
+        "`vet`: of accepted answers, those that must survive when a record is said differently",
+        OURS,
     )
 
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)

@@ -191,6 +191,8 @@ class Runtime:
 
     def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
         prepared = step.prepared
+        if step.split is not None:
+            _ = step.merging  # says what is missing, before anything is paid
         built: list[Rung] = []
         for model in step.models:
             if isinstance(model, Function):

@@ -22,7 +22,7 @@ from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
-from roadworthy.run.step import run_step
+from roadworthy.run.split import ask_step
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -65,7 +65,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     draw: Draw | None = None
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
         session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
@@ -109,7 +109,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
     except BaseException:
         await desk.finish()
         raise
@@ -236,7 +236,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
     assert session.offline
     try:
         if isinstance(entry, Step):
-            await run_step(entry, value, Desk(session, entry.name, value))
+            await ask_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
             with in_session(session):
