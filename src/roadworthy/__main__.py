@@ -23,6 +23,8 @@ COMMANDS = {
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
     "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "serve": ("roadworthy.serve.command", "serve", "the app as a service: HTTP, and any OpenAI client"),
+    "keys": ("roadworthy.serve.command", "keys", "who may call the service"),
     "work": (
         "roadworthy.run.worker",
         "work",

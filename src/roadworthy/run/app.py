@@ -17,6 +17,7 @@ from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
+from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
 from roadworthy.decide.confidence import parse_source
@@ -99,6 +100,8 @@ class App:
         audit_share: float | None = None,
         hold_until_certified: bool = False,
         context: Passages | None = None,
+        split: str | None = None,
+        part_chars: int | None = None,
     ) -> Callable[[Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
@@ -118,6 +121,9 @@ class App:
             hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
                 them then, free of charge.
             context: a folder or table; the function takes the passages of it that fit as its second parameter.
+            split: the field of the record's text that is cut where it is too long for one question: each part is asked
+                about as a record of its own, and `@step.merge` says how the answers become one.
+            part_chars: the most characters of a part; default the setting `part_chars_max`.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -128,6 +134,7 @@ class App:
         source = None if confidence is None else parse_source(confidence)
         rule = Rule(review_below, source, review)
         hidden = _hidden(mask)
+        cut = split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(
@@ -144,6 +151,7 @@ class App:
                 mask=hidden,
                 promise=promise,
                 context=context,
+                split=cut,
             )
             self.plan.steps.append(step)
             return step

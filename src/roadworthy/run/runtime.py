@@ -24,6 +24,7 @@ from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
+from roadworthy.keep.submissions import namespace_of
 from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
@@ -75,7 +76,7 @@ class Runtime:
         self.store = store
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.namespace = plan.namespace
+        self._namespaces: dict[int, str] = {}
         self.tally = Did()
         self.tell = tell
         self.stopped = ""
@@ -128,6 +129,13 @@ class Runtime:
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
         return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
+
+    def namespace(self, job_id: int) -> str:
+        """The namespace of a job's replies: the app's, and within it that of whoever handed the records over."""
+        if job_id not in self._namespaces:
+            own = self.store.read(lambda tx: namespace_of(tx, job_id))
+            self._namespaces[job_id] = f"{self.plan.namespace}/{own}" if own else self.plan.namespace
+        return self._namespaces[job_id]
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
@@ -189,6 +197,8 @@ class Runtime:
 
     def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
         prepared = step.prepared
+        if step.split is not None:
+            _ = step.merging  # says what is missing, before anything is paid
         built: list[Rung] = []
         for model in step.models:
             if isinstance(model, Function):

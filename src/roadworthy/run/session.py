@@ -50,6 +50,7 @@ class Session:
     Attributes:
         offline: only the ledger answers; a missing reply raises WouldAsk.
         deadline: monotonic seconds after which nothing more is sent for it.
+        namespace: whose record it is; part of the identity of its replies.
         models: the models whose answers were accepted on the way, one a step.
         confidences: how sure those were, where they said.
         certified: whether those are covered by a certificate, one a step.
@@ -64,6 +65,7 @@ class Session:
     payer: Payer
     offline: bool
     deadline: float
+    namespace: str
     models: list[str] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
