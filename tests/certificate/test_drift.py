@@ -4,9 +4,11 @@ import json
 import random
 
 from tests.certificate.conftest import Build
-from tests.certificate.shop import Shop, by_truth, notes
+from tests.certificate.shop import Shop, by_truth, go_through, notes
 
+from roadworthy._settings import DEFAULTS
 from roadworthy.keep.alarms import Reading
+from roadworthy.keep.ledger import open_ledger
 from roadworthy.learn.drift import Drift
 from roadworthy.run.watch import alarm_words, shifted
 
@@ -159,3 +161,19 @@ def test_the_alarm_is_the_detectors_at_its_first_moment() -> None:
     first = next(number for number, wrong in enumerate(labels, 1) if drift.see(wrong=wrong))
     assert alarm_words(labels, 0.05, 5_000.0).startswith(f"{sum(labels[:first])} of {first} audits")
     assert alarm_words([False] * 300, 0.05, 5_000.0) == ""
+
+
+def test_rulings_during_a_run_stop_it_too(build: Build) -> None:
+    """A service that runs for weeks would look at rulings when it ends."""
+    right = {one["id"]: "glad" for one in notes(60)}
+    shop = build(60, PROMISE, dict.fromkeys(right, "sad"))
+    shop.run()
+    store = open_ledger(shop.ledger, DEFAULTS)
+    try:
+        go_through(store, by_truth(right))  # as a door does that knows rulings and nothing else
+    finally:
+        store.close()
+    more(shop, 20, 0, "that is note number")
+    found = shop.run("feel", "--job", "second")
+    assert found["accepted"] < 20
+    assert [(one["kind"], one["what"]) for one in found["alarms"]] == [("alarm", "errors")]

@@ -56,6 +56,10 @@ class Case(Protocol):
         """The hash of what the step is asked about."""
 
     @property
+    def since(self) -> int:
+        """The number of the state since which the step's answers come about as this one did."""
+
+    @property
     def vouched(self) -> str | None:
         """The answer that a person called right, as JSON text."""
 
@@ -80,7 +84,7 @@ class Auditor:
         self._store = store
         self._clock = clock
         self._epochs: dict[str, Epoch] = {}
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[tuple[str, int], Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
         self._alarms: dict[str, list[Alarm]] = {}
         self._looked_until = -math.inf
@@ -94,7 +98,7 @@ class Auditor:
         promise = step.promise
         if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
             return verdict, None
-        draw = Draw(self, self.policy(step, promise), desk, verdict)
+        draw = Draw(self, self.policy(step, promise, desk.since), desk, verdict)
         if (words := self.alarm(step.name)) and not self._store.read(draw.is_known):
             return Review(f"alarm: {words}", verdict.valid.body, verdict.confidence), None
         if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
@@ -105,12 +109,12 @@ class Auditor:
         """Whether an answer of the step that is accepted now is covered by a certificate."""
         return step.promise is not None and self.claim(step, step.promise).is_certified
 
-    def policy(self, step: Step[R, T], promise: Promise) -> Policy:
-        """How the step's answers come about in this process."""
-        if step.name not in self._policies:
+    def policy(self, step: Step[R, T], promise: Promise, since: int) -> Policy:
+        """How the step's answers come about in this process and since that state."""
+        if (step.name, since) not in self._policies:
             share = promise.share(self.settings.audit_share)
-            self._policies[step.name] = Policy(self.app, step.name, version_of(step), 0, share)
-        return self._policies[step.name]
+            self._policies[step.name, since] = Policy(self.app, step.name, version_of(step), since, share)
+        return self._policies[step.name, since]
 
     def claim(self, step: Step[R, T], promise: Promise) -> Claim:
         """The step's certificates, at most `certificate_look_s` old; older where counting takes long."""
@@ -118,6 +122,8 @@ class Auditor:
         seen = self._claims.get(step.name)
         if seen is None or now >= seen[0]:
             found = self._store.read(lambda tx: claim_for(tx, self.app, step.name, promise, self.settings))
+            if raise_alarms(self._store, self.app, {step.name: promise}, self.settings):
+                self.look_again()
             after = self._clock.monotonic()
             rest_s = max(self.settings.certificate_look_s, _REST * (after - now))
             seen = self._claims[step.name] = (after + rest_s, found)

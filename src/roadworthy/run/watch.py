@@ -97,16 +97,17 @@ class Watch:
         self._versions: dict[str, str] = {}
         self._names: dict[tuple[str, str], set[str]] = {}
 
-    def see(self, step: Step[R, T], text: str, verdict: Verdict[T]) -> bool:
+    def see(self, step: Step[R, T], text: str, verdict: Verdict[T], since: int = 0) -> bool:
         """One more first answer; whether the reading is to be kept now.
 
         Args:
             text: what the step was asked about, as JSON; what it is made of is read off its first 2,000 characters.
             verdict: what came of the answer by the step's rule.
+            since: the number of the state since which the step's answers come about as this one's.
         """
         tally = self._tallies.get(step.name)
         if tally is None:
-            tally = self._tallies[step.name] = _Tally(self._version(step), self._clock.now())
+            tally = self._tallies[step.name] = _Tally(f"{self._version(step)} {since}", self._clock.now())
         accepted = isinstance(verdict, Accept)
         tally.answers += 1
         tally.accepted += accepted

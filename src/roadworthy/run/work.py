@@ -22,16 +22,25 @@ from roadworthy.run.desk import Desk, text_of
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
-from roadworthy.run.step import run_step
+from roadworthy.run.split import ask_step
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 
-def begin(runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False) -> Session:
-    """A session for one record."""
-    deadline = runtime.clock.monotonic() + runtime.settings.record_deadline_s
-    return Session(runtime, kept, runtime.payer(kept.job_id, run_id, kept.id), offline, deadline)
+def begin(
+    runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False, seconds: float | None = None
+) -> Session:
+    """A session for one record.
+
+    Args:
+        seconds: how long whoever asks has; at most the setting `record_deadline_s`, which is the default.
+    """
+    most = runtime.settings.record_deadline_s
+    deadline = runtime.clock.monotonic() + (most if seconds is None else min(seconds, most))
+    payer, namespace = runtime.payer(kept.job_id, run_id, kept.id), runtime.namespace(kept.job_id)
+    learned = runtime.states.for_record(kept, offline=offline)
+    return Session(runtime, kept, payer, offline, deadline, namespace, learned)
 
 
 async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
@@ -65,7 +74,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     found: Verdict[T] | None = None
     auditor = session.runtime.auditor
     try:
-        found = await run_step(step, value, desk)
+        found = await ask_step(step, value, desk)
         verdict, draw = auditor.judge(step, desk, found)
         session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
@@ -94,6 +103,7 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
             certified=bool(session.certified) and all(session.certified),
             model=", ".join(dict.fromkeys(session.models)),
             mended=", ".join(dict.fromkeys(session.mended)),
+            state=session.learned.number,
         )
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
@@ -110,7 +120,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     try:
-        found = await run_step(step, value, desk)
+        found = await ask_step(step, value, desk)
         verdict, draw = auditor.judge(step, desk, found)
     except BaseException:
         await desk.finish()
@@ -145,7 +155,11 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
 async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None) -> None:
     """Count a first answer; one that came from the ledger was counted when it was bought."""
     runtime = desk.session.runtime
-    if found is None or not desk.asked or not runtime.watch.see(step, text_of(value).decode(), found):
+    if (
+        found is None
+        or not desk.asked
+        or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
+    ):
         return
     for words in await runtime.watch.keep(step.name):
         runtime.auditor.look_again()
@@ -163,6 +177,7 @@ def _fate(verdict: Verdict[T], session: Session) -> Fate:
                 certified=any(session.certified),
                 model=valid.reply.model,
                 mended=", ".join(valid.mended),
+                state=session.learned.number,
             )
         case Review(grounds) | Hold(grounds):
             return Fate("waiting", waiting_for="review", reason=grounds)
@@ -248,7 +263,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
     assert session.offline
     try:
         if isinstance(entry, Step):
-            await run_step(entry, value, Desk(session, entry.name, value))
+            await ask_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
             with in_session(session):
