@@ -19,6 +19,7 @@ from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
+from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
@@ -36,6 +37,7 @@ from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
@@ -98,6 +100,16 @@ class Desk:
     def kept(self) -> Kept:
         """The record as the ledger held it when work on it began."""
         return self.session.kept
+
+    @property
+    def learned(self) -> StepLearned:
+        """What the app's state holds of the step, for this record."""
+        return self.session.learned.of(self.step)
+
+    @property
+    def since(self) -> int:
+        """The number of the state since which the step's answers come about as this one's."""
+        return self.learned.since
 
     @cached_property
     def subject(self) -> bytes:
@@ -222,7 +234,7 @@ class Desk:
                 self.step,
                 rung.name,
                 worst_pico=ask.worst_pico,
-                request_bytes=len(ask.body),
+                request_bytes=ask.text_bytes + round(ask.images[0] / PRIOR_TOKENS_A_BYTE),
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
