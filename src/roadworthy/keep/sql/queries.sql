@@ -296,6 +296,10 @@ WHERE review.record_id = :record_id AND review.step = :step AND review.subject =
   AND (review.audit_id = 0 OR (review.ruling = 'right') = (audit.state = 'right'))
 ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
 
+-- undecided: How many questions of a record wait for a person, audits apart, and how many a person has ruled on.
+SELECT coalesce(sum(CASE WHEN ruling IS NULL THEN 1 ELSE 0 END), 0), count(ruling) FROM review
+WHERE record_id = :record_id AND audit_id = 0;
+
 -- rulings: How many rulings a record has; most have none.
 SELECT count(*) FROM review WHERE record_id = :record_id AND ruling IS NOT NULL;
 
