@@ -20,9 +20,8 @@ from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
-from roadworthy.decide.confidence import parse_source
 from roadworthy.decide.promise import promise_of
-from roadworthy.decide.rule import Rule
+from roadworthy.decide.rule import rule_of
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
 
@@ -131,8 +130,7 @@ class App:
         if not models:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
-        source = None if confidence is None else parse_source(confidence)
-        rule = Rule(review_below, source, review)
+        rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
         hidden = _hidden(mask)
         cut = split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
