@@ -6,7 +6,7 @@ SDKS := .venv/.sdks
 # Tests wait for sockets, disks and leases more than they compute.
 SPREAD := -n 2 --dist worksteal
 
-.PHONY: help setup sdks demo check test test-all soak mutants bench bench-peers bench-page bench-doubt docs lock format clean
+.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,9 @@ sdks: $(SDKS)    ## install the official clients that the wire formats are compa
 
 demo: $(READY)   ## run the shipped support inbox end to end
 	$(BIN)/roadworthy demo
+
+examples: $(READY)  ## run the examples offline, against recorded answers; NAME=copy for one
+	$(BIN)/python -m examples $(NAME)
 
 check: $(READY)  ## style, types, the law of imports, the frozen export list
 	$(BIN)/ruff format --check .

@@ -3,7 +3,7 @@
     python -m benchmarks.retrieval [LEDGER]
 
 Found by words on the ledger (SQLite, or a `postgresql://` address), by meaning with a local embedding (hashed words and
-letters, TF-IDF, SVD to 256 dimensions, fitted to the passages alone), and fused; against `bm25s` on the same passages,
+letters, TF-IDF, SVD to 128 dimensions, fitted to the passages alone), and fused; against `bm25s` on the same passages,
 with its own default words and with the stemmer that SQLite's index uses. Found means: a message of the query's intent.
 """
 
@@ -47,14 +47,14 @@ def rows(name: str) -> list[Row]:
 
 def embedder(texts: Sequence[str]) -> Callable[[list[str]], Vectors]:
     """A local embedding, fitted to the passages."""
-    words = HashingVectorizer(n_features=2**16, ngram_range=(1, 2), alternate_sign=False)
+    words = HashingVectorizer(n_features=2**14, ngram_range=(1, 2), alternate_sign=False)
     letters = HashingVectorizer(
-        n_features=2**16, analyzer="char_wb", ngram_range=(3, 5), alternate_sign=False
+        n_features=2**14, analyzer="char_wb", ngram_range=(3, 5), alternate_sign=False
     )
     model = make_pipeline(
         FeatureUnion([("words", words), ("letters", letters)]),
         TfidfTransformer(sublinear_tf=True),
-        TruncatedSVD(256, random_state=0),
+        TruncatedSVD(128, random_state=0),
     )
     model.fit(texts)
 
@@ -72,7 +72,7 @@ async def ours(ledger: str, train: list[Row], queries: list[Row], *, dense: bool
         place = Path(folder) / "train.jsonl"
         place.write_text("".join(json.dumps({"id": row["id"], "text": row["text"]}) + "\n" for row in train))
         store = open_ledger(ledger or str(Path(folder) / "ledger.db"), DEFAULTS)
-        declared = Passages("train.jsonl", text="text", embed=embed, embed_name="tfidf-svd-256")
+        declared = Passages("train.jsonl", text="text", embed=embed, embed_name="tfidf-svd-128")
         context = Context(declared, Path(folder), "retrieval", store, DEFAULTS, silence)
         began = time.perf_counter()
         await context.prepare()
@@ -132,17 +132,22 @@ def main() -> None:
     """Measure and print a table."""
     ledger = sys.argv[1] if len(sys.argv) > 1 else ""
     train, queries = rows("train"), rows("test")
-    found = {
-        "by words": asyncio.run(ours(ledger, train, queries, dense=False)),
-        "fused": asyncio.run(ours(ledger, train, queries, dense=True)),
-        "bm25s": theirs(train, queries, None),
-        "bm25s, stemmed": theirs(train, queries, Stemmer.Stemmer("porter")),
-    }
-    found["by meaning"] = {"recall": found["fused"].pop("recall_dense")}
-    print(f"{len(train):,} passages, {len(queries):,} queries; the right intent among the first {FIRST}")
-    for name, row in found.items():
-        rest = "  ".join(f"{what} {value:.2f}" for what, value in row.items() if what != "recall")
-        print(f"{name:15} recall@{FIRST} {row['recall']:.4f}  {rest}")
+    print(
+        f"{len(train):,} passages, {len(queries):,} queries; the right intent among the first {FIRST}",
+        flush=True,
+    )
+    show("bm25s", theirs(train, queries, None))
+    show("bm25s, stemmed", theirs(train, queries, Stemmer.Stemmer("porter")))
+    show("by words", asyncio.run(ours(ledger, train, queries, dense=False)))
+    both = asyncio.run(ours(ledger, train, queries, dense=True))
+    show("by meaning", {"recall": both.pop("recall_dense")})
+    show("fused", both)
+
+
+def show(name: str, row: dict[str, Any]) -> None:
+    """One line of the table."""
+    rest = "  ".join(f"{what} {value:.2f}" for what, value in row.items() if what != "recall")
+    print(f"{name:15} recall@{FIRST} {row['recall']:.4f}  {rest}", flush=True)
 
 
 if __name__ == "__main__":

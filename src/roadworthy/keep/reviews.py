@@ -58,6 +58,13 @@ class Label:
     judged: str | None = None
 
 
+def is_decided(tx: Transaction, record_id: int) -> bool:
+    """Whether all that a person was asked about a record is decided, so that it goes on from there."""
+    row = tx.row("undecided", record_id=record_id)
+    assert row is not None
+    return as_int(row[0]) == 0 and as_int(row[1]) > 0
+
+
 def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
     """Put a question to a person; asked again it stands once, with the newest grounds."""
     tx.change(

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar, cast
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
@@ -27,6 +27,7 @@ from roadworthy.run.plan import PERIODS, Plan
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
+    from roadworthy.check.judge import Judge
     from roadworthy.run.door import Door
     from roadworthy.run.runtime import Runtime
     from roadworthy.run.session import Session
@@ -35,6 +36,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 P = ParamSpec("P")
+Asking: TypeAlias = Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]
+"""A step's function: of the record, or of the record and the passages that fit it."""
 
 
 class App:
@@ -101,7 +104,8 @@ class App:
         context: Passages | None = None,
         split: str | None = None,
         part_chars: int | None = None,
-    ) -> Callable[[Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]], Step[R, T]]:
+        judge: Judge | None = None,
+    ) -> Callable[[Asking[R, T]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
         Args:
@@ -117,12 +121,12 @@ class App:
             max_error: the share of accepted answers that may be wrong by the reviewers' judgement. Chance picks some of
                 them for a person (`roadworthy review`), and a certificate says how many can be wrong at most.
             audit_share: the share that is picked; default the setting `audit_share`.
-            hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
-                them then, free of charge.
+            hold_until_certified: answers wait for `review` until the step is certified; then the same run accepts them.
             context: a folder or table; the function takes the passages of it that fit as its second parameter.
             split: the field of the record's text that is cut where it is too long for one question: each part is asked
                 about as a record of its own, and `@step.merge` says how the answers become one.
             part_chars: the most characters of a part; default the setting `part_chars_max`.
+            judge: a second model that each answer must convince once it has passed the checks.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -135,9 +139,7 @@ class App:
         cut = split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
-        def declare(
-            fn: Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]],
-        ) -> Step[R, T]:
+        def declare(fn: Asking[R, T]) -> Step[R, T]:
             self._check_name(fn.__name__)
             step = Step(
                 self,
@@ -150,6 +152,7 @@ class App:
                 promise=promise,
                 context=context,
                 split=cut,
+                judge=judge,
             )
             self.plan.steps.append(step)
             return step

@@ -21,6 +21,7 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
 from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
+from roadworthy.check.judge import case_of
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
@@ -145,6 +146,11 @@ class Desk:
         """What a reply to the pinned question is worth."""
         assert self._question is not None
         return step.prepared.checker.check(reply, value, self._question.passages)
+
+    def case(self, valid: Valid[T], value: object) -> dict[str, object]:
+        """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
+        assert self._question is not None
+        return case_of(value, self._question.passages, valid.body)
 
     async def pin(self, step: Step[R, T], value: R) -> None:
         """Build the question, or take the one that was pinned for the same words and data."""
@@ -328,16 +334,18 @@ class Desk:
         Where an attempt was taken from this process meanwhile, because it was held for dead, the outcome that came of
         it is not written: whoever took it over decides.
         """
-        owed = self._take_owed()
-        if not owed.settlements and fate is None and change is None:
+        owed, recounts = self._take_owed(), self.session.recounts
+        if not (owed.settlements or fate or change or recounts):
             return
 
         def last(tx: Transaction) -> None:
             charge, in_time = self._pay(tx, owed)
             if fate is not None and in_time:
                 keep(tx, self.session.kept.id, fate, charge)
-            elif charge.attempts:
+            elif charge.attempts and not self.session.defers:
                 charge_record(tx, self.session.kept.id, charge)
+            if recounts:
+                tx.change("recount_record", record_id=self.session.kept.id)
             if change is not None and in_time:
                 change(tx)
 
@@ -353,7 +361,7 @@ class Desk:
     def _charge(self, tx: Transaction, owed: _Owed) -> None:
         """Settle attempts, and charge the record for them."""
         charge, _ = self._pay(tx, owed)
-        if charge.attempts:
+        if charge.attempts and not self.session.defers:
             charge_record(tx, self.session.kept.id, charge)
 
     def _pay(self, tx: Transaction, owed: _Owed) -> tuple[Charge, bool]:

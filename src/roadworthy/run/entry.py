@@ -29,7 +29,7 @@ from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
 from roadworthy.ask.split import Split
-from roadworthy.call.model import Function, Model
+from roadworthy.call.model import Function, Model, as_model
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from roadworthy.accept.schema import RecordSchema
     from roadworthy.check.answer import Checker
+    from roadworthy.check.judge import Judge, Opinion
 
 WITH_PASSAGES = 2
 R = TypeVar("R")
@@ -175,11 +176,13 @@ class Step(Entry[R, T]):
         promise: Promise | None = None,
         context: Passages | None = None,
         split: Split | None = None,
+        judge: Judge | None = None,
     ) -> None:
         super().__init__(home, fn, key)
         _refuse_parameters(fn, context)
         self.context = context
         self.split = split
+        self.judge = judge
         self._merge: Callable[[list[T], R], T | Prompt[T]] | None = None
         self.mask = mask
         self.promise = promise
@@ -235,6 +238,17 @@ class Step(Entry[R, T]):
                 "of (answers, record) that returns the answer or a Prompt for it."
             )
         return self._merge
+
+    @cached_property
+    def judging(self) -> Step[dict[str, object], Opinion] | None:
+        """The hidden step that asks the judge; None where there is none."""
+        if self.judge is None:
+            return None
+        asking, models = self.judge.asking(self.name), [as_model(model) for model in self.judge.models]
+        nobody = Rule(None, None, people=False)
+        return Step(
+            self.home, asking, models=models, rule=nobody, key=None, settings=self._settings, mask=self.mask
+        )
 
     @property
     def part_chars(self) -> int:

@@ -284,10 +284,11 @@ def _ladders(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> Iterato
     """The steps that would be asked first, and for how many records."""
     for step in runtime.plan.steps:
         asked = count.first_steps.get(step.name, 0)
+        asked = asked or (0 if isinstance(entry, Step) else count.to_ask)
         if asked:
             yield step, asked
-        elif not isinstance(entry, Step):
-            yield step, count.to_ask
+            if step.judging is not None:
+                yield step.judging, asked
 
 
 def _assume(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> tuple[float, float, float]:

@@ -29,6 +29,7 @@ from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
+from roadworthy.keep.reviews import is_decided
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
@@ -248,8 +249,11 @@ class Job:
         """Its answer is out of date, or it never had one: mark it for the paid part of the run."""
         given_up = kept.outcome == "failed" or kept.waiting_for == "review"
         if kept.outcome == "accepted" or (given_up and not missing.tried):
-            self._stale.count += 1
-            self._stale.worst_pico += missing.worst_pico
+            edited = kept.waiting_for != "review" or not self._runtime.store.read(
+                lambda tx: is_decided(tx, kept.id)
+            )
+            self._stale.count += edited
+            self._stale.worst_pico += missing.worst_pico if edited else 0
             await self._runtime.store.write(
                 lambda tx: tx.change("mark_stale", record_id=kept.id, run_id=self.run_id)
             )

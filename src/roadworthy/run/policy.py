@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from roadworthy.call.model import as_model
 from roadworthy.run.entry import Step
 
 
@@ -27,6 +28,9 @@ def version_of(step: Step[Any, Any]) -> str:
         repr(step.rule),
         repr(sorted(step.mask)),
         "" if step.context is None else step.context.pinned(b"").hex(),
+        ""
+        if step.judge is None
+        else repr((step.judge.question, [as_model(one).name for one in step.judge.models])),
         "" if step.split is None else f"{step.split.field} {step.part_chars} {code_of(step.merging)}",
         *(code_of(check) for check in step.checks),
         *_files(step.prepared.folder, code),

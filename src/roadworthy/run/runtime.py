@@ -99,6 +99,8 @@ class Runtime:
         self._reaped_at = self.clock.monotonic()
         for step in plan.steps:
             self._rungs[step.name] = self._build(step, environ)
+            if step.judging is not None:
+                self._rungs[step.judging.name] = self._build(step.judging, environ)
 
     def rungs(self, step: Step[R, T]) -> list[Rung]:
         """The models of a step, made ready, cheapest first."""

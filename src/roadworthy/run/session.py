@@ -59,6 +59,8 @@ class Session:
         mended: what deterministic mending was needed.
         asked: whether anything was bought in this session.
         escalated: whether a model above the first was asked.
+        defers: its attempts are not counted on the record one by one: a large record's row is dear to write.
+        recounts: they are counted when work on the record ends.
         question_id: the question of the step that ended the record, for `--retry failed`.
     """
 
@@ -76,6 +78,8 @@ class Session:
     asked: bool = False
     escalated: bool = False
     repaired: bool = False
+    defers: bool = False
+    recounts: bool = False
     question_id: int = 0
 
     @property

@@ -60,6 +60,7 @@ async def ask_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
     field = step.split.field
+    desk.session.recounts = True
     pieces = await _each(_parts(step, value, field), desk.session)
     merge, most = step.merging, desk.session.runtime.settings.merge_answers_max
     level = 0
@@ -145,7 +146,9 @@ async def _each(jobs: Iterator[_Job[R, T]], session: Session) -> list[_Piece[T]]
 async def _answer(job: _Job[R, T], session: Session) -> T:
     """One question's answer, written to the ledger with what it cost; its time is its own."""
     clock, settings = session.runtime.clock, session.runtime.settings
-    own = replace(session, deadline=clock.monotonic() + settings.record_deadline_s)
+    own = replace(
+        session, deadline=clock.monotonic() + settings.record_deadline_s, defers=True, recounts=False
+    )
     step = job.step
     desk = Desk(own, step.name, job.about)
     doubt: Doubt | None = None

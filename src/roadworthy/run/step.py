@@ -6,9 +6,14 @@ pure functions of what came back.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import TypeVar
 
+from roadworthy._errors import Fault
+from roadworthy.call.reply import Reply
 from roadworthy.check.checked import Checked, Invalid, Valid
+from roadworthy.check.judge import Opinion
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
 from roadworthy.decide.confidence import favourite
 from roadworthy.decide.rule import decide, give_up, sureness
@@ -79,7 +84,7 @@ def _valid(heard: list[Checked[T]]) -> list[Valid[T]]:
 async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> list[Checked[T]]:
     """What one model answers, after one re-ask at most. Empty where the model cannot be asked."""
     replies = await desk.replies(rung, samples=step.samples, buy=buy)
-    answers = [desk.check(step, reply, value) for reply in replies]
+    answers = await _checked(step, replies, value, desk, buy=buy)
     previous = None
     while answers and all(isinstance(answer, Invalid) for answer in answers):
         fault = answers[0].fault if isinstance(answers[0], Invalid) else None
@@ -94,5 +99,46 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
         if not replies:
             break
         previous = fault
-        answers = [desk.check(step, reply, value) for reply in replies]
+        answers = await _checked(step, replies, value, desk, buy=buy)
     return answers
+
+
+async def _checked(
+    step: Step[R, T], replies: Sequence[Reply], value: R, desk: Desk, *, buy: bool
+) -> list[Checked[T]]:
+    """What replies are worth, by the checks and then by the judge. One that it was not asked about yet is left out."""
+    found: list[Checked[T]] = []
+    for reply in replies:
+        checked: Checked[T] | None = desk.check(step, reply, value)
+        if step.judging is not None and isinstance(checked, Valid):
+            checked = await _judged(step.judging, checked, value, desk, buy=buy)
+        if checked is not None:
+            found.append(checked)
+    return found
+
+
+async def _judged(
+    judging: Step[dict[str, object], Opinion], valid: Valid[T], value: object, desk: Desk, *, buy: bool
+) -> Checked[T] | None:
+    """A valid answer, once the judge holds with it; None where the ledger has no opinion and none may be bought."""
+    case = desk.case(valid, value)
+    own = Desk(desk.session, judging.name, case)
+    pinned = desk.session.question_id
+    try:
+        if buy:
+            verdict = await run_step(judging, case, own)
+        else:
+            await own.pin(judging, case)
+            verdict = await _climb(judging, case, own, buy=False)
+    finally:
+        await asyncio.shield(own.finish())
+        desk.session.question_id = pinned
+    if not isinstance(verdict, Accept):
+        unjudged = Fault(f"the judge gave no usable opinion: {verdict.grounds}", kind="unjudged")
+        return Invalid(valid.reply, unjudged, valid.body) if buy else None
+    opinion = verdict.valid.value
+    if opinion.holds:
+        return valid
+    return Invalid(
+        valid.reply, Fault(f"the judge: {opinion.reason or 'the answer does not hold'}"), valid.body
+    )

@@ -188,6 +188,11 @@ WHERE id = :attempt_id AND state = 'intent';
 -- charge_record: Add an attempt to its record's account.
 UPDATE record SET attempts = attempts + :attempts, cost_pico = cost_pico + :cost_pico WHERE id = :record_id;
 
+-- recount_record: Count a record's attempts and cost anew from the attempts themselves.
+UPDATE record SET attempts = (SELECT count(*) FROM attempt WHERE record_id = :record_id AND state <> 'intent'),
+  cost_pico = (SELECT coalesce(sum(cost_pico), 0) FROM attempt WHERE record_id = :record_id AND state <> 'intent')
+WHERE id = :record_id;
+
 -- add_reply: Keep what the model sent back.
 INSERT INTO reply (attempt_id, ending, finish, served_model, token_probability, text)
 VALUES (:attempt_id, :ending, :finish, :served_model, :token_probability, :text);
@@ -295,6 +300,10 @@ FROM review LEFT JOIN audit ON audit.id = review.audit_id
 WHERE review.record_id = :record_id AND review.step = :step AND review.subject = :subject AND review.ruling IS NOT NULL
   AND (review.audit_id = 0 OR (review.ruling = 'right') = (audit.state = 'right'))
 ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
+
+-- undecided: How many questions of a record wait for a person, audits apart, and how many a person has ruled on.
+SELECT coalesce(sum(CASE WHEN ruling IS NULL THEN 1 ELSE 0 END), 0), count(ruling) FROM review
+WHERE record_id = :record_id AND audit_id = 0;
 
 -- rulings: How many rulings a record has; most have none.
 SELECT count(*) FROM review WHERE record_id = :record_id AND ruling IS NOT NULL;
@@ -408,12 +417,13 @@ FROM budget LEFT JOIN (
 ) AS sums ON sums.scope = budget.scope
 WHERE budget.scope LIKE 'app:%';
 
--- records_against_attempts: Records whose own count or cost differs from their attempts'.
+-- records_against_attempts: Records whose own count or cost differs from their attempts'; one in work may lag behind.
 SELECT record.key, record.attempts, record.cost_pico, coalesce(sums.number, 0), coalesce(sums.cost, 0)
 FROM record LEFT JOIN (
   SELECT record_id, count(*) AS number, sum(cost_pico) AS cost FROM attempt WHERE state <> 'intent' GROUP BY record_id
 ) AS sums ON sums.record_id = record.id
-WHERE record.attempts <> coalesce(sums.number, 0) OR record.cost_pico <> coalesce(sums.cost, 0)
+WHERE record.outcome <> 'pending'
+  AND (record.attempts <> coalesce(sums.number, 0) OR record.cost_pico <> coalesce(sums.cost, 0))
 ORDER BY record.id LIMIT :count;
 
 -- replies_without_attempts: Replies that no attempt bought.

@@ -1,0 +1,86 @@
+"""A second model as a check: paid once, kept, replayed; what it refuses is asked again or goes to a person."""
+
+import json
+
+from tests.context.conftest import Desk
+
+APP = '''
+import json
+from pydantic import BaseModel
+from roadworthy import App, Function, Prompt
+from roadworthy.check.judge import Judge
+
+app = App("judged", budget_usd=1)
+
+class Note(BaseModel):
+    id: str
+    text: str
+
+class Short(BaseModel):
+    says: str
+
+def writer(prompt: str) -> dict[str, str]:
+    """Makes something up about whales; puts it right when it is told to, unless they are blue."""
+    if "whale" in prompt and ("put right" not in prompt or "blue" in prompt):
+        return {"says": "Whales are fish."}
+    return {"says": "It is as the note says."}
+
+def strict(prompt: str) -> dict[str, object]:
+    """Knows one thing."""
+    wrong = "Whales are fish" in prompt
+    return {"reason": "Whales are no fish." if wrong else "", "holds": not wrong}
+
+@app.step(
+    models=[Function(writer, usd_per_call="0.001")],
+    judge=Judge("Is it true?", [Function(strict, usd_per_call="0.01")]),
+)
+def short(note: Note) -> Prompt[Short]:
+    return Prompt("Say it shortly.", note.text)
+'''
+
+
+def prepared(desk: Desk) -> Desk:
+    """Three notes: one that is fine, one that is put right, one that never is."""
+    desk.write("app.py", APP)
+    notes = [{"id": "a", "text": "rain"}, {"id": "b", "text": "a whale"}, {"id": "c", "text": "a blue whale"}]
+    desk.write("in.jsonl", "".join(json.dumps(note) + "\n" for note in notes))
+    return desk
+
+
+def test_what_the_judge_refuses_does_not_leave(desk: Desk) -> None:
+    """An answer that a second model found wrong would be accepted, or its price would be missing from the account."""
+    prepared(desk)
+    plan = desk.json("plan", "app.py", "in.jsonl")
+    assert float(plan["cost_usd"]["likely"]) >= 0.033, "three answers and three opinions"
+    run = desk.json("run", "app.py", "in.jsonl", "-o", "out.jsonl")
+    assert (run["accepted"], run["waiting"]) == (2, {"review": 1})
+    assert (run["attempts"], run["cost_usd"]) == (5 + 4, "0.045"), (
+        "an opinion on each answer; the same one is not bought twice"
+    )
+    assert [row["outcome"] for row in desk.rows()] == ["accepted", "accepted", "waiting"]
+    assert "Whales are no fish" in desk.rows()[2]["reason"]
+
+
+def test_an_opinion_is_paid_once(desk: Desk) -> None:
+    """Each run would ask the judge again about answers that stand."""
+    prepared(desk)
+    desk.json("run", "app.py", "in.jsonl")
+    again = desk.json("run", "app.py", "in.jsonl")
+    assert (again["accepted"], again["attempts"]) == (2, 0)
+    assert "short_judge" in desk.call("why", "app.py", "b").stdout
+
+
+def test_a_judge_that_is_added_judges_what_stands(desk: Desk) -> None:
+    """Answers that were accepted before there was a judge would never be looked at, or be bought anew."""
+    prepared(desk)
+    start, end = APP.index("    judge=Judge"), APP.index("\n)\ndef short")
+    desk.write("app.py", APP[:start] + APP[end:])
+    assert desk.json("run", "app.py", "in.jsonl")["accepted"] == 3
+    desk.write("app.py", APP)
+    refused = desk.call("run", "app.py", "in.jsonl")
+    assert refused.returncode == 2, "it costs money, so it wants a word"
+    run = desk.json("run", "app.py", "in.jsonl", "--yes")
+    assert (run["accepted"], run["waiting"]) == (2, {"review": 1})
+    assert run["attempts"] == 3 + 2 + 1, (
+        "an opinion on each answer, two answers again, and on the one that is new"
+    )
