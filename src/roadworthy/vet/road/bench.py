@@ -64,6 +64,7 @@ class Bench:
         seed: all chance comes from it.
         minutes: the effort; `count` scales numbers with it.
         answers: where the simulated provider's answers come from, in words.
+        labels: right answers by key, as far as the team has them.
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
@@ -82,6 +83,7 @@ class Bench:
     folder: Path
     target: str
     passed: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     command: str = ""
     memo: dict[str, Any] = field(default_factory=dict)
@@ -142,8 +144,18 @@ def open_bench(
     minutes: float,
     answers: Sequence[Path] = (),
     passed: Mapping[str, str] | None = None,
+    labels: Path | None = None,
 ) -> Iterator[Bench]:
     """Load the app in a child, read its input there, and start the simulated provider.
+
+    Args:
+        app: `file.py`, `file.py:name` or `module:name`.
+        input_: the input's name.
+        seed: all chance comes from it.
+        minutes: the effort.
+        answers: files of recorded answers.
+        passed: variables that the app sees besides the dummies.
+        labels: a file of right answers; else those beside recorded answers, else those in the team's ledger.
 
     Raises:
         WrongUse: app or input cannot be used.
@@ -178,9 +190,18 @@ def open_bench(
             folder=folder,
             target=target,
             passed=passed or {},
+            labels=_labels(declared, options, labels),
             notes=_notes(declared, answers),
-            command=_command(app, input_, seed, minutes, answers, passed or {}),
+            command=_command(app, input_, seed, minutes, answers, passed or {}, labels),
         )
+
+
+def _labels(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:
+    from roadworthy.vet.road.label import ledger_labels, read_labels, recorded_labels  # noqa: PLC0415 - loads the rooms
+
+    if given is not None:
+        return read_labels(given)
+    return recorded_labels(options) or ledger_labels(declared.ledger, declared.app)
 
 
 def _copy(app: str, to: Path) -> tuple[Path, str]:
@@ -284,10 +305,13 @@ def _command(
     minutes: float,
     answers: Sequence[Path],
     passed: Mapping[str, str],
+    labels: Path | None = None,
 ) -> str:
     words = ["roadworthy", "vet", app, input_, "--seed", str(seed), "--minutes", f"{minutes:g}"]
     for path in answers:
         words += ["--answers", str(path)]
+    if labels is not None:
+        words += ["--labels", str(labels)]
     for name in passed:
         words += ["--pass", name]
     return shlex.join(words)

@@ -80,6 +80,11 @@ class Progress:
     help="JSONL of recorded answers; repeatable.",
 )
 @click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Right answers: JSONL or CSV with key and label.",
+)
+@click.option(
     "--compare",
     "older",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -115,6 +120,7 @@ def vet(app: str, input_: str, *, fail_on: str, verbose: bool, **given: Any) -> 
         minutes=minutes,
         answers=given["answers"],
         passed=_passed(given["passed"]),
+        labels=given["labels"],
     ) as bench:
         results = drive(stages, bench, Progress())
         report = Report(
