@@ -111,6 +111,11 @@ def kinds_of(source: Source | None) -> set[type[Single]]:
     return {type(part) for part in _parts(source)}
 
 
+def field_of(source: Source | None) -> str:
+    """The field of an answer that says how sure it is, as a dotted path; it is no part of what is right or wrong."""
+    return next((part.path for part in _parts(source) if isinstance(part, SelfReported)), "")
+
+
 def _parts(source: Source | None) -> tuple[Single, ...]:
     if source is None:
         return ()

@@ -26,6 +26,8 @@ def version_of(step: Step[Any, Any]) -> str:
         repr([model.name for model in step.models]),
         repr(step.rule),
         repr(sorted(step.mask)),
+        "" if step.context is None else step.context.pinned(b"").hex(),
+        "" if step.split is None else f"{step.split.field} {step.part_chars} {code_of(step.merging)}",
         *(code_of(check) for check in step.checks),
         *_files(step.prepared.folder, code),
     ]
