@@ -66,6 +66,7 @@ class Bench:
         minutes: the effort; `count` scales numbers with it.
         answers: where the simulated provider's answers come from, in words.
         labels: right answers by key, as far as the team has them.
+        live_usd: what asking the real provider may cost; "" for never asking it.
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
@@ -86,6 +87,7 @@ class Bench:
     target: str
     passed: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
+    live_usd: str = ""
     notes: tuple[str, ...] = ()
     command: str = ""
     learned: Learned = field(default_factory=Learned)
@@ -139,7 +141,7 @@ class Bench:
 
 
 @contextmanager
-def open_bench(
+def open_bench(  # noqa: PLR0913 - what the command gives, by name
     app: str,
     input_: str,
     *,
@@ -148,6 +150,7 @@ def open_bench(
     answers: Sequence[Path] = (),
     passed: Mapping[str, str] | None = None,
     labels: Path | None = None,
+    live_usd: str = "",
 ) -> Iterator[Bench]:
     """Load the app in a child, read its input there, and start the simulated provider.
 
@@ -159,6 +162,7 @@ def open_bench(
         answers: files of recorded answers.
         passed: variables that the app sees besides the dummies.
         labels: a file of right answers; else those beside recorded answers, else those in the team's ledger.
+        live_usd: what asking the real provider may cost; "" for never asking it.
 
     Raises:
         WrongUse: app or input cannot be used.
@@ -198,8 +202,10 @@ def open_bench(
             target=target,
             passed=passed or {},
             labels=_labels(declared, options, labels),
+            live_usd=live_usd,
             notes=tuple(_notes(declared, answers, learned)),
-            command=_command(app, input_, seed, minutes, answers, passed or {}, labels),
+            command=_command(app, input_, seed, minutes, answers, passed or {}, labels)
+            + (f" --live {live_usd}" if live_usd else ""),
         )
 
 

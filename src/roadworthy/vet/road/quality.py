@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -11,6 +12,7 @@ from roadworthy.observe.report import wilson
 from roadworthy.vet.road.faithful import Faithful, same_answer, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.label import is_right
+from roadworthy.vet.road.live import run_live
 from roadworthy.vet.road.stage import Stage
 from roadworthy.vet.stand_in import stand_in
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _RECORDS: Final = 24
 _LABELLED: Final = 200
+_LIVE: Final = 60
 _SHOWN: Final = 5
 _ELSEWHERE: Final = "words that stand in no record of this input"
 _WRONG: Final = "A valid answer that belongs to another record is not accepted."
@@ -37,6 +40,8 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
         yield _wrong(bench, samples)
         yield _cut_off(bench, samples)
     yield _against_labels(bench)
+    if bench.live_usd:
+        yield _live(bench)
 
 
 def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
@@ -164,6 +169,20 @@ def _against_labels(bench: Bench) -> Finding:
         {str(row["key"]): row["value"] for row in ran.rows if row["outcome"] == "accepted"},
         len(labelled),
     )
+
+
+def _live(bench: Bench) -> Finding:
+    """The real provider's answers against right ones."""
+    labelled = [sample for sample in bench.samples if sample.key in bench.labels]
+    labelled = labelled[: bench.count(_LIVE, least=10)]
+    if not labelled:
+        return not_tested(
+            "live-labels", _RIGHT, "There are no right answers to hold the real provider's against."
+        )
+    ran = run_live(bench, [sample.line for sample in labelled])
+    accepted = {str(row["key"]): row["value"] for row in ran.rows if row["outcome"] == "accepted"}
+    found = judged(bench, accepted, len(labelled), "live-labels")
+    return replace(found, measured=(f"it cost {ran.cost_usd:f} USD; status {ran.status}",))
 
 
 def judged(bench: Bench, accepted: Mapping[str, Any], asked: int, name: str = "labels") -> Finding:

@@ -7,8 +7,10 @@ from typing import Final
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.budget import BUDGET
 from roadworthy.vet.road.consistency import CONSISTENCY
+from roadworthy.vet.road.cost import COST
 from roadworthy.vet.road.crash import CRASH
 from roadworthy.vet.road.endings import ENDINGS
+from roadworthy.vet.road.explanation import EXPLANATION
 from roadworthy.vet.road.injection import INJECTION
 from roadworthy.vet.road.intake import INTAKE
 from roadworthy.vet.road.leakage import LEAKAGE
@@ -28,4 +30,6 @@ STAGES: Final[tuple[Stage[Bench], ...]] = (
     INJECTION,
     LEAKAGE,
     QUALITY,
+    COST,
+    EXPLANATION,
 )
