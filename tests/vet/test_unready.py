@@ -14,6 +14,8 @@ REASONS = {
     "own_cache": ("intake", "alone"),
     "loses_work": ("crash", "written"),
 }
+# The same cause seen from another side: a cache that answers for another record never asks about this one.
+ALSO = {"own_cache": {("consistency", "own-answer")}}
 
 
 @pytest.mark.parametrize("name", ["own_cache", "loses_work", "no_budget"])
@@ -32,7 +34,8 @@ def test_it_is_a_no_go_for_the_right_reason_and_only_for_it(name: str, tmp_path:
     """The report would send the team to mend what is whole."""
     status, report = drive(tmp_path, str(HERE / f"{name}.py"), *INPUT, "--minutes", "1")
     assert status == 1
-    assert [(where.name, found.name) for where, found in report.reasons] == [REASONS[name]]
+    reasons = {(where.name, found.name) for where, found in report.reasons}
+    assert reasons - ALSO.get(name, set()) == {REASONS[name]}
     assert not [found for _, found in report.findings if found.name == "stage"]
 
 
