@@ -11,6 +11,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.vet.road.bench import Bench, NotAnApp, open_bench
 from roadworthy.vet.road.command import vet
 from roadworthy.vet.road.report import Report, read_report
+from roadworthy.vet.road.stages import STAGES
 
 DEMO = Path(str(files("roadworthy.vet.demo")))
 APP, INBOX, ANSWERS = (str(DEMO / name) for name in ("triage.py", "inbox.jsonl", "answers.jsonl"))
@@ -136,3 +137,14 @@ def test_the_command_writes_every_report_and_compares(tmp_path: Path) -> None:
     again, second = drive(tmp_path, *words, "--compare", str(tmp_path / "report.json"))
     assert again == 0
     assert second.without_times() == report.without_times()
+
+
+@pytest.mark.slow
+def test_the_demo_is_a_go_and_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
+    """Nobody could tell a change of the app from chance, or the shipped example would not hold what it shows."""
+    words = (APP, INBOX, "--answers", ANSWERS, "--minutes", "1", "--seed", "5")
+    status, first = drive(tmp_path, *words)
+    assert (status, first.reasons) == (0, ())
+    assert {stage.name for stage in first.stages} == {stage.name for stage in STAGES}
+    _, second = drive(tmp_path, *words)
+    assert second.without_times() == first.without_times()

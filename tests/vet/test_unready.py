@@ -14,6 +14,9 @@ REASONS = {
     "own_cache": ("intake", "alone"),
     "loses_work": ("crash", "written"),
 }
+# The stages that look for one cause each. `load`, `outage` and `consistency` see the causes of `own_retries` and
+# `own_cache` from other sides: who retries unseen pays twice in an outage, and a wrong cache answers wrongly under load.
+ONLY = ("--only", "intake", "--only", "endings", "--only", "crash", "--only", "budget")
 
 
 @pytest.mark.parametrize("name", ["own_cache", "loses_work", "no_budget"])
@@ -30,9 +33,10 @@ def test_the_stage_that_is_made_for_it_finds_it(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", list(REASONS))
 def test_it_is_a_no_go_for_the_right_reason_and_only_for_it(name: str, tmp_path: Path) -> None:
     """The report would send the team to mend what is whole."""
-    status, report = drive(tmp_path, str(HERE / f"{name}.py"), *INPUT, "--minutes", "1")
+    status, report = drive(tmp_path, str(HERE / f"{name}.py"), *INPUT, "--minutes", "1", *ONLY)
     assert status == 1
-    assert [(where.name, found.name) for where, found in report.reasons] == [REASONS[name]]
+    reasons = {(where.name, found.name) for where, found in report.reasons}
+    assert reasons == {REASONS[name]}
     assert not [found for _, found in report.findings if found.name == "stage"]
 
 

@@ -23,4 +23,4 @@ class Triage(BaseModel):
 @app.step(models=["openai:gpt-5-nano"])
 def triage(ticket: Ticket) -> Prompt[Triage]:
     """A step."""
-    return Prompt("Route this ticket; quote its subject.", ticket.subject, ticket.body)
+    return Prompt("Route this ticket; quote the words that decided it.", ticket.subject, ticket.body)

@@ -53,11 +53,11 @@ def remembered(ticket: Ticket) -> str:
 @app.step(models=[Function(remembered, usd_per_call="0.0001")])
 def triage(ticket: Ticket) -> Prompt[Triage]:
     """A step."""
-    return Prompt("Route this ticket; quote its subject.", ticket.subject, ticket.body)
+    return Prompt("Route this ticket; quote the words that decided it.", ticket.subject, ticket.body)
 
 
 @triage.check
-def quote_is_in_the_subject(answer: Triage, ticket: Ticket) -> None:
+def quote_is_in_the_body(answer: Triage, ticket: Ticket) -> None:
     """A check."""
-    if not answer.quote or answer.quote not in ticket.subject:
-        raise Fault("`quote` must be copied from the subject, word for word.")
+    if not answer.quote or answer.quote not in ticket.body:
+        raise Fault("`quote` must be copied from the body, word for word.")

@@ -21,10 +21,10 @@ WORDS = (
 
 
 def main() -> None:
-    """Forty tickets under four subjects; the queue is in the body and never in the subject."""
+    """Two hundred tickets under four subjects; the queue is in the body and never in the subject."""
     tickets = [
         {"id": f"U-{number:03d}", "subject": SUBJECTS[number % 4], "body": f"{SUBJECTS[number % 4]} {WORDS[number % 10]}. Number {1000 + number}."}
-        for number in range(40)
+        for number in range(200)
     ]  # fmt: skip
     rows = [
         {"id": ticket["id"], "text": ticket["body"], "answers": {"gpt-5-nano": {"queue": QUEUES[(number // 4 + number) % 4], "quote": ticket["subject"]}}}

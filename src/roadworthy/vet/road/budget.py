@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -17,9 +18,14 @@ from roadworthy.vet.road.trial import QUICK, Ran, Trial
 _RECORDS: Final = 60
 _SAMPLE: Final = 20
 _SHARE: Final = 3
-"""The cap that is tried is the cost without one, divided by this."""
+"""The cap that is tried is the cost without one, divided by this, where requests fit under it."""
 _AT_ONCE: Final = 16
 _STOPPED: Final = 3
+_FIT: Final = 3
+"""Requests at their worst that the cap must hold."""
+_ABOVE: Final = Decimal("1.3")
+"""The records must cost so many times the cap, or it is not met."""
+_HELD_MAX: Final = 600
 _TOLERANCE: Final = Decimal("1.1")
 
 
@@ -32,14 +38,14 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     with bench.trial(lines) as trial:
         plan = _plan(trial, len(lines))
         free = trial.run()
-        dearest = max((attempt.reserved_usd for attempt in trial.attempts()), default=Decimal(0))
+        reserved = [attempt.reserved_usd for attempt in trial.attempts() if attempt.reserved_usd]
     spent = Decimal(str(free.summary.get("job_cost_usd", "0")))
     if not spent:
         reason = f"Running the input costs nothing ({_fates(free)}), so no cap can be met."
         yield not_tested("held", BUDGET.question, reason)
         return
     yield from _forecast(bench, plan, spent, len(lines))
-    yield _held(bench, lines, spent, spent * _SHARE + dearest * _AT_ONCE)
+    yield _held(bench, spent / len(lines), reserved)
 
 
 def _declared(bench: Bench) -> Finding:
@@ -112,17 +118,25 @@ def _forecast(bench: Bench, plan: dict[str, Any], spent: Decimal, count: int) ->
     )
 
 
-def _held(bench: Bench, lines: Sequence[bytes], spent: Decimal, enough: Decimal) -> Finding:
-    cap = (spent / _SHARE).quantize(Decimal("1e-9"))
+def _held(bench: Bench, a_record: Decimal, reserved: Sequence[Decimal]) -> Finding:
+    promise = "The provider's bill never exceeds the cap, however many requests are on the way at once."
+    # What a request can cost at most must fit under the cap a few times, or nothing is ever asked.
+    cap = max(a_record * bench.count(_RECORDS, least=30, most=2_000) / _SHARE, _FIT * min(reserved))
+    cap = cap.quantize(Decimal("1e-9"))
+    wanted = math.ceil(cap * _SHARE / a_record)
+    lines = [sample.line for sample in bench.take(min(wanted, _HELD_MAX))]
+    if len(lines) * a_record < cap * _ABOVE:
+        reason = (
+            f"A cap that pays for {_FIT} requests at their worst is more than {len(lines)} records cost: "
+            "give more records."
+        )
+        return not_tested(
+            "held", promise, reason, tried="what a request is reserved beside what a record costs"
+        )
+    enough = a_record * len(lines) * _SHARE + max(reserved) * _AT_ONCE
     with bench.trial(lines) as trial:
         ran = trial.run("--budget-usd", f"{cap:f}", "--concurrency", str(_AT_ONCE))
         again = trial.run("--budget-usd", f"{enough:f}")
-    promise = "The provider's bill never exceeds the cap, however many requests are on the way at once."
-    if not ran.requests:
-        reason = (
-            f"A third of what {len(lines)} records cost pays for no request at its worst: give more records."
-        )
-        return not_tested("held", promise, reason, tried="the input with a cap of a third of what it costs")
     booked = Decimal(str(ran.summary.get("job_cost_usd", "0")))
     held = ran.billed_usd <= cap and booked <= cap
     stopped = ran.status == _STOPPED and ran.summary.get("stopped") == "budget"
@@ -140,7 +154,7 @@ def _held(bench: Bench, lines: Sequence[bytes], spent: Decimal, enough: Decimal)
     return Finding(
         name="held",
         promise=promise,
-        tried=f"the input with a cap of a third of what it costs, {_AT_ONCE} records at once; then with a higher one",
+        tried=f"records with a cap below what they cost, {_AT_ONCE} at once; then with a higher one",
         times=len(lines),
         happened=happened,
         grade=Grade.PASS if well else Grade.FAIL,
