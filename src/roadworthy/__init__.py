@@ -1,6 +1,8 @@
 """The system around the model: one input becomes one accepted, priced, explained, correctable result."""
 
 from roadworthy._errors import Failed, Fault, Rejected, Waiting
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model
 from roadworthy.call.price import Price
@@ -13,6 +15,8 @@ __all__ = [
     "Fault",
     "Function",
     "Model",
+    "Passage",
+    "Passages",
     "Price",
     "Prompt",
     "Rejected",

@@ -33,6 +33,7 @@ COMMANDS = {
     "forget": ("roadworthy.run.keeping", "forget_key", "erase what one record said; its accounts stay"),
     "cancel": ("roadworthy.run.keeping", "cancel", "stop a job that runs in another process"),
     "export": ("roadworthy.run.export", "export", "rows out: records, attempts, reviews, labels, runs"),
+    "vet": ("roadworthy.vet.road.command", "vet", "the road test: go or no-go, with evidence"),
     "sim": ("roadworthy.vet.command", "sim", "the simulated provider"),
 }
 

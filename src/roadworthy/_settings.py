@@ -46,6 +46,16 @@ class Settings:
     archive_bytes_max: int = _count(200_000_000, "bytes", "what a DOCX may expand to, all its files", OURS)
     archive_entries_max: int = _count(10_000, "files", "files in a DOCX", OURS)
     archive_ratio_max: int = _count(100, "times", "what the text of a DOCX may grow by when expanded", OURS)
+    passages_tokens_max: int = _count(
+        2_000, "tokens", "passages given to one question, unless its step says otherwise", OURS
+    )
+    passages_bytes_a_token: float = _row(
+        3.5, "bytes per token", "what passages are reckoned with; English has about 4.2", OURS
+    )
+    passages_looked_at: int = _count(
+        50, "passages", "the best by words, and by meaning, that are fused and packed", OURS
+    )
+    query_words_max: int = _count(64, "words", "different words of a record that are looked for", OURS)
     answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
     response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
 
@@ -146,6 +156,9 @@ class Settings:
     )
     second_reader_share: float = _row(
         0.0, "share", "of audits, put to a second reader who does not see the first one's ruling", OURS
+    )
+    review_usd: float = _row(
+        0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )
 
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)

@@ -8,6 +8,8 @@ NAMES = [
     "Fault",
     "Function",
     "Model",
+    "Passage",
+    "Passages",
     "Price",
     "Prompt",
     "Rejected",

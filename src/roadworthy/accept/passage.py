@@ -29,6 +29,8 @@ class Passage:
         text: what it says, without white space at its ends.
         page: 1-based page that it stands on; None where the document has no pages.
         heading: titles above it, the outermost first.
+        id: what an answer cites it by, where it was chosen for a question: `1`, `2` and so on.
+        grounds: why it was chosen, in words.
     """
 
     document: str
@@ -38,6 +40,8 @@ class Passage:
     text: str
     page: int | None = None
     heading: tuple[str, ...] = ()
+    id: str = ""
+    grounds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import orjson
 
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
 from roadworthy.ask.part import json_bytes, part_text, storable
+from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import Message, OutputSchema, Question
 from roadworthy.ask.schema import WRAPPER
@@ -79,8 +80,11 @@ def reworded(question: Question, change: Callable[[str], str]) -> Question:
 
 
 def question_body(question: Question) -> bytes:
-    """The messages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
-    return _body(question.messages)
+    """The messages and passages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
+    if not question.passages:
+        return _body(question.messages)
+    said = [{"role": message.role, "text": message.text} for message in question.messages]
+    return orjson.dumps([*said, {"role": PASSAGES, "passages": kept_passages(question)}])
 
 
 def question_from(body: bytes, version: str, fixed: bytes) -> Question:
@@ -90,12 +94,14 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
         LedgerUnavailable: the bytes are not a question, so the ledger was damaged or written by something else.
     """
     try:
-        messages = tuple(Message(row["role"], row["text"]) for row in orjson.loads(body))
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        rows = orjson.loads(body)
+        messages = tuple(Message(row["role"], row["text"]) for row in rows if row["role"] != PASSAGES)
+        passages = passages_in(rows)
+    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError) as error:
         raise LedgerUnavailable(
             f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
         ) from error
-    return Question(version, fixed, messages)
+    return Question(version, fixed, messages, passages)
 
 
 @lru_cache(maxsize=256)

@@ -11,9 +11,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from roadworthy._errors import WrongUse
+from roadworthy.accept.passage import Passage
 from roadworthy.accept.record import Json
 
 EMPTY = "(empty)"
+NOTHING_FOUND = "(no passage was found)"
 
 
 def storable(text: str) -> str:
@@ -42,11 +44,24 @@ def is_part(value: object) -> bool:
 def part_text(value: object) -> str:
     """A part as the model reads it: text as it is, else JSON with sorted keys, two spaces of indentation.
 
+    Passages are written with the id that cites them and where they stand, one below the other.
+
     Raises:
         WrongUse: `value` holds something that has no JSON form.
     """
+    if isinstance(value, Passage):
+        return passage_text(value)
+    if isinstance(value, list) and value and all(isinstance(item, Passage) for item in value):
+        return "\n\n".join(map(passage_text, value))
     text = value if isinstance(value, str) else json_bytes(value, indent=True).decode()
     return text if text.strip() else EMPTY
+
+
+def passage_text(passage: Passage) -> str:
+    """A passage as the model reads it: `[id] document, page, headings` and below it what it says."""
+    page = "" if passage.page is None else f", page {passage.page}"
+    heading = "".join(f" > {title}" for title in passage.heading)
+    return f"[{passage.id}] {passage.document}{page}{heading}\n{passage.text}"
 
 
 def plain(value: object) -> Json:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from roadworthy.accept.passage import Passage
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -62,8 +64,10 @@ class Question:
         version: 16 hex digits: the hash of template (or instructions) and schema; names the prompt.
         fixed: 32 bytes: the hash of everything that does not move (instructions, data, schema); pins the row.
         messages: what is said, in order.
+        passages: what was chosen from a corpus for it and stands in the messages; kept with it.
     """
 
     version: str
     fixed: bytes
     messages: tuple[Message, ...]
+    passages: tuple[Passage, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError, create_model
 
 from roadworthy._errors import Fault, WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
 from roadworthy.accept.record import Json
 from roadworthy.ask.part import json_bytes
 from roadworthy.ask.question import OutputSchema
@@ -25,6 +26,7 @@ from roadworthy.check.shape import Shape
 T = TypeVar("T")
 R = TypeVar("R")
 
+WITH_PASSAGES = 3
 UNFINISHED = {
     Ending.TRUNCATED: "The answer was cut off before its end. Answer more briefly, or allow more output tokens.",
     Ending.REFUSED: "The model refused to answer.",
@@ -57,7 +59,7 @@ class Checker(Generic[T]):
         self,
         kind: type[T],
         schema: OutputSchema,
-        checks: Sequence[Callable[[T, R], None]],
+        checks: Sequence[Callable[..., None]],
         settings: Settings,
     ) -> None:
         for check in checks:
@@ -73,11 +75,17 @@ class Checker(Generic[T]):
         self._shape = Shape(schema.canonical)
         self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
         self._has_sets = b'"uniqueItems":true' in schema.canonical
-        self._checks = cast("tuple[Callable[[T, object], None], ...]", tuple(checks))
+        self._checks = tuple((check, _takes_passages(check)) for check in checks)
         self._settings = settings
 
-    def check(self, reply: Reply, record_value: object) -> Checked[T]:
-        """The reply's answer if it finished, parsed, meets the schema and passes the checks; else why not."""
+    def check(self, reply: Reply, record_value: object, passages: Sequence[Passage] = ()) -> Checked[T]:
+        """The reply's answer if it finished, parsed, meets the schema and passes the checks; else why not.
+
+        Args:
+            reply: what came back.
+            record_value: the record.
+            passages: what the question was asked with; for checks that take a third parameter.
+        """
         answer: Json = None
         came = False
         try:
@@ -86,8 +94,8 @@ class Checker(Generic[T]):
             came = True
             value = self._validated(answer)
             body = self._body(value)
-            for check in self._checks:
-                _apply(check, value, record_value)
+            for check, takes_passages in self._checks:
+                _apply(check, value, record_value, *([list(passages)] if takes_passages else ()))
         except Fault as fault:
             return Invalid(reply, fault, self._suggestion(answer) if came else None)
         return Valid(reply, value, body, mended)
@@ -129,9 +137,13 @@ def _refuse_unfinished(reply: Reply) -> None:
         raise Fault(words, kind=ending.value)
 
 
-def _apply(check: Callable[[T, object], None], value: T, record_value: object) -> None:
+def _takes_passages(check: Callable[..., None]) -> bool:
+    return len(inspect.signature(check).parameters) >= WITH_PASSAGES
+
+
+def _apply(check: Callable[..., None], *given: object) -> None:
     try:
-        returned: object = check(value, record_value)  # type: ignore[func-returns-value] # it may break its word
+        returned: object = check(*given)  # type: ignore[func-returns-value] # it may break its word
     except AssertionError as error:
         raise Fault(str(error) or f"The check {_named(check)} did not hold for the answer.") from error
     if returned is not None:

@@ -2,19 +2,21 @@
 """Ready checks: each call makes one check of (answer, record), for `step.check(...)`.
 
 A field is a path such as `items.quote`; lists on the way are walked through, an absent or null field has nothing to
-check. `in_` names the record's field that is the source; all text of the record where it is empty.
+check. `in_` names the record's field that is the source; all text of the record where it is empty. Where a step has a
+corpus, `passages.text` and `passages.id` are those of the passages that its question was asked with.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
 from roadworthy._errors import Fault, WrongUse
+from roadworthy.accept.passage import Passage
 from roadworthy.accept.personal import KINDS, find_personal
 from roadworthy.ask.part import plain
 
@@ -37,6 +39,13 @@ def texts_at(value: object, path: str) -> Iterator[str]:
     yield from _texts(_at(value, path.split(".") if path else []))
 
 
+def _source_texts(record: object, passages: Sequence[Passage], path: str) -> Iterator[str]:
+    """The texts at a path of the record; `passages` are those of the question where the record has no such field."""
+    first = path.split(".", maxsplit=1)[0]
+    named = first in record if isinstance(record, Mapping) else hasattr(record, first)
+    yield from texts_at({"passages": list(passages)} if first == "passages" and not named else record, path)
+
+
 def folded(text: str) -> str:
     """Text as quotes are compared: NFKC, case folded, one kind of quote and dash, white space as one blank."""
     text = unicodedata.normalize("NFKC", text).translate(_ALIKE).replace("\u00ad", "")
@@ -46,8 +55,8 @@ def folded(text: str) -> str:
 def quotes_occur(field: str, *, in_: str = "") -> Check:
     """Each text of `field` stands in the source, but for white space, case, quote marks and Unicode forms."""
 
-    def quotes_occur(answer: object, record: object) -> None:
-        source = folded("\n".join(texts_at(record, in_)))
+    def quotes_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
+        source = folded("\n".join(_source_texts(record, passages, in_)))
         for quote in texts_at(answer, field):
             if not folded(quote) or folded(quote) not in source:
                 raise _ungrounded(
@@ -60,8 +69,8 @@ def quotes_occur(field: str, *, in_: str = "") -> Check:
 def numbers_occur(field: str, *, in_: str = "") -> Check:
     """Each number in `field` stands in the source, however its thousands are grouped."""
 
-    def numbers_occur(answer: object, record: object) -> None:
-        source = {number for text in texts_at(record, in_) for number in _numbers(text)}
+    def numbers_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
+        source = {number for text in _source_texts(record, passages, in_) for number in _numbers(text)}
         for text in texts_at(answer, field):
             if missing := sorted(_numbers(_DATE.sub(" ", text)) - source):
                 raise _ungrounded(field, f"the number {missing[0]} does not occur in {_source(in_)}")
@@ -72,8 +81,8 @@ def numbers_occur(field: str, *, in_: str = "") -> Check:
 def dates_occur(field: str, *, in_: str = "") -> Check:
     """Each date in `field` (2026-03-01, 1.3.2026, 3/1/2026) stands in the source, in one of these forms."""
 
-    def dates_occur(answer: object, record: object) -> None:
-        source = {date for text in texts_at(record, in_) for date in _dates(text)}
+    def dates_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
+        source = {date for text in _source_texts(record, passages, in_) for date in _dates(text)}
         for text in texts_at(answer, field):
             for match in _DATE.finditer(text):
                 if source.isdisjoint(_dates(match[0])):
@@ -85,8 +94,8 @@ def dates_occur(field: str, *, in_: str = "") -> Check:
 def names_occur(field: str, *, in_: str = "") -> Check:
     """Each run of two or more capitalised words in `field` stands in the source; a sentence's first word may not."""
 
-    def names_occur(answer: object, record: object) -> None:
-        source = folded("\n".join(texts_at(record, in_)))
+    def names_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
+        source = folded("\n".join(_source_texts(record, passages, in_)))
         for text in texts_at(answer, field):
             for match in _NAME.finditer(text):
                 rest = match[0].split(maxsplit=1)[1]
@@ -99,30 +108,23 @@ def names_occur(field: str, *, in_: str = "") -> Check:
 def citations_exist(field: str, *, in_: str) -> Check:
     """Each citation in `field`, written `[id]`, is one of the ids at `in_` of the record, as in `passages.id`."""
 
-    def citations_exist(answer: object, record: object) -> None:
-        known = set(texts_at(record, in_))
-        for text in texts_at(answer, field):
-            for cited in _CITATION.findall(text):
-                if cited not in known:
-                    raise _ungrounded(
-                        field, f"[{cited}] is cited and is none of the passages given: cite one of them"
-                    )
+    def citations_exist(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
+        _refuse_unknown(answer, field, set(_source_texts(record, passages, in_)))
 
     return citations_exist
 
 
 def sentences_cite(field: str, *, in_: str) -> Check:
     """Each sentence of `field` holds a citation `[id]`, and each is one of the ids at `in_` of the record."""
-    exist = citations_exist(field, in_=in_)
 
-    def sentences_cite(answer: object, record: object) -> None:
+    def sentences_cite(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
         for text in texts_at(answer, field):
             for sentence in _sentences(text):
                 if not _CITATION.search(sentence):
                     raise _ungrounded(
                         field, f"the sentence {_brief(sentence)} cites no passage: end it with its [id]"
                     )
-        exist(answer, record)
+        _refuse_unknown(answer, field, set(_source_texts(record, passages, in_)))
 
     return sentences_cite
 
@@ -275,6 +277,16 @@ def meets_schema(schema: Mapping[str, object], *, field: str = "") -> Check:
                 raise Fault(first.message[:300], where=where)
 
     return meets_schema
+
+
+def _refuse_unknown(answer: object, field: str, known: Collection[str]) -> None:
+    """Citations are of what was given alone."""
+    for text in texts_at(answer, field):
+        for cited in _CITATION.findall(text):
+            if cited not in known:
+                raise _ungrounded(
+                    field, f"[{cited}] is cited and is none of the passages given: cite one of them"
+                )
 
 
 def _is_model(value: object) -> bool:

@@ -13,6 +13,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
+from roadworthy.observe.certified import agreements
 from roadworthy.observe.visible import visible
 
 _PAGE = 1_000
@@ -54,6 +55,7 @@ class Report:
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
+        readers: how far two readers of the same audits agree, by step, over all jobs of the app.
     """
 
     app: str
@@ -77,6 +79,7 @@ class Report:
     reviews: int
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
+    readers: dict[str, dict[str, object]]
 
     @classmethod
     def of_job(cls, tx: Transaction, app: str, job_id: int, claims: Sequence[Claim] = ()) -> Report:
@@ -113,6 +116,7 @@ class Report:
             reviews=as_int(queue[0]) if queue else 0,
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
+            readers={step: found.as_json() for step, found in agreements(tx, app).items()},
         )
 
     def as_json(self) -> dict[str, object]:
@@ -177,6 +181,8 @@ class Report:
             )
             yield "  this is a measurement on the records that have labels, not a certificate"
         yield from self.claims
+        for step, agreement in self.readers.items():
+            yield f"{step}: {agreement['sentence']}"
         if self.reviews:
             yield f"{self.reviews} questions wait for a person: roadworthy review"
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import orjson
 
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.pinned import PASSAGES, passages_in
 from roadworthy.call.price import usd
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
@@ -30,6 +32,7 @@ class Asked:
     step: str
     version: str
     messages: tuple[tuple[str, str], ...]
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +174,9 @@ def _cleanings(text: Value) -> tuple[tuple[str, str, str, str], ...]:
 
 def _asked(row: Row) -> Asked:
     question_id, step, version, body, _sample, _at = row
-    messages = tuple((message["role"], message["text"]) for message in orjson.loads(as_text(body)))
-    return Asked(as_int(question_id), as_text(step), as_text(version), messages)
+    rows = orjson.loads(as_text(body))
+    messages = tuple((row["role"], row["text"]) for row in rows if row["role"] != PASSAGES)
+    return Asked(as_int(question_id), as_text(step), as_text(version), messages, passages_in(rows))
 
 
 def _tried(row: Row) -> Tried:

@@ -104,6 +104,13 @@ def _input(story: Story, most: int) -> Iterator[str]:
 
 def _question(question: Asked, most: int) -> Iterator[str]:
     yield f"WHAT WAS ASKED (step {question.step}, prompt version {question.version})"
+    if question.passages:
+        yield "  context, chosen from the step's corpus and kept with the question:"
+    for passage in question.passages:
+        page = "" if passage.page is None else f", page {passage.page}"
+        heading = "".join(f" > {title}" for title in passage.heading)
+        place = f"{passage.document}{page}{heading}, passage {passage.number}"
+        yield f"    [{passage.id}] {visible(place)} ({visible(passage.grounds)})"
     for role, text in question.messages:
         name = "instructions" if role == "system" else "data"
         yield f"  {name}:"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings, read_settings
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
@@ -95,7 +97,8 @@ class App:
         max_error: float | None = None,
         audit_share: float | None = None,
         hold_until_certified: bool = False,
-    ) -> Callable[[Callable[[R], Prompt[T]]], Step[R, T]]:
+        context: Passages | None = None,
+    ) -> Callable[[Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
         Args:
@@ -112,6 +115,7 @@ class App:
             audit_share: the share that is picked; default the setting `audit_share`.
             hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
                 them then, free of charge.
+            context: a folder or table; the function takes the passages of it that fit as its second parameter.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -124,7 +128,9 @@ class App:
         hidden = _hidden(mask)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
-        def declare(fn: Callable[[R], Prompt[T]]) -> Step[R, T]:
+        def declare(
+            fn: Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]],
+        ) -> Step[R, T]:
             self._check_name(fn.__name__)
             step = Step(
                 self,
@@ -135,6 +141,7 @@ class App:
                 settings=self._settings,
                 mask=hidden,
                 promise=promise,
+                context=context,
             )
             self.plan.steps.append(step)
             return step

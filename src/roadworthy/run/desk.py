@@ -14,13 +14,12 @@ import orjson
 from roadworthy._errors import Rejected, Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
-from roadworthy.ask.build import question_body, question_from
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
-from roadworthy.check.checked import Valid
+from roadworthy.check.checked import Checked, Valid
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
@@ -36,9 +35,10 @@ from roadworthy.keep.jobs import note, set_cap
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import PERSON, find_ruling
-from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
+from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.run.entry import Step
-from roadworthy.run.masking import question_of, shown
+from roadworthy.run.masking import shown
+from roadworthy.run.pinning import kept_passages, pinned
 from roadworthy.run.session import Session, WouldAsk
 
 if TYPE_CHECKING:
@@ -121,28 +121,22 @@ class Desk:
         reply = Reply(
             attempt=0, model=PERSON, ending=Ending.OK, text=ruling.answer, finish="stop", reused=True
         )
-        checked = step.prepared.checker.check(reply, value)
+        passages = kept_passages(step, value, self.session.kept.id, store, self.session.runtime.settings)
+        checked = step.prepared.checker.check(reply, value, passages)
         if isinstance(checked, Valid):
             return Accept(checked, 1.0, f"ruled {who}")
         return Fail(f"ruled {who}, but that answer is not valid: {checked.fault.message}")
 
-    def pin(self, step: Step[R, T], value: R) -> None:
+    def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
+        """What a reply to the pinned question is worth."""
+        assert self._question is not None
+        return step.prepared.checker.check(reply, value, self._question.passages)
+
+    async def pin(self, step: Step[R, T], value: R) -> None:
         """Build the question, or take the one that was pinned for the same words and data."""
-        question, self._mask = question_of(step, value, self.session.runtime.settings)
-        record_id = self.session.kept.id
-        row = None
-        if not self.session.fresh:
-            row = self.session.runtime.store.read(
-                lambda tx: tx.row("question", record_id=record_id, step=self.step, fixed=question.fixed)
-            )
-        pin = Pin(record_id, self.step, question.version, question.fixed, question_body(question).decode())
-        if row is not None:
-            question_id, version, body, sample = row
-            question = question_from(as_text(body).encode(), as_text(version), question.fixed)
-            pin = replace(pin, question_id=as_int(question_id), sample=as_int(sample))
-            self.session.question_id = pin.question_id
-        self._question, self._pin, self._value = question, pin, value
-        self._version = self.session.runtime.unseen_version(step, question)
+        found = await pinned(step, value, self.session)
+        self._question, self._pin, self._mask, self._value = found.question, found.pin, found.mask, value
+        self._version = self.session.runtime.unseen_version(step, found.question)
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""

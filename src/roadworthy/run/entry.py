@@ -9,10 +9,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, TypeAlias, TypeVar, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Never,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    overload,
+)
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
 from roadworthy.call.model import Function, Model
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
     from roadworthy.accept.schema import RecordSchema
     from roadworthy.check.answer import Checker
 
+WITH_PASSAGES = 2
 R = TypeVar("R")
 T = TypeVar("T")
 Key: TypeAlias = "str | Callable[[Never], str] | None"
@@ -86,7 +100,7 @@ class Prepared(Generic[T]):
 class Entry(Generic[R, T]):
     """A step or a workflow: something a record can be run through."""
 
-    def __init__(self, home: Home, fn: Callable[[R], object], key: Key) -> None:
+    def __init__(self, home: Home, fn: Callable[..., object], key: Key) -> None:
         self.home = home
         self.fn = fn
         self.name: str = fn.__name__
@@ -150,7 +164,7 @@ class Step(Entry[R, T]):
     def __init__(  # noqa: PLR0913 - what `App.step` was given, by name
         self,
         home: Home,
-        fn: Callable[[R], Prompt[T]],
+        fn: Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]],
         *,
         models: Sequence[Model | Function],
         rule: Rule,
@@ -158,24 +172,43 @@ class Step(Entry[R, T]):
         settings: Callable[[], Settings],
         mask: tuple[str, ...] = (),
         promise: Promise | None = None,
+        context: Passages | None = None,
     ) -> None:
         super().__init__(home, fn, key)
-        self.prompt = fn
+        _refuse_parameters(fn, context)
+        self.context = context
         self.mask = mask
         self.promise = promise
         self.models = tuple(models)
         self.rule = rule
-        self.checks: list[Callable[[T, R], None]] = []
+        self.checks: list[Callable[..., None]] = []
         self._settings = settings
 
-    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]:
-        """Add a check: a function of (answer, record) that raises Fault when the answer is not valid."""
+    def prompt(self, value: R, passages: Sequence[Passage] = ()) -> Prompt[T]:
+        """What is asked about one record; `passages` are given on where the step has a corpus."""
+        fn: Callable[..., Prompt[T]] = self.fn  # type: ignore[assignment] # as `__init__` took it
+        return fn(value) if self.context is None else fn(value, list(passages))
+
+    @overload
+    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]: ...
+    @overload
+    def check(self, fn: Callable[[T, R, list[Passage]], None]) -> Callable[[T, R, list[Passage]], None]: ...
+    def check(self, fn: Callable[..., None]) -> Callable[..., None]:
+        """Add a check: a function of (answer, record) that raises Fault when the answer is not valid.
+
+        One with a third parameter is given the passages that the question was asked with.
+        """
         if inspect.iscoroutinefunction(fn):
             raise WrongUse(
                 f"The check {fn.__name__} is async. A check is a plain function of (answer, record)."
             )
         self.checks.append(fn)
         return fn
+
+    @property
+    def home_folder(self) -> Path:
+        """Where the app's file is."""
+        return Path(self.fn.__code__.co_filename).resolve().parent
 
     @property
     def samples(self) -> int:
@@ -208,7 +241,21 @@ class Step(Entry[R, T]):
             kind=kind,
             schema=schema,
             checker=Checker(kind, schema, tuple(self.checks), settings),
-            folder=Path(self.fn.__code__.co_filename).resolve().parent / "prompts",
+            folder=self.home_folder / "prompts",
+        )
+
+
+def _refuse_parameters(fn: Callable[..., object], context: Passages | None) -> None:
+    """A corpus and a second parameter come together."""
+    takes = len(inspect.signature(fn).parameters)
+    if context is not None and takes != WITH_PASSAGES:
+        raise WrongUse(
+            f"{fn.__name__} has context=Passages(...) and {takes} parameters. Write `def {fn.__name__}(record, "
+            "passages: list[Passage])`."
+        )
+    if context is None and takes == WITH_PASSAGES:
+        raise WrongUse(
+            f"{fn.__name__} takes passages and names no corpus. Add context=Passages(...) to its step."
         )
 
 

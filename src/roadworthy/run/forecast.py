@@ -26,6 +26,7 @@ from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.transaction import Transaction, as_float, as_int
 from roadworthy.run.entry import Entry, Step
+from roadworthy.run.people import EXPERIENCE_MIN, People, forecast_people
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.work import begin, look
@@ -34,7 +35,6 @@ DRAWS = 4_000
 TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
 ESCALATED = (0.0, 0.03, 0.3)
-EXPERIENCE_MIN = 10
 LATENCY_S = 2.0
 
 
@@ -46,6 +46,7 @@ class Forecast:
         answered: records whose answer is in the ledger and still stands; they cost nothing.
         to_ask: records that something would be bought for.
         sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
+        people: what it will ask of people, and how far the steps are from what they promise.
     """
 
     records: int
@@ -61,9 +62,10 @@ class Forecast:
     spent_usd: Decimal
     seconds: float
     sampled: int
+    people: People
 
     def as_json(self) -> dict[str, object]:
-        """Flat JSON but for `cost_usd`; money as text."""
+        """JSON, flat but for `cost_usd`, `people` and `promises`; money as text."""
         plain = {
             name: getattr(self, name)
             for name in (
@@ -83,6 +85,8 @@ class Forecast:
             "cost_usd": cost,
             "spent_usd": f"{self.spent_usd:f}",
             "seconds": round(self.seconds, 1),
+            "people": self.people.as_json(),
+            "promises": {path.step: path.as_json() for path in self.people.paths},
         }
 
     def text(self) -> str:
@@ -98,6 +102,7 @@ class Forecast:
             f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; about {self.seconds:.0f} s\n"
             f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
             f"spent on this job so far: {self.spent_usd:.4f} USD"
+            + "".join(f"\n{line}" for line in self.people.lines())
         )
 
 
@@ -132,6 +137,7 @@ async def forecast(
 ) -> Forecast:
     """Look at the whole input and at what the ledger knows; buys nothing and writes nothing."""
     plan = runtime.plan
+    await runtime.prepare()
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = _Count()
     for item in items:
@@ -161,6 +167,9 @@ async def forecast(
         spent_usd=usd(spent),
         seconds=latency * count.to_ask / runtime.settings.concurrency,
         sampled=len(known.first) if known else 0,
+        people=runtime.store.read(
+            lambda tx: forecast_people(tx, plan, runtime.settings, entry, job_id=job_id, to_ask=count.to_ask)
+        ),
     )
 
 

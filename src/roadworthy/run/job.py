@@ -121,6 +121,7 @@ class Job:
         return summary
 
     async def _all_of_it(self) -> None:
+        await self._runtime.prepare()
         if not self._options.joins:
             await self._work(self._taken_in())
         if not self._runtime.stopped:

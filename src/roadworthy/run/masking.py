@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
 from roadworthy.ask.build import build_question, reworded
+from roadworthy.ask.passages import PLACEHOLDER
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
 from roadworthy.call.reply import Reply
@@ -20,13 +22,24 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-def question_of(step: Step[R, T], value: R, settings: Settings) -> tuple[Question, Mask | None]:
+def question_of(
+    step: Step[R, T], value: R, settings: Settings, passages: Sequence[Passage] = (PLACEHOLDER,)
+) -> tuple[Question, Mask | None]:
     """The question about one record, and what is hidden in it; None where the step hides nothing.
 
     The same record gives the same placeholders, so what they stand for is kept nowhere.
+
+    Args:
+        step: the step.
+        value: the record.
+        settings: the limits of prompt files.
+        passages: what was chosen for it, where the step has a corpus. With the placeholder alone the question says
+            what does not move: `fixed`, by which the pinned one is found.
     """
-    prepared, prompt = step.prepared, step.prompt(value)
+    prepared, prompt = step.prepared, step.prompt(value, passages)
     question = build_question(prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings))
+    if step.context is not None:
+        question = replace(question, fixed=step.context.pinned(question.fixed), passages=tuple(passages))
     return hidden(question, step.mask) if step.mask else (question, None)
 
 

@@ -97,11 +97,12 @@ def judged(app: App, story: Story) -> dict[int, str]:
     there only the schema is judged.
     """
     steps = {step.name: step for step in app.plan.steps}
-    asked = {question.id: question.step for question in story.questions}
+    asked = {question.id: question for question in story.questions}
     said: dict[int, str] = {}
     for tried in story.attempts:
-        step = steps.get(asked.get(tried.question_id, ""))
-        if step is None or tried.reply is None:
+        question = asked.get(tried.question_id)
+        step = None if question is None else steps.get(question.step)
+        if question is None or step is None or tried.reply is None:
             continue
         alone = story.entry == step.name and story.record.body is not None
         try:
@@ -111,9 +112,9 @@ def judged(app: App, story: Story) -> dict[int, str]:
         checker = step.prepared.checker if alone else step.without_checks()
         reply = Reply(tried.id, tried.model, Ending(tried.ending), tried.reply, tried.finish)
         if step.mask and alone:
-            _, mask = question_of(step, value, app.start_settings())
+            _, mask = question_of(step, value, app.start_settings(), question.passages)
             reply = reply if mask is None else shown(reply, mask)
-        found = checker.check(reply, value)
+        found = checker.check(reply, value, question.passages)
         said[tried.id] = (
             f"{found.fault.kind}: {found.fault.message}"
             if isinstance(found, Invalid)

@@ -27,6 +27,7 @@ from roadworthy.observe.visible import shortened, visible
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.load import load
+from roadworthy.run.pinning import kept_passages
 from roadworthy.run.reading import reading
 
 _KEYS = {"r": "right", "w": "wrong", "x": "reject", "s": "skip"}
@@ -104,7 +105,7 @@ def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[s
         raise WrongUse("A wrong answer needs the right one, and only that: --ruling wrong --answer JSON.")
     if ruling == "right" and waiter.suggestion is None:
         raise WrongUse("There is no suggested answer that could be right. Use --ruling wrong --answer JSON.")
-    fault = None if answer is None else _fault(app, waiter, answer)
+    fault = None if answer is None else _fault(app, store, waiter, answer)
     if fault is not None:
         raise WrongUse(f"The answer is not valid: {fault}")
     done = store.write_now(lambda tx: rule(tx, number, ruling, answer, by, given["note"]))
@@ -128,7 +129,7 @@ def _go_through(app: App, store: Ledger, by: str) -> int:
             after, ruled = (after, ruled) if taken is None else (taken[0] - 1, ruled - 1)
             continue
         after = waiter.id
-        correction = _correction(app, waiter) if ruling == "wrong" else None
+        correction = _correction(app, store, waiter) if ruling == "wrong" else None
         if ruling == "wrong" and correction is None:
             continue
         change = partial(rule, review_id=waiter.id, ruling=ruling, correction=correction, ruled_by=by)
@@ -164,20 +165,20 @@ def _ask(waiter: Waiter) -> str:
         click.echo(f"{key!r} is not one of them.")
 
 
-def _correction(app: App, waiter: Waiter) -> str | None:
+def _correction(app: App, store: Ledger, waiter: Waiter) -> str | None:
     """The right answer as JSON, once it is valid; None when the person gives none."""
     while True:
         click.echo("right answer as JSON (empty: skip): ", nl=False)
         line = sys.stdin.readline().strip()
         if not line:
             return None
-        fault = _fault(app, waiter, line)
+        fault = _fault(app, store, waiter, line)
         if fault is None:
             return line
         click.echo(f"not valid: {fault}")
 
 
-def _fault(app: App, waiter: Waiter, text: str) -> str | None:
+def _fault(app: App, store: Ledger, waiter: Waiter, text: str) -> str | None:
     """Why a correction may not leave, by the step's schema and checks; an approval's subject need only be JSON."""
     if waiter.kind == "approval":
         try:
@@ -191,7 +192,9 @@ def _fault(app: App, waiter: Waiter, text: str) -> str | None:
     alone = waiter.entry == waiter.step and waiter.body is not None
     value: Any = step.record_schema.revive(orjson.loads(waiter.body or "null")) if alone else None
     checker = step.prepared.checker if alone else step.without_checks()
-    checked = checker.check(Reply(0, PERSON, Ending.OK, text, "stop"), value)
+    settings = app.start_settings()
+    passages = kept_passages(step, value, waiter.record_id, store, settings) if alone else ()
+    checked = checker.check(Reply(0, PERSON, Ending.OK, text, "stop"), value, passages)
     return checked.fault.message if isinstance(checked, Invalid) else None
 
 

@@ -27,6 +27,7 @@ from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
+from roadworthy.run.context import Context
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
@@ -86,6 +87,7 @@ class Runtime:
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self._remembered: set[tuple[str, str]] = set()
+        self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()
         for step in plan.steps:
@@ -94,6 +96,27 @@ class Runtime:
     def rungs(self, step: Step[R, T]) -> list[Rung]:
         """The models of a step, made ready, cheapest first."""
         return self._rungs[step.name]
+
+    async def prepare(self) -> None:
+        """Index what changed in every corpus of the app, so that what is wrong with one is told before records are.
+
+        Raises:
+            WrongUse: a corpus is not there, or holds no text.
+        """
+        for step in self.plan.steps:
+            if step.context is not None:
+                await self.context(step).prepare()
+
+    def context(self, step: Step[R, T]) -> Context:
+        """The corpus of a step at work; steps that declare the same share one."""
+        declared = step.context
+        assert declared is not None
+        name = f"{step.home_folder}|{declared!r}"
+        if name not in self._contexts:
+            self._contexts[name] = Context(
+                declared, step.home_folder, self.plan.name, self.store, self.settings, self.tell
+            )
+        return self._contexts[name]
 
     @property
     def lanes(self) -> list[Lane]:

@@ -28,7 +28,7 @@ async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
     """
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
-    desk.pin(step, value)
+    await desk.pin(step, value)
     if desk.has_history:
         # An answer that stands is not asked for again because a cheaper model, which could not be asked then, can be.
         verdict = await _climb(step, value, desk, buy=False)
@@ -58,9 +58,8 @@ async def _climb(step: Step[R, T], value: R, desk: Desk, *, buy: bool) -> Verdic
 
 async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> list[Checked[T]]:
     """What one model answers, after one re-ask at most. Empty where the model cannot be asked."""
-    checker = step.prepared.checker
     replies = await desk.replies(rung, samples=step.samples, buy=buy)
-    answers = [checker.check(reply, value) for reply in replies]
+    answers = [desk.check(step, reply, value) for reply in replies]
     previous = None
     while answers and all(isinstance(answer, Invalid) for answer in answers):
         fault = answers[0].fault if isinstance(answers[0], Invalid) else None
@@ -75,5 +74,5 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
         if not replies:
             break
         previous = fault
-        answers = [checker.check(reply, value) for reply in replies]
+        answers = [desk.check(step, reply, value) for reply in replies]
     return answers

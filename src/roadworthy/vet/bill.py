@@ -67,7 +67,7 @@ class Entry:
     """One request in the log; the server notes on it when its response was handed to the network whole."""
 
     __slots__ = (
-        "arrival", "at", "billed", "body", "fault", "input_tokens", "model", "n", "output_cap", "output_tokens", "question", "status",
+        "arrival", "at", "billed", "body", "fault", "heard", "input_tokens", "model", "n", "output_cap", "output_tokens", "question", "status",
         "turn", "written",
     )  # fmt: skip
 
@@ -86,6 +86,7 @@ class Entry:
         self.output_tokens = 0
         self.output_cap: int | None = None
         self.written = False
+        self.heard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class LoggedRequest:
         cost_usd: exact; None for a billed request to a model without a price.
         written: the response was handed to the network whole.
         output_cap: the most output tokens that the request allowed; None where it set no bound.
+        heard: the watched words that its body held.
     """
 
     n: int
@@ -125,6 +127,7 @@ class LoggedRequest:
     cost_usd: Decimal | None
     written: bool
     output_cap: int | None = None
+    heard: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -264,6 +267,7 @@ class Account:
             cost_usd=cost if entry.billed else Decimal(0),
             written=entry.written,
             output_cap=entry.output_cap,
+            heard=entry.heard,
         )
 
 

@@ -43,8 +43,16 @@ def _pairs(_context: click.Context, option: click.Parameter, values: tuple[str, 
     "--text-field", default="text", show_default=True, help="The field that holds a question's text."
 )
 @click.option("--wrap", default="", metavar="FIELD", help='A plain string answer becomes {"FIELD": answer}.')
+@click.option("--loose", is_flag=True, help="Find recorded texts by their letters and digits alone, too.")
 @click.option(
     "--default-answer", metavar="TEXT", help="Said to unrecorded questions  [made up from the schema]"
+)
+@click.option(
+    "--stand-in",
+    default="plain",
+    show_default=True,
+    type=click.Choice(["plain", "copied"]),
+    help="How texts are made up: a fixed word, or words of the question.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(

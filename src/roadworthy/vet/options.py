@@ -19,7 +19,9 @@ class Options(TypedDict, total=False):
         answers: a JSONL file of recorded answers (`.gz` is unpacked), several of them, or the rows themselves.
         text_field: the field of a row that holds the question's text; `text`.
         wrap: a plain string answer becomes `{wrap: answer}`; as it is.
+        loose: a text that is not found as it is, is looked for by its letters and digits alone.
         default_answer: what is said to an unrecorded question; made up from the request's schema.
+        stand_in: how texts are made up: `plain`, a fixed word, or `copied`, words of the question; plain.
         host: the address to listen on; 127.0.0.1.
         port: 0 lets the system choose.
         seed: all chance comes from it; 0.
@@ -39,7 +41,9 @@ class Options(TypedDict, total=False):
     answers: str | Path | Sequence[str | Path | Mapping[str, object]]
     text_field: str
     wrap: str
+    loose: bool
     default_answer: str
+    stand_in: str
     host: str
     port: int
     seed: int

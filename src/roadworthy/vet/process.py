@@ -166,7 +166,7 @@ def _line(said: Mapping[str, Any]) -> Line:
 
 
 def _logged(said: Mapping[str, Any]) -> LoggedRequest:
-    return LoggedRequest(**{**said, "cost_usd": _money(said["cost_usd"])})
+    return LoggedRequest(**{**said, "cost_usd": _money(said["cost_usd"]), "heard": tuple(said["heard"])})
 
 
 def _money(text: str | None) -> Decimal | None:
@@ -195,6 +195,8 @@ def _arguments(options: Options, rows: Path | None) -> list[str]:
             arguments += [f"{_REPEATED[name]}={key}={said}" for key, said in value.items()]
         elif name == "faults" and isinstance(value, Mapping):
             arguments.append("--faults=" + ",".join(f"{kind}={rate}" for kind, rate in value.items()))
+        elif name == "loose":
+            arguments += ["--loose"] if value else []
         elif name != "answers":
             arguments.append(f"--{name.replace('_', '-')}={value}")
     return arguments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,12 +45,13 @@ class Recording:
             "token_probability"}}` for a reply kept word for word, or `{"$turns": [answer, ...]}` for what comes on the
             first request, on the next different one about the same question, and so on.
         wrap: a plain string answer becomes the JSON object `{wrap: answer}`; empty for as it is.
+        loose: a text that is not found as it is, is looked for by its letters and digits alone.
 
     Raises:
         WrongUse: a row without text, or an answer in none of these forms.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, object]], *, wrap: str = "") -> None:
+    def __init__(self, rows: Iterable[Mapping[str, object]], *, wrap: str = "", loose: bool = False) -> None:
         self._wrap = wrap
         self._seen: dict[str, Answer] = {}
         self.ids: list[str] = []
@@ -59,6 +61,10 @@ class Recording:
             self._add(position, row, numbers)
         self._numbers = {form: number for text, number in numbers.items() for form in _forms(text)} | numbers
         self._index = TextIndex(self._numbers)
+        self._bare = (
+            {bare: number for text, number in numbers.items() if (bare := bare_text(text))} if loose else {}
+        )
+        self._bare_index = TextIndex(self._bare)
 
     def _add(self, position: int, row: Mapping[str, object], numbers: dict[str, int]) -> None:
         text, answers = row.get("text"), row.get("answers", {})
@@ -101,12 +107,20 @@ class Recording:
     def find(self, message: str) -> int | None:
         """The number of the question whose text occurs in the message, as it is or JSON-escaped; the longest wins."""
         text = self._index.find(message)
-        return None if text is None else self._numbers[text]
+        if text is not None:
+            return self._numbers[text]
+        bare = self._bare_index.find(bare_text(message)) if self._bare else None
+        return None if bare is None else self._bare[bare]
 
     def answer(self, question: int, model: str, turn: int) -> Answer | None:
         """What the model answered on this turn (from 0); the last recorded turn repeats. None: nothing recorded."""
         turns = self._answers[question].get(model)
         return turns[min(turn, len(turns) - 1)] if turns else None
+
+
+def bare_text(text: str) -> str:
+    """Letters and digits alone, without case, in compatibility form: what is left of a text said in other ways."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", text).casefold() if letter.isalnum())
 
 
 def _forms(text: str) -> set[str]:

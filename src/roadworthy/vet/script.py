@@ -23,7 +23,7 @@ _SLOW_LEAST_S: Final = 0.02
 _NORMAL: Final = NormalDist()
 _UNPACK: Final = struct.Struct("<3Q").unpack
 _NAMES: Final = (
-    "faults", "latency_ms", "latency_spread", "seed", "in_a_row_max", "models", "first", "last", "revoked",
+    "faults", "latency_ms", "latency_spread", "seed", "in_a_row_max", "models", "first", "last", "revoked", "watched",
 )  # fmt: skip
 
 Ladder = tuple[tuple[float, Kind], ...]
@@ -200,6 +200,7 @@ class Script:
         first: the number of the first request that meets faults; those before it meet none.
         last: the number of the last one that does; 0 for no end.
         revoked: keys that are refused, whatever else would happen.
+        watched: words that are looked for in every request; the log says which ones it held.
     """
 
     seed: int = 0
@@ -209,12 +210,14 @@ class Script:
     first: int = 0
     last: int = 0
     revoked: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
     def changed(self, change: Mapping[str, object]) -> Script:
         """This script with what `change` names replaced; what it does not name stays.
 
         `{"faults": {"429": 0.05}, "latency_ms": 50, "latency_spread": 0.3, "seed": 7, "in_a_row_max": 2,
-        "first": 500, "last": 600, "revoked": ["sk-old"], "models": {"gpt-4": {"faults": {...}, "latency_ms": 900}}}`. A model's entry starts from the common behaviour.
+        "first": 500, "last": 600, "revoked": ["sk-old"], "watched": ["canary"], "models": {"gpt-4": {"faults": {...},
+        "latency_ms": 900}}}`. A model's entry starts from the common behaviour.
 
         Raises:
             WrongUse: an unknown name, or a value that makes no sense.
@@ -234,13 +237,15 @@ class Script:
             models=models,
             first=first,
             last=last,
-            revoked=_keys(change.get("revoked", self.revoked)),
+            revoked=_texts("revoked", change.get("revoked", self.revoked)),
+            watched=_texts("watched", change.get("watched", self.watched)),
         )
 
     def told(self) -> dict[str, object]:
         """The script as the object that `changed` accepts."""
         told: dict[str, object] = {"seed": self.seed, "in_a_row_max": self.in_a_row_max, **_told(self.every)}
         told |= {"first": self.first, "last": self.last, "revoked": list(self.revoked)}
+        told["watched"] = list(self.watched)
         return {**told, "models": {name: _told(behaviour) for name, behaviour in self.models.items()}}
 
     def plan(
@@ -295,9 +300,9 @@ def _entries(said: object) -> list[tuple[str, Mapping[str, object]]]:
     return list(said.items())
 
 
-def _keys(said: object) -> tuple[str, ...]:
-    if not isinstance(said, list | tuple) or not all(isinstance(key, str) for key in said):
-        raise WrongUse('revoked is not a list of keys. Give one such as ["sk-old"].')
+def _texts(name: str, said: object) -> tuple[str, ...]:
+    if not isinstance(said, list | tuple) or not all(isinstance(text, str) and text for text in said):
+        raise WrongUse(f'{name} is not a list of texts. Give one such as ["sk-old"].')
     return tuple(said)
 
 

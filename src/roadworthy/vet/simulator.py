@@ -34,7 +34,7 @@ from roadworthy.vet.options import Options, limits_of, rows_of, script_of
 from roadworthy.vet.recording import Answer, Recording
 from roadworthy.vet.script import Plan
 from roadworthy.vet.server import Server
-from roadworthy.vet.stand_in import stand_in
+from roadworthy.vet.stand_in import copied_words, stand_in
 
 LOG_ROWS_MAX: Final = 200_000
 _PLAIN_ANSWER: Final = "ok"
@@ -78,8 +78,11 @@ class Simulator:
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._recording = Recording(rows_of(options), wrap=options.get("wrap", ""))
+        self._recording = Recording(
+            rows_of(options), wrap=options.get("wrap", ""), loose=options.get("loose", False)
+        )
         self._default_answer = options.get("default_answer")
+        self._copies = options.get("stand_in", "plain") == "copied"
         self._aliases = dict(options.get("aliases", {}))
         prices = {model: read_price(said) for model, said in options.get("prices", {}).items()}
         self._models = sorted({*self._recording.models, *self._aliases, *prices})
@@ -165,6 +168,7 @@ class Simulator:
     def _ask(self, knock: Knock, body: bytes, key: str) -> Response:
         digest = blake2b(body, digest_size=16).digest()
         entry = self._account.arrive(time.time(), digest)
+        entry.heard = tuple(word for word in self._script.watched if word.encode() in body)
         try:
             asked = knock.door.read(body, knock.model, stream=knock.stream)
         except BadRequest as error:
@@ -263,7 +267,8 @@ class Simulator:
         if self._default_answer is not None:
             return Answer(self._default_answer)
         if asked.schema is not None:
-            return Answer(orjson.dumps(stand_in(asked.schema)).decode())
+            words = copied_words((*reversed(asked.earlier), asked.question)[0]) if self._copies else ""
+            return Answer(orjson.dumps(stand_in(asked.schema, words=words)).decode())
         return Answer("{}" if asked.json_wanted else _PLAIN_ANSWER)
 
     # -- the desk: what a test asks of the simulator itself --

@@ -23,10 +23,22 @@ _FORMATS: Final = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 
+_COPIED_CHARS_MAX: Final = 60
+
 Schema = Mapping[str, object]
 
 
-def stand_in(schema: object, root: Schema | None = None, depth: int = 0) -> object:
+def copied_words(question: str) -> str:
+    """Some words as they stand in the question: the beginning of its last line, which is the record's in most prompts."""
+    lines = [line.strip() for line in question.splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    if len(last) <= _COPIED_CHARS_MAX:
+        return last
+    whole, _, _ = last[: _COPIED_CHARS_MAX + 1].rpartition(" ")
+    return (whole or last[:_COPIED_CHARS_MAX]).rstrip()
+
+
+def stand_in(schema: object, root: Schema | None = None, depth: int = 0, *, words: str = "") -> object:
     """A value for the schema: its `const`, its first enum value, its least number, a short text, all its properties.
 
     Local `$ref`s are followed. Of `anyOf`, `oneOf`, `allOf` the first choice counts; `pattern` is not honoured. Below 32 levels, null.
@@ -35,20 +47,21 @@ def stand_in(schema: object, root: Schema | None = None, depth: int = 0) -> obje
         schema: a JSON Schema (2020-12, the subset that providers accept).
         root: the schema that `$ref` points into; the schema itself when left out.
         depth: how deep inside the root this schema stands.
+        words: what a text says where its schema leaves it free; "" for a fixed word.
     """
     if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
         return None
     root = schema if root is None else root
     if "$ref" in schema:
-        return stand_in(_referred(root, str(schema["$ref"])), root, depth + 1)
+        return stand_in(_referred(root, str(schema["$ref"])), root, depth + 1, words=words)
     if "const" in schema:
         return schema["const"]
     if (values := schema.get("enum")) and isinstance(values, list):
         return values[0]
     for several in ("anyOf", "oneOf", "allOf"):
         if (choices := schema.get(several)) and isinstance(choices, list):
-            return stand_in(choices[0], root, depth + 1)
-    return _of_type(schema, root, depth)
+            return stand_in(choices[0], root, depth + 1, words=words)
+    return _of_type(schema, root, depth, words)
 
 
 def _referred(root: Schema, reference: str) -> object:
@@ -60,27 +73,29 @@ def _referred(root: Schema, reference: str) -> object:
     return target
 
 
-def _of_type(schema: Schema, root: Schema, depth: int) -> object:
+def _of_type(schema: Schema, root: Schema, depth: int, words: str) -> object:
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
     match kind:
         case "string":
-            return _text(schema)
+            return _text(schema, words)
         case "integer" | "number":
             return _number(schema, whole=kind == "integer")
         case "boolean":
             return False
         case "array":
-            return [stand_in(schema.get("items"), root, depth + 1)] * _count(schema, "minItems", _ITEMS_MAX)
+            return [stand_in(schema.get("items"), root, depth + 1, words=words)] * _count(
+                schema, "minItems", _ITEMS_MAX
+            )
     properties = schema.get("properties", {} if kind == "object" else None)
     if not isinstance(properties, Mapping):
         return None
-    return {name: stand_in(inner, root, depth + 1) for name, inner in properties.items()}
+    return {name: stand_in(inner, root, depth + 1, words=words) for name, inner in properties.items()}
 
 
-def _text(schema: Schema) -> str:
-    text = _FORMATS.get(str(schema.get("format", "")), _WORD)
+def _text(schema: Schema, words: str) -> str:
+    text = _FORMATS.get(str(schema.get("format", "")), words or _WORD)
     least = _count(schema, "minLength", _CHARS_MAX)
     text = (text * (least // len(text) + 1))[: max(least, len(text))]
     return text[: _count(schema, "maxLength", _CHARS_MAX)] if "maxLength" in schema else text

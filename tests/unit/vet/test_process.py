@@ -73,10 +73,11 @@ def test_a_child_answers_and_leaves_nothing_behind() -> None:
 def test_every_option_reaches_the_child(tmp_path: Path) -> None:
     """An option would be accepted and have no effect."""
     path = tmp_path / "answers.jsonl"
-    path.write_text(json.dumps({"question": "Where is my card?", "answers": {}}))
+    path.write_text(json.dumps({"question": "Where is MY card?", "answers": {}}))
     with start_simulator(
         answers=[path],
         text_field="question",
+        loose=True,
         default_answer="=",
         host="127.0.0.1",
         port=0,
@@ -94,6 +95,7 @@ def test_every_option_reaches_the_child(tmp_path: Path) -> None:
         said = ask(simulator.url)
         assert said["model"] == "gpt-4-substitute"
         assert said["choices"][0]["message"]["content"] == "="  # type: ignore[index]
+        assert [(row.question, row.heard) for row in simulator.requests()] == [("1", ())]
         with urllib.request.urlopen(
             simulator.url.removesuffix("/v1") + "/sim/script", timeout=10
         ) as response:

@@ -60,3 +60,19 @@ def test_a_broken_archive_is_refused(tmp_path: Path, raw: bytes) -> None:
     path.write_bytes(raw)
     with pytest.raises(WrongUse, match=r"answers\.jsonl\.gz"):
         Recording(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("WHERE  is\nmy card?!", 0),
+        ("Hello,\n\nwhere is my card?", 0),
+        ("Where was my card?", None),
+        ("?!", None),
+    ],
+)
+def test_a_loose_recording_finds_a_text_said_in_another_dress(message: str, found: int | None) -> None:
+    """An app that tidies its text would get a made-up answer, and be blamed for it."""
+    rows = [{"id": "1", "text": "Where is my card?"}, {"id": "2", "text": "?!..."}]
+    assert Recording(rows, loose=True).find(message) == found
+    assert Recording(rows).find(message.casefold()) is None

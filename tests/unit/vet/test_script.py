@@ -87,6 +87,7 @@ def test_what_a_change_does_not_name_stays() -> None:
         "first": 0,
         "last": 0,
         "revoked": [],
+        "watched": [],
         "models": {"gpt-4": {"faults": {}, "latency_ms": 900.0, "latency_spread": 0.0}},
     }
     assert Script().changed(later.told()) == later

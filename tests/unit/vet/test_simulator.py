@@ -225,6 +225,18 @@ def test_a_revoked_key_is_refused_and_another_is_not() -> None:
     against(scenario)
 
 
+def test_a_watched_word_is_noted_wherever_in_a_request_it_stands() -> None:
+    """A secret that an app sends to its provider would leave no trace in the log."""
+
+    async def scenario(simulator: Simulator) -> None:
+        simulator.script({"watched": ["CANARY1", "CANARY2"]})
+        for text in ("a CANARY2 and a CANARY1", "a CANARY2b", "nothing"):
+            await fetch(simulator, question(text))
+        assert [row.heard for row in simulator.requests()] == [("CANARY1", "CANARY2"), ("CANARY2",), ()]
+
+    against(scenario)
+
+
 LOST = [("reset", "reset", 0), ("cut", "cut", 200), ("hang", "silent", 0), ("trickle", "silent", 200)]
 
 

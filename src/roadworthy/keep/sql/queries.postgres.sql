@@ -57,4 +57,18 @@ WHERE owner = :owner AND ended_at IS NULL AND beat_at >= extract(epoch FROM cloc
 SELECT set_config('lock_timeout', :limit, false);
 
 -- compact: Write the tables that hold contents anew, without what was removed from them.
-VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit;
+VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit, passage;
+
+-- passages_by_words: The passages that share words with a query: `ts_rank` word by word, a rare word counting more.
+WITH word AS (
+  SELECT DISTINCT plainto_tsquery('english', found) AS query FROM regexp_split_to_table(:words, ' OR ') AS found
+), hit AS (
+  SELECT word.query, passage.id, ts_rank(passage.words, word.query, 1) AS near
+  FROM word JOIN passage ON passage.words @@ word.query WHERE passage.corpus_id = :corpus_id
+), weight AS (
+  SELECT hit.query, ln(1 + (total.passages - count(*) + 0.5) / (count(*) + 0.5)) AS rare
+  FROM hit CROSS JOIN (SELECT count(*) AS passages FROM passage WHERE corpus_id = :corpus_id) AS total
+  GROUP BY hit.query, total.passages
+)
+SELECT hit.id FROM hit JOIN weight ON weight.query = hit.query
+GROUP BY hit.id ORDER BY sum(weight.rare * hit.near) DESC, hit.id LIMIT :most;

@@ -332,6 +332,13 @@ ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
 SELECT id, reader, ruling, correction, suggestion, ruled_by, note, stood, grounds, subject, ruled_at FROM review
 WHERE record_id = :record_id AND audit_id = :audit_id ORDER BY reader;
 
+-- pairs_of_readers: What two readers said of the same audits, by step and counted, over all jobs of an app.
+SELECT one.step, one.ruling, two.ruling, count(*) FROM review AS one
+JOIN review AS two ON two.record_id = one.record_id AND two.audit_id = one.audit_id AND two.reader = 1
+JOIN record ON record.id = one.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND one.kind = 'audit' AND one.reader = 0 AND one.ruling IS NOT NULL AND two.ruling IS NOT NULL
+GROUP BY one.step, one.ruling, two.ruling ORDER BY one.step;
+
 -- drop_reading: Nobody needs to settle an audit any more.
 DELETE FROM review WHERE record_id = :record_id AND audit_id = :audit_id AND reader = :reader AND ruling IS NULL;
 
@@ -570,6 +577,10 @@ ON CONFLICT (record_id, item) DO NOTHING;
 -- audit_of_item: The audit of one answer.
 SELECT id, state FROM audit WHERE record_id = :record_id AND item = :item;
 
+-- job_doubts: How many records of a job a person was asked about because nobody was sure of them.
+SELECT count(DISTINCT review.record_id) FROM review JOIN record ON record.id = review.record_id
+WHERE record.job_id = :job_id AND review.kind = 'doubt';
+
 -- audits_of_record: The audits of a record's answers, newest first.
 SELECT audit.id, epoch.step, audit.epoch_id, audit.share, audit.state FROM audit JOIN epoch ON epoch.id = audit.epoch_id
 WHERE audit.record_id = :record_id ORDER BY audit.id DESC;
@@ -598,3 +609,42 @@ WHERE id = :record_id AND outcome IN ('accepted', 'waiting', 'failed');
 
 -- forget_audits: Remove what an audit recognizes an answer by.
 UPDATE audit SET item = 'forgotten ' || id WHERE record_id = :record_id;
+
+-- add_corpus: Make the index of one declaration; (app, name) is its identity.
+INSERT INTO corpus (app, name) VALUES (:app, :name) ON CONFLICT (app, name) DO NOTHING;
+
+-- corpus: Find an index by its identity.
+SELECT id FROM corpus WHERE app = :app AND name = :name;
+
+-- corpus_documents: Which documents an index holds, and what they were when they were read.
+SELECT key, sha256 FROM document WHERE corpus_id = :corpus_id;
+
+-- corpus_size: How many passages an index holds, and the newest of them.
+SELECT count(*), coalesce(max(id), 0) FROM passage WHERE corpus_id = :corpus_id;
+
+-- document_id: Find a document of an index.
+SELECT id FROM document WHERE corpus_id = :corpus_id AND key = :key;
+
+-- add_document: Note that a document is indexed.
+INSERT INTO document (corpus_id, key, sha256) VALUES (:corpus_id, :key, :sha256);
+
+-- drop_document: Forget a document.
+DELETE FROM document WHERE id = :document_id;
+
+-- drop_passages: Remove the passages of a document.
+DELETE FROM passage WHERE document_id = :document_id;
+
+-- add_passage: Index a passage.
+INSERT INTO passage (corpus_id, document_id, number, first, after, page, heading, text, vector)
+VALUES (:corpus_id, :document_id, :number, :first, :after, :page, :heading, :text, :vector);
+
+-- passage: A passage with the name of its document.
+SELECT document.key, passage.number, passage.first, passage.after, passage.page, passage.heading, passage.text
+FROM passage JOIN document ON document.id = passage.document_id WHERE passage.id = :passage_id;
+
+-- passage_vectors: The vectors of an index, in order, some at a time.
+SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDER BY id LIMIT :most;
+
+-- passages_by_words: The passages that share words with a query, best first by Okapi BM25.
+SELECT passage.id FROM passage_words JOIN passage ON passage.id = passage_words.rowid
+WHERE passage_words MATCH :words AND passage.corpus_id = :corpus_id ORDER BY bm25(passage_words), passage.id LIMIT :most;

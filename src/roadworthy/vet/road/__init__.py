@@ -3,6 +3,4 @@
 An app and its input come in; a report with a line of evidence per promise leaves. The app runs in child processes
 against the simulated provider, on ledgers that are thrown away. It never calls a real provider unless it is told to, never
 writes to the team's ledger, and never says "pass" for what could not be tested.
-
-The parts of the report are here; its stages are not, and no command uses it yet.
 """

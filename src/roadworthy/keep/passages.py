@@ -1,0 +1,125 @@
+"""The index of a corpus: documents, their passages, and which of them share words with a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from roadworthy.accept.passage import Passage
+from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text
+
+VECTORS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A document as it goes into the index.
+
+    Attributes:
+        sha256: of what it was read from.
+        passages: its passages in order.
+        vectors: one for each, 32-bit floats of length 1; empty where the corpus has none.
+    """
+
+    key: str
+    sha256: str
+    passages: tuple[Passage, ...]
+    vectors: tuple[bytes, ...] = ()
+
+
+def open_corpus(tx: Transaction, app: str, name: str) -> int:
+    """The index of this identity, made where it is new."""
+    tx.change("add_corpus", app=app, name=name)
+    row = tx.row("corpus", app=app, name=name)
+    assert row is not None
+    return as_int(row[0])
+
+
+def known_documents(tx: Transaction, corpus_id: int) -> dict[str, str]:
+    """The documents of an index: key -> hash of what each was read from."""
+    rows = tx.rows("corpus_documents", corpus_id=corpus_id)
+    return {as_text(key): as_text(sha256) for key, sha256 in rows}
+
+
+def put_documents(tx: Transaction, corpus_id: int, documents: Sequence[Indexed]) -> None:
+    """Index documents, each in the place of what was there under its key."""
+    for document in documents:
+        drop_documents(tx, corpus_id, [document.key])
+        tx.change("add_document", corpus_id=corpus_id, key=document.key, sha256=document.sha256)
+        row = tx.row("document_id", corpus_id=corpus_id, key=document.key)
+        assert row is not None
+        vectors = document.vectors or (None,) * len(document.passages)
+        for passage, vector in zip(document.passages, vectors, strict=True):
+            tx.change(
+                "add_passage",
+                corpus_id=corpus_id,
+                document_id=as_int(row[0]),
+                number=passage.number,
+                first=passage.start,
+                after=passage.end,
+                page=passage.page,
+                heading=orjson.dumps(passage.heading).decode(),
+                text=passage.text,
+                vector=vector,
+            )
+
+
+def drop_documents(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> None:
+    """Take documents out of the index."""
+    for key in keys:
+        row = tx.row("document_id", corpus_id=corpus_id, key=key)
+        if row is not None:
+            tx.change("drop_passages", document_id=row[0])
+            tx.change("drop_document", document_id=row[0])
+
+
+def corpus_size(tx: Transaction, corpus_id: int) -> tuple[int, int]:
+    """How many passages an index holds, and the number of the newest; another pair is another index."""
+    row = tx.row("corpus_size", corpus_id=corpus_id)
+    assert row is not None
+    return as_int(row[0]), as_int(row[1])
+
+
+def by_words(tx: Transaction, corpus_id: int, words: Sequence[str], most: int) -> list[int]:
+    """The passages that share words with a query, best first.
+
+    Args:
+        words: runs of letters and digits; nothing in them is syntax.
+        most: at most so many.
+    """
+    if not words:
+        return []
+    sought = " OR ".join('"' + word.replace('"', "") + '"' for word in words)
+    rows = tx.rows("passages_by_words", corpus_id=corpus_id, words=sought, most=most)
+    return [as_int(row[0]) for row in rows]
+
+
+def find_passages(tx: Transaction, numbers: Sequence[int]) -> dict[int, Passage]:
+    """Passages by their numbers; one that is gone meanwhile is left out."""
+    found = ((number, tx.row("passage", passage_id=number)) for number in numbers)
+    return {number: _passage(row) for number, row in found if row is not None}
+
+
+def vectors(tx: Transaction, corpus_id: int) -> Iterator[tuple[int, bytes]]:
+    """The number and vector of every passage, in order."""
+    after = 0
+    while rows := tx.rows("passage_vectors", corpus_id=corpus_id, after=after, most=VECTORS_AT_ONCE):
+        for number, vector in rows:
+            after = as_int(number)
+            if vector is not None:
+                yield after, as_bytes(vector)
+
+
+def _passage(row: Row) -> Passage:
+    document, number, first, after, page, heading, text = row
+    return Passage(
+        as_text(document),
+        as_int(number),
+        as_int(first),
+        as_int(after),
+        as_text(text),
+        None if page is None else as_int(page),
+        tuple(orjson.loads(as_text(heading))),
+    )

@@ -1,0 +1,202 @@
+"""The context of a step's questions: its corpus is indexed when work begins, and searched for each new question."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from roadworthy._errors import WrongUse
+from roadworthy._events import Listener, Noted
+from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.passages import Passages, Vectors, fused, packed
+from roadworthy.check.ready import texts_at
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.passages import (
+    Indexed,
+    by_words,
+    corpus_size,
+    drop_documents,
+    find_passages,
+    known_documents,
+    open_corpus,
+    put_documents,
+    vectors,
+)
+from roadworthy.run.corpus import changed_documents, in_batches, place_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_WORD: Final = re.compile(r"\w+")
+BATCH: Final = 200
+
+
+class Context:
+    """One corpus at work: indexed once in this process, then searched.
+
+    Args:
+        passages: the step's declaration.
+        folder: where the app's file is.
+        app: whose index it is.
+        store: the ledger that holds it.
+        settings: `passages_*`, `query_words_max`.
+        tell: hears what could not be read.
+    """
+
+    def __init__(
+        self, passages: Passages, folder: Path, app: str, store: Ledger, settings: Settings, tell: Listener
+    ) -> None:
+        self._passages = passages
+        self._folder = folder
+        self._app = app
+        self._store = store
+        self._settings = settings
+        self._tell = tell
+        self._corpus_id = 0
+        self._matrix: tuple[list[int], np.ndarray[Any, Any]] | None = None
+        self._ready = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Index what changed, once in this process.
+
+        Raises:
+            WrongUse: the corpus is not there, or holds no text.
+        """
+        async with self._ready:
+            if not self._corpus_id:
+                await self._index()
+
+    async def choose(self, value: object) -> tuple[Passage, ...]:
+        """The passages for one record, packed and numbered; the best by words and by meaning.
+
+        Raises:
+            WrongUse: the corpus is not there, a query is not text, or vectors do not fit.
+        """
+        await self.prepare()
+        query, declared, settings = self._query(value), self._passages, self._settings
+        words = words_of(query, settings.query_words_max)
+        most = settings.passages_looked_at
+        rankings = [self._store.read(lambda tx: by_words(tx, self._corpus_id, words, most))]
+        if declared.embed is not None:
+            rankings.append(await self._by_meaning(query, most))
+        order = fused(rankings)
+        found = self._store.read(lambda tx: find_passages(tx, order))
+        ranked = [
+            replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
+        ]
+        return packed(
+            ranked,
+            most=declared.most,
+            tokens=declared.tokens or settings.passages_tokens_max,
+            bytes_a_token=settings.passages_bytes_a_token,
+        )
+
+    async def _index(self) -> None:
+        store, declared = self._store, self._passages
+        corpus_id = await store.write(lambda tx: open_corpus(tx, self._app, declared.corpus))
+        known = store.read(lambda tx: known_documents(tx, corpus_id))
+        place = place_of(declared, self._folder)
+        batches = in_batches(changed_documents(declared, place, known, self._settings, self._left_out), BATCH)
+        while batch := await asyncio.to_thread(next, batches, None):
+            ready = [await self._with_vectors(document) for document in batch] if declared.embed else batch
+            await store.write(lambda tx, ready=ready: put_documents(tx, corpus_id, ready))  # type: ignore[misc] # bound now
+        gone = list(known)
+        if gone:
+            await store.write(lambda tx: drop_documents(tx, corpus_id, gone))
+        if not store.read(lambda tx: corpus_size(tx, corpus_id))[0]:
+            raise WrongUse(f"{place} holds no text to take passages from. Put documents or rows there.")
+        if declared.embed is not None:
+            self._matrix = await asyncio.to_thread(store.read, lambda tx: _matrix(vectors(tx, corpus_id)))
+        self._corpus_id = corpus_id
+
+    async def _with_vectors(self, document: Indexed) -> Indexed:
+        said = [" ".join((*passage.heading, passage.text)) for passage in document.passages]
+        return replace(document, vectors=tuple(await self._embedded(said)))
+
+    async def _embedded(self, texts: list[str]) -> list[bytes]:
+        embed: Any = self._passages.embed
+        if inspect.iscoroutinefunction(embed):
+            given = await embed(texts)
+        else:
+            given = await asyncio.to_thread(embed, texts)
+        return _unit_rows(cast("Vectors", given), len(texts), self._passages.embedding)
+
+    async def _by_meaning(self, query: str, most: int) -> list[int]:
+        import numpy as np  # noqa: PLC0415 - an extra
+
+        if self._matrix is None or not query.strip():
+            return []
+        numbers, matrix = self._matrix
+        (row,) = await self._embedded([query])
+        asked = np.frombuffer(row, dtype="<f4")
+        if matrix.shape[1] != asked.shape[0]:
+            raise WrongUse(
+                f"{self._passages.embedding} gave a vector of {asked.shape[0]} numbers, and the index holds vectors of "
+                f"{matrix.shape[1]}. Give it another embed_name where its vectors changed."
+            )
+        near = matrix @ asked
+        best = np.argsort(-near, kind="stable")[:most]
+        return [numbers[int(place)] for place in best]
+
+    def _query(self, value: object) -> str:
+        query: Any = self._passages.query
+        if isinstance(query, str):
+            return "\n".join(texts_at(value, query))
+        said = query(value)
+        if not isinstance(said, str):
+            raise WrongUse(f"The query of {self._passages.where} is {said!r}. Return text.")
+        return said
+
+    def _left_out(self, key: str, why: str) -> None:
+        self._tell(Noted(f"{self._passages.where}: {key} is left out: {why}"))
+
+
+def words_of(query: str, most: int) -> list[str]:
+    """The different words of a query in order, case ignored, at most so many."""
+    found = _WORD.findall(unicodedata.normalize("NFKC", query).casefold())
+    return list(dict.fromkeys(found))[:most]
+
+
+def _grounds(number: int, rankings: Sequence[Sequence[int]]) -> str:
+    names = ("by words", "by meaning")
+    places = (
+        f"number {ranking.index(number) + 1} {name}"
+        for name, ranking in zip(names, rankings, strict=False)
+        if number in ranking
+    )
+    return ", ".join(places)
+
+
+def _unit_rows(given: Vectors, count: int, name: str) -> list[bytes]:
+    """Vectors as the index keeps them: each of length 1, so that nearness is one product."""
+    try:
+        import numpy as np  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise WrongUse("Passages(embed=...) needs the extra: pip install 'roadworthy[dense]'.") from error
+    rows = np.asarray(given, dtype="<f4")
+    if rows.ndim != 2 or rows.shape[0] != count or not np.isfinite(rows).all():
+        raise WrongUse(
+            f"{name} was given {count} texts and returned numbers of the shape {rows.shape}. "
+            "Return one vector of finite numbers for each text, all of one length."
+        )
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return [row.tobytes() for row in rows / np.where(lengths > 0, lengths, 1)]
+
+
+def _matrix(found: Any) -> tuple[list[int], np.ndarray[Any, Any]] | None:
+    import numpy as np  # noqa: PLC0415 - an extra
+
+    numbers, parts = [], []
+    for number, row in found:
+        numbers.append(number)
+        parts.append(row)
+    if not parts:
+        return None
+    return numbers, np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(parts), -1)

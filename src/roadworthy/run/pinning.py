@@ -1,0 +1,73 @@
+"""The pinned question of one step of one record: found again by what does not move, or built now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from roadworthy._settings import Settings
+from roadworthy.accept.passage import Passage
+from roadworthy.ask.build import question_body, question_from
+from roadworthy.ask.question import Question
+from roadworthy.keep.attempts import Pin
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.transaction import Row, as_int, as_text
+from roadworthy.run.entry import Step
+from roadworthy.run.masking import question_of
+from roadworthy.run.session import Session
+
+if TYPE_CHECKING:
+    from roadworthy.accept.personal import Mask
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A question, its row in the ledger (not written where `pin.question_id` is 0), and what is hidden in it."""
+
+    question: Question
+    pin: Pin
+    mask: Mask | None
+
+
+async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
+    """Build the question, or take the one that was pinned for the same words and data.
+
+    Passages are looked for where none is pinned alone: a corpus that changed buys nothing again.
+    """
+    runtime = session.runtime
+    question, mask = question_of(step, value, runtime.settings)
+    row = None if session.fresh else _row(step.name, question.fixed, session.kept.id, runtime.store)
+    if step.context is not None:
+        chosen = await runtime.context(step).choose(value) if row is None else _passages(row)
+        asked, mask = question_of(step, value, runtime.settings, chosen)
+        question = replace(asked, version=question.version, fixed=question.fixed)
+    body = question_body(question).decode()
+    pin = Pin(session.kept.id, step.name, question.version, question.fixed, body)
+    if row is not None:
+        question_id, version, kept, sample = row
+        question = question_from(as_text(kept).encode(), as_text(version), question.fixed)
+        pin = replace(pin, question_id=as_int(question_id), sample=as_int(sample))
+        session.question_id = pin.question_id
+    return Pinned(question, pin, mask)
+
+
+def kept_passages(
+    step: Step[R, T], value: R, record_id: int, store: Ledger, settings: Settings
+) -> tuple[Passage, ...]:
+    """What the pinned question of a step with a corpus was asked with; nothing where none is pinned."""
+    if step.context is None:
+        return ()
+    question, _ = question_of(step, value, settings)
+    row = _row(step.name, question.fixed, record_id, store)
+    return () if row is None else _passages(row)
+
+
+def _row(step: str, fixed: bytes, record_id: int, store: Ledger) -> Row | None:
+    return store.read(lambda tx: tx.row("question", record_id=record_id, step=step, fixed=fixed))
+
+
+def _passages(row: Row) -> tuple[Passage, ...]:
+    return question_from(as_text(row[2]).encode(), as_text(row[1]), b"").passages

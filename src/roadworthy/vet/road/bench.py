@@ -1,0 +1,284 @@
+"""The bench: the app under test with everything a stage needs to try it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.vet.options import Options
+from roadworthy.vet.process import RunningSimulator, start_simulator
+from roadworthy.vet.road.child import BROKEN
+from roadworthy.vet.road.declared import Declared
+from roadworthy.vet.road.trial import Trial
+
+MINUTES: Final = 3.0
+"""The effort that stages state their numbers for."""
+LATENCY_MS: Final = 3.0
+"""Of the simulated provider where a stage does not ask for another: short, so that many trials fit."""
+SILENCE_S: Final = 2.0
+_COPY_BYTES_MAX: Final = 200_000_000
+_LEFT_OUT: Final = (
+    ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
+    "*.db", "*.db-wal", "*.db-shm", "*.db-*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One usable record of the team's input.
+
+    Attributes:
+        key: as the app names it.
+        body: cleaned, as JSON.
+    """
+
+    key: str
+    body: Any
+
+    @property
+    def line(self) -> bytes:
+        """The record as a line of JSON Lines."""
+        return orjson.dumps(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every stage is given. `open_bench` makes it.
+
+    Attributes:
+        app: the app as the user named it.
+        input: the input as the user named it.
+        declared: what the app declares.
+        samples: usable records of the input, first of each key, in the order that the seed gives them.
+        seed: all chance comes from it.
+        minutes: the effort; `count` scales numbers with it.
+        answers: where the simulated provider's answers come from, in words.
+        options: of the simulated provider, for a stage that starts its own.
+        notes: what the test rests on and cannot see.
+        command: the command line that does the whole test again.
+    """
+
+    app: str
+    input: str
+    declared: Declared
+    samples: tuple[Sample, ...]
+    seed: int
+    minutes: float
+    answers: str
+    options: Options
+    sim: RunningSimulator
+    folder: Path
+    target: str
+    passed: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    command: str = ""
+
+    def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
+        """A number of trials or records for this effort: `base` at the default of three minutes."""
+        found = max(least, round(base * self.minutes / MINUTES))
+        return found if most is None else min(found, most)
+
+    def take(self, count: int) -> tuple[Sample, ...]:
+        """So many records, or all there are."""
+        return self.samples[:count]
+
+    def again(self, stage: str) -> str:
+        """The command that drives one stage again."""
+        return f"{self.command} --only {stage}"
+
+    @contextmanager
+    def trial(
+        self,
+        lines: Sequence[bytes],
+        script: Mapping[str, object] | None = None,
+        *,
+        sim: RunningSimulator | None = None,
+    ) -> Iterator[Trial]:
+        """A trial with its own copy of the app, its own ledger and a provider that has forgotten everything.
+
+        Args:
+            lines: the input, a line each.
+            script: how the provider behaves; see `Script.changed`. Without it, well.
+            sim: another provider than the bench's own.
+        """
+        chosen = sim or self.sim
+        calm: dict[str, object] = {"seed": self.seed, "faults": {}, "latency_ms": LATENCY_MS}
+        calm |= {"latency_spread": 0.0, "in_a_row_max": 2, "first": 0, "last": 0, "revoked": [], "models": {}}
+        chosen.script({**calm, **(script or {})})
+        chosen.reset()
+        with tempfile.TemporaryDirectory(prefix="roadworthy-trial-", ignore_cleanup_errors=True) as place:
+            folder = Path(place) / "app"
+            shutil.copytree(self.folder, folder, symlinks=True)
+            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed)
+            trial.write(lines)
+            yield trial
+
+    @contextmanager
+    def provider(self, **changes: Any) -> Iterator[RunningSimulator]:
+        """Another simulated provider, with other options."""
+        with start_simulator(**{**self.options, **changes}) as sim:
+            yield sim
+
+
+@contextmanager
+def open_bench(
+    app: str,
+    input_: str,
+    *,
+    seed: int,
+    minutes: float,
+    answers: Sequence[Path] = (),
+    passed: Mapping[str, str] | None = None,
+) -> Iterator[Bench]:
+    """Load the app in a child, read its input there, and start the simulated provider.
+
+    Raises:
+        WrongUse: app or input cannot be used.
+    """
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roadworthy-vet-")))
+        folder, target = _copy(app, scratch / "app")
+        with start_simulator(seed=seed) as first:
+            declared = _declare(scratch, folder, target, input_, first, passed or {})
+        if declared.function:
+            raise NotAnApp(app, declared.function)
+        options: Options = {
+            "prices": declared.prices,
+            "seed": seed,
+            "silence_s": SILENCE_S,
+            "stand_in": "copied",
+        }
+        if answers:
+            options["answers"] = [str(path) for path in answers]
+        sim = stack.enter_context(start_simulator(**options))
+        yield Bench(
+            app=app,
+            input=input_,
+            declared=declared,
+            samples=_samples(scratch / "records.jsonl", seed),
+            seed=seed,
+            minutes=minutes,
+            answers=_words(answers),
+            options=options,
+            sim=sim,
+            folder=folder,
+            target=target,
+            passed=passed or {},
+            notes=_notes(declared, answers),
+            command=_command(app, input_, seed, minutes, answers, passed or {}),
+        )
+
+
+def _copy(app: str, to: Path) -> tuple[Path, str]:
+    """A copy of the folder that the app's file is in, or of the working folder of a module; and the app in there."""
+    place, mark, name = app.partition(":")
+    is_file = place.endswith(".py")
+    if is_file and not Path(place).is_file():
+        raise WrongUse(f"There is no file {place!r} (looked in {Path.cwd()}).")
+    source = Path(place).resolve().parent if is_file else Path.cwd()
+    ignored = shutil.ignore_patterns(*_LEFT_OUT)
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        return ignored(folder, names)
+
+    size = _size(source, ignore)
+    if size > _COPY_BYTES_MAX:
+        raise WrongUse(
+            f"The app's folder {source} holds more than {_COPY_BYTES_MAX:,} bytes, and every trial works on a copy of "
+            "it. Put the app into a folder of its own."
+        )
+    shutil.copytree(source, to, ignore=ignore, symlinks=True)
+    return to, f"{Path(place).name if is_file else place}{mark}{name}"
+
+
+def _size(source: Path, ignore: Any) -> int:
+    total = 0
+    for folder, folders, files in os.walk(source):
+        left_out = ignore(folder, [*folders, *files])
+        folders[:] = [name for name in folders if name not in left_out]
+        kept = [Path(folder, name) for name in files if name not in left_out]
+        total += sum(place.stat().st_size for place in kept if not place.is_symlink())
+        if total > _COPY_BYTES_MAX:
+            break
+    return total
+
+
+def _declare(
+    scratch: Path, folder: Path, target: str, input_: str, sim: RunningSimulator, passed: Mapping[str, str]
+) -> Declared:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - heavy
+
+    place = scratch / "declare"
+    shutil.copytree(folder, place, symlinks=True)
+    trial = Trial(place, target, "", sim, passed)
+    words = ["describe", target, str(Path(input_).resolve()), str(scratch / "records.jsonl")]
+    status, _, said, notes = trial.give(words, {})
+    for note in notes:
+        if "declared" in note:
+            return TypeAdapter(Declared).validate_python(note["declared"])
+    broken = next((str(note["broken"]) for note in notes if "broken" in note), said[-500:])
+    reason = broken if status == BROKEN else f"it ended with status {status}: {broken}"
+    raise WrongUse(f"{target} cannot be tested: {reason}")
+
+
+def _samples(place: Path, seed: int) -> tuple[Sample, ...]:
+    """The first record of each key, in an order that the seed and the keys give: a prefix of it is a sample."""
+    first: dict[str, Sample] = {}
+    for line in place.read_bytes().splitlines():
+        said = orjson.loads(line)
+        first.setdefault(said["key"], Sample(said["key"], said["body"]))
+    salt = b"%d" % seed
+    return tuple(sorted(first.values(), key=lambda sample: blake2b(sample.key.encode(), key=salt).digest()))
+
+
+class NotAnApp(WrongUse):
+    """The target is a plain function; the road test of functions takes it."""
+
+    def __init__(self, app: str, function: str) -> None:
+        super().__init__(
+            f"{app} is a plain function and no app. Declare an app, and it can be tested: see the tutorial."
+        )
+        self.function = function
+
+
+def _words(answers: Sequence[Path]) -> str:
+    if answers:
+        return "recorded answers from " + ", ".join(str(path) for path in answers)
+    return "stand-ins: the plainest value of the schema, with words copied from the question"
+
+
+def _notes(declared: Declared, answers: Sequence[Path]) -> tuple[str, ...]:
+    notes = [f"Answers are {_words(answers)}."]
+    functions = [model.name for model in declared.models if model.is_function]
+    if functions:
+        notes.append(
+            f"{', '.join(functions)}: what happens inside cannot be seen; the provider's count of requests can."
+        )
+    return tuple(notes)
+
+
+def _command(
+    app: str,
+    input_: str,
+    seed: int,
+    minutes: float,
+    answers: Sequence[Path],
+    passed: Mapping[str, str],
+) -> str:
+    words = ["roadworthy", "vet", app, input_, "--seed", str(seed), "--minutes", f"{minutes:g}"]
+    for path in answers:
+        words += ["--answers", str(path)]
+    for name in passed:
+        words += ["--pass", name]
+    return shlex.join(words)

@@ -1,0 +1,71 @@
+"""Runs in the child process: the command line behind walls, or the telling of what an app declares.
+
+`python -m roadworthy.vet.road.child TASK.json`. The task names the port that may be reached, and where notes are
+left. Nothing of the product but the failpoints may be imported before `census`: each module binds `failpoint` when
+it is loaded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from roadworthy import _failpoints
+from roadworthy.vet.naked.child import Out, limit, lock_ports, wall
+
+BROKEN: Final = 70
+"""Exit status of a task that could not be done; the note says why."""
+
+
+def census(place: Path) -> None:
+    """Count every pass of every failpoint; written when the process ends."""
+    passes: Counter[str] = Counter()
+    setattr(_failpoints, "failpoint", lambda name: passes.update((name,)))  # noqa: B010 - it is bent on purpose
+    atexit.register(lambda: place.write_text(json.dumps(passes)))
+
+
+def redirect(url: str) -> None:
+    """Whatever place an app names for a model, it is the simulated provider."""
+    from roadworthy.call import provider  # noqa: PLC0415 - see above
+    from roadworthy.call.address import checked_base, is_loopback  # noqa: PLC0415 - see above
+
+    def base(said: str, environ: Any) -> str:
+        from urllib.parse import urlsplit  # noqa: PLC0415 - see above
+
+        own = is_loopback(urlsplit(said).hostname or "") and urlsplit(said).port == urlsplit(url).port
+        return checked_base(said if own else url, environ)
+
+    setattr(provider, "checked_base", base)  # noqa: B010 - it is bent on purpose
+
+
+def main() -> None:
+    """Do the one task, behind the walls."""
+    task = json.loads(Path(sys.argv[1]).read_text())
+    notes = os.open(task["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    limit(task["memory_bytes"], task["file_bytes"])
+    out = Out(notes)
+    wall(task["port"], out)
+    lock_ports(task["port"])
+    if task["census"]:
+        census(Path(task["census"]))
+    redirect(task["url"])
+    sys.argv = ["roadworthy", *task["words"]]
+    if task["words"][0] == "describe":
+        described = importlib.import_module("roadworthy.vet.road.declared")
+        try:
+            out.say({"declared": described.declare(*task["words"][1:])})
+        except Exception as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
+            out.say({"broken": f"{type(error).__name__}: {error}"[:2_000]})
+            sys.exit(BROKEN)
+        return
+    importlib.import_module("roadworthy.__main__").main()
+
+
+if __name__ == "__main__":
+    main()

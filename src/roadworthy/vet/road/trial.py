@@ -1,0 +1,296 @@
+"""One trial: a copy of the app, a ledger of its own and an input, run in a child as often as the stage likes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._failpoints import VARIABLE
+from roadworthy._settings import DEFAULTS
+from roadworthy.keep.ledger import open_ledger
+from roadworthy.keep.transaction import as_int, as_text
+from roadworthy.observe.soundness import contradictions
+from roadworthy.vet.bill import LoggedRequest
+from roadworthy.vet.naked.environ import environ_of
+from roadworthy.vet.process import RunningSimulator
+
+MEMORY_BYTES: Final = 16_000_000_000
+FILE_BYTES: Final = 2_000_000_000
+_SAID_BYTES: Final = 4_000
+_PAGE: Final = 1_000
+
+# The app's own limits scaled to a provider that answers in milliseconds; what the app gives itself still wins.
+QUICK: Final[Mapping[str, str]] = {
+    "ROADWORTHY_BACKOFF_BASE_S": "0.02",
+    "ROADWORTHY_THROTTLE_FLOOR_S": "0.05",
+    "ROADWORTHY_BREAKER_OPEN_S": "0.2",
+    "ROADWORTHY_RETRY_BUDGET_BURST": "100",
+    "ROADWORTHY_PARK_PAUSE_S": "0.2",
+    "ROADWORTHY_PATIENCE_S": "10",
+}
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of the trial's ledger.
+
+    Attributes:
+        key: the record's key.
+        state: `intent`, `settled`, `unknown` or `unsent`.
+        cost_usd: None while it is open.
+        provider_id: what the provider called its answer; "" where none came.
+    """
+
+    id: int
+    key: str
+    step: str
+    model: str
+    state: str
+    ending: str
+    reserved_usd: Decimal
+    cost_usd: Decimal | None
+    input_tokens: int | None
+    output_tokens: int | None
+    latency_s: float | None
+    provider_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What one run of the command came to.
+
+    Attributes:
+        status: its exit status; minus the signal that ended it; None where it had to be ended.
+        summary: what `--json` printed; empty where it printed nothing.
+        rows: the output file's rows, in input order.
+        requests: what the provider counted since the trial began.
+        said: its last words on standard error.
+        blocked: places outside that it tried to reach.
+    """
+
+    status: int | None
+    summary: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    requests: tuple[LoggedRequest, ...]
+    said: str
+    blocked: tuple[str, ...]
+    seconds: float
+
+    def count(self, outcome: str) -> int:
+        """How many records have this outcome, by the summary; `waiting` for all that wait."""
+        value = self.summary.get(outcome, 0)
+        return sum(value.values()) if isinstance(value, Mapping) else int(value)
+
+    @property
+    def is_whole(self) -> bool:
+        """Every record that was read is accounted for, once."""
+        names = ("accepted", "rejected", "failed", "waiting", "pending")
+        return bool(self.summary) and sum(map(self.count, names)) == self.count("records")
+
+    def values(self) -> dict[str, Any]:
+        """The accepted answers by key."""
+        return {str(row["key"]): row["value"] for row in self.rows if row["outcome"] == "accepted"}
+
+    @property
+    def billed_usd(self) -> Decimal:
+        """What the provider billed, as far as its prices are known."""
+        return sum((row.cost_usd or Decimal(0) for row in self.requests if row.billed), Decimal(0))
+
+
+@dataclass(slots=True)
+class Trial:
+    """A folder with a copy of the app, an input and a ledger. `Bench.trial` makes it.
+
+    Attributes:
+        target: the app as the command names it, inside the folder.
+        passed: variables that the app sees besides the dummies.
+    """
+
+    folder: Path
+    target: str
+    app: str
+    sim: RunningSimulator
+    passed: Mapping[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+    @property
+    def ledger(self) -> Path:
+        """The trial's own ledger."""
+        return self.folder / "trial.db"
+
+    def write(self, lines: Sequence[bytes], name: str = "input.jsonl") -> None:
+        """Write the input, a line each."""
+        (self.folder / name).write_bytes(b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
+
+    def run(
+        self,
+        *options: str,
+        settings: Mapping[str, str] | None = None,
+        failpoint: str = "",
+        census: Path | None = None,
+        timeout_s: float = 120.0,
+        input_: str = "input.jsonl",
+    ) -> Ran:
+        """Give the command `roadworthy run APP INPUT` and wait for its end.
+
+        Args:
+            options: more of the command's options, such as `--budget-usd`.
+            settings: environment names and values over `QUICK`.
+            failpoint: where the process is killed, `NAME:COUNT`.
+            census: where the passes of every failpoint are counted instead.
+            timeout_s: it is ended after so many seconds, and its status is None.
+        """
+        out = self.folder / "out.jsonl"
+        out.unlink(missing_ok=True)
+        words = ["run", self.target, input_, "-o", str(out), "--json", *options]
+        began = time.monotonic()
+        more = {VARIABLE: failpoint} if failpoint else {}
+        status, printed, said, notes = self.give(
+            words, {**QUICK, **(settings or {}), **more}, census=census, timeout_s=timeout_s
+        )
+        return Ran(
+            status=status,
+            summary=_json(printed),
+            rows=_rows(out),
+            requests=tuple(self.sim.requests()),
+            said=said,
+            blocked=tuple(str(note["blocked"]) for note in notes if "blocked" in note),
+            seconds=time.monotonic() - began,
+        )
+
+    def give(
+        self,
+        words: Sequence[str],
+        settings: Mapping[str, str],
+        *,
+        census: Path | None = None,
+        timeout_s: float = 120.0,
+    ) -> tuple[int | None, bytes, str, list[Mapping[str, Any]]]:
+        """Give any command in the child: (status, what it printed, its last words, its notes)."""
+        self.runs += 1
+        home = self.folder / f"home-{self.runs}"
+        home.mkdir()
+        notes = home / "notes.jsonl"
+        task = home / "task.json"
+        port = self.sim.port
+        told = {"port": port, "url": self.sim.url, "notes": str(notes), "words": list(words)}
+        told |= {"memory_bytes": MEMORY_BYTES, "file_bytes": FILE_BYTES, "census": str(census or "")}
+        task.write_bytes(orjson.dumps(told))
+        environ = environ_of(self.sim.url, home, home.name, os.environ, self.passed)
+        environ |= {"ROADWORTHY_LEDGER": str(self.ledger), **settings}
+        with (home / "printed").open("wb") as printed, (home / "said").open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603 - the command is ours; what it loads is the user's own code
+                [sys.executable, "-m", "roadworthy.vet.road.child", str(task)],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=said,
+                cwd=self.folder,
+                env=environ,
+                start_new_session=True,
+            )
+            status = _wait(process, timeout_s)
+        words_said = (home / "said").read_bytes()[-_SAID_BYTES:].decode("utf-8", "replace")
+        return status, (home / "printed").read_bytes(), words_said, list(_lines(notes))
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every attempt in the trial's ledger, in order; none where there is no ledger yet."""
+        if not self.ledger.exists():
+            return ()
+        store = open_ledger(str(self.ledger), DEFAULTS)
+        try:
+            found: list[Attempt] = []
+            after = 0
+            while page := store.read(
+                lambda tx: tx.rows("export_attempts", app=self.app, job_id=0, after=after, count=_PAGE)  # noqa: B023 - read at once
+            ):
+                found += [_attempt(row) for row in page]
+                after = found[-1].id
+            return tuple(found)
+        finally:
+            store.close()
+
+    def contradictions(self) -> tuple[str, ...]:
+        """What in the trial's ledger contradicts itself; a ledger that cannot be read is one, too."""
+        if not self.ledger.exists():
+            return ()
+        try:
+            store = open_ledger(str(self.ledger), DEFAULTS)
+        except (WrongUse, LedgerUnavailable) as error:
+            return (str(error),)
+        try:
+            # What a killed process left open is not a contradiction: the next run takes it over.
+            return tuple(store.read(lambda tx: contradictions(tx, lambda _owner: True)))
+        finally:
+            store.close()
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
+    """Its exit status; None where it was not back in time and was ended. What it started ends with it."""
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _json(printed: bytes) -> Mapping[str, Any]:
+    """The last line that is an object: an app may print before it."""
+    for line in reversed(printed.splitlines()):
+        with suppress(orjson.JSONDecodeError):
+            said = orjson.loads(line)
+            if isinstance(said, dict):
+                return said
+    return {}
+
+
+def _rows(place: Path) -> tuple[Row, ...]:
+    return tuple(_lines(place))
+
+
+def _lines(place: Path) -> list[Mapping[str, Any]]:
+    if not place.exists():
+        return []
+    found = []
+    for line in place.read_bytes().splitlines():
+        with suppress(orjson.JSONDecodeError):
+            found.append(orjson.loads(line))
+    return found
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    def usd(pico: Any) -> Decimal:
+        return Decimal(as_int(pico)).scaleb(-12)
+
+    return Attempt(
+        id=as_int(row[0]),
+        key="" if row[3] is None else as_text(row[3]),
+        step="" if row[5] is None else as_text(row[5]),
+        model=as_text(row[6]),
+        state=as_text(row[9]),
+        ending="" if row[10] is None else as_text(row[10]),
+        reserved_usd=usd(row[11]),
+        cost_usd=None if row[12] is None else usd(row[12]),
+        input_tokens=row[13],
+        output_tokens=row[14],
+        latency_s=row[18],
+        provider_id="" if row[19] is None else as_text(row[19]),
+        detail="" if row[20] is None else as_text(row[20]),
+    )
