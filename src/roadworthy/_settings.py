@@ -35,6 +35,7 @@ class Settings:
     line_bytes_max: int = _count(4_000_000, "bytes", "a longer line is rejected, the run goes on", OURS)
     field_chars_max: int = _count(1_000_000, "characters", "a longer text field is rejected", OURS)
     json_depth_max: int = _count(64, "levels", "deeper JSON is refused, in records and in answers", OURS)
+    folder_files_max: int = _count(1_000_000, "files", "a folder with more files is refused as input", OURS)
     document_bytes_max: int = _count(100_000_000, "bytes", "a larger document is rejected unread", OURS)
     document_pages_max: int = _count(2_000, "pages", "a PDF with more pages is rejected", OURS)
     document_chars_max: int = _count(60_000_000, "characters", "a document with more text is rejected", OURS)
@@ -121,6 +122,12 @@ class Settings:
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
+    intake_bytes_max: int = _count(
+        16_000_000, "bytes", "a transaction of intake ends early when its records have so many", OURS
+    )
+    queue_record_bytes_max: int = _count(
+        100_000, "bytes", "a larger record is read back from the ledger when its turn comes", OURS
+    )
     park_rounds_max: int = _count(
         5,
         "rounds",

@@ -148,14 +148,16 @@ def test_a_change_that_fails_fails_every_waiter_and_changes_nothing(store: Ledge
     """A waiter of a broken transaction would wait for ever, or be told of a commit that was not."""
 
     def broken(tx: Transaction) -> None:
-        tx.add("add_job", app="a", entry="e", name="lost", now=0.0)
+        tx.add("add_job", app="a", entry="e", name="lost", payer="a", now=0.0)
         tx.row("no_such_query")
 
     async def both() -> tuple[object, object]:
         return await asyncio.wait_for(
             asyncio.gather(
                 store.write(broken),
-                store.write(lambda tx: tx.add("add_job", app="a", entry="e", name="kept", now=0.0)),
+                store.write(
+                    lambda tx: tx.add("add_job", app="a", entry="e", name="kept", payer="a", now=0.0)
+                ),
                 return_exceptions=True,
             ),
             10,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, cast
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -14,6 +15,7 @@ from roadworthy.accept.clean import clean_body
 from roadworthy.accept.decode import Line
 from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
 from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
+from roadworthy.accept.paper import FACTS, Paper, body_of
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Cleaning, Json, Record, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -21,6 +23,8 @@ from roadworthy.accept.source import Source
 from roadworthy.accept.table import Row
 
 GIVEN: Final = "the value given"
+LARGE: Final = 1_000
+"""Bytes; what is smaller does not say its size: counting it would cost more than it saves."""
 
 
 def read_records(
@@ -38,7 +42,12 @@ def read_records(
         WrongUse: the source or the record type cannot be used at all.
     """
     for unit in source:
-        yield unit if isinstance(unit, Unusable) else _taken(unit, source.name, schema, key, settings)
+        if isinstance(unit, Unusable):
+            yield unit
+        elif isinstance(unit, Paper):
+            yield _taken_document(unit, source.name, schema, key)
+        else:
+            yield _taken(unit, source.name, schema, key, settings)
 
 
 def record_from_value(value: object, *, schema: RecordSchema, key: Key = None, settings: Settings) -> Record:
@@ -75,10 +84,31 @@ def _taken(
         else:
             value = schema.validate(body)
         cleanings = unit.cleanings + cleanings
-        return _identified(body, value, key, unit.number, unit.raw if cleanings else None, cleanings)
+        record = _identified(body, value, key, unit.number, unit.raw if cleanings else None, cleanings)
+        return replace(record, size=len(unit.raw)) if len(unit.raw) > LARGE else record
     except WrongRecord as wrong:
         own = own_key(body, key) or f"line-{unit.number}"
         return Unusable(own, unit.number, unit.raw.rstrip(b"\r\n"), f"{name}, line {unit.number}: {wrong}")
+
+
+def _taken_document(unit: Paper, name: str, schema: RecordSchema, key: Key) -> Record | Unusable:
+    """A document was cleaned as it was read: again would move text away from the offsets of its pages and headings."""
+    document = unit.document
+    body: dict[str, Json] = body_of(document)
+    try:
+        try:
+            value = schema.validate(body)
+        except WrongRecord as wrong:
+            if wrong.fields != (FACTS,):
+                raise
+            body = {
+                field: item for field, item in body.items() if field != FACTS
+            }  # a type that has no place for it
+            value = schema.validate(body)
+        record = _identified(body, value, key, unit.number, None, document.cleanings)
+        return replace(record, size=len(document.text))
+    except WrongRecord as wrong:
+        return Unusable(document.key, unit.number, b"", f"{name}: {document.key}: {wrong}")
 
 
 def _parsed(unit: Line | Row, settings: Settings) -> Json:

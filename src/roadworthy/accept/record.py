@@ -30,6 +30,7 @@ class Record:
         value: the body validated into the step's type.
         raw: the bytes as they came, kept only where cleaning changed something.
         cleanings: what was changed, in order.
+        size: bytes or characters that it came in, so that batches of large ones stay small.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Record:
     value: object
     raw: bytes | None = None
     cleanings: tuple[Cleaning, ...] = ()
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

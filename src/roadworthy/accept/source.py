@@ -1,4 +1,4 @@
-"""Where records come from: a file by its ending, or a stream."""
+"""Where records come from: a file by its ending, a folder, or a stream."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from typing import BinaryIO, Final, Literal, TypeAlias, cast
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.decode import Line, decode_lines
+from roadworthy.accept.folder import Folder, is_document
 from roadworthy.accept.line import read_lines
+from roadworthy.accept.paper import Paper
+from roadworthy.accept.papers.reader import MEDIA_TYPES
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
 
 Form: TypeAlias = Literal["jsonl", "csv", "tsv"]
+Unit: TypeAlias = Line | Row | Paper | Unusable
 
 ENDINGS: Final[dict[str, Form]] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 COMPRESSED: Final = ".gz"
@@ -26,43 +30,45 @@ _JSON_BEGINS: Final = ("{", "[", '"')
 
 
 class Source:
-    """An input that yields its raw units in order: a `Line` of JSONL, a `Row` of a table, or an `Unusable`.
+    """An input that yields its raw units in order: a `Line` of JSONL, a `Row` of a table, a `Paper`, or an `Unusable`.
 
-    Made by `from_path` or `from_stream`. Memory is bounded by the line limit, not by the size of the input. A source
-    of a file can be read again from the start; a stream once.
+    Made by `from_path` or `from_stream`. Memory is bounded by the limits on one unit, not by the size of the input. A
+    source of files can be read again from the start; a stream once.
 
-    Attributes:
+    Args:
         name: what messages call it.
+        units: begins to read it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        opened: Callable[[], AbstractContextManager[BinaryIO]],
-        form: Form | None,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, name: str, units: Callable[[], Iterator[Unit]]) -> None:
         self.name = name
-        self._opened = opened
-        self._form = form
-        self._settings = settings
+        self._units = units
 
     @classmethod
     def from_path(cls, path: str | Path, settings: Settings) -> Source:
-        """A file named `.jsonl`, `.ndjson`, `.csv` or `.tsv`, or one of these with `.gz` behind it.
+        """A table or lines (`.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`), a document, or a folder of documents.
 
         Raises:
-            WrongUse: it is missing, a folder, not readable, empty, larger than `file_bytes_max`, or its ending says
-                nothing. Every one of these is told before anything is read.
+            WrongUse: it is missing, not readable, empty, larger than `file_bytes_max`, its ending says nothing, or an
+                extra is missing. Every one of these is told before anything is read.
         """
         path = Path(path)
+        try:
+            is_folder = path.is_dir()
+        except ValueError:  # a NUL in the name
+            is_folder = False
+        if is_folder:
+            return cls(str(path), Folder(path, settings).__iter__)
+        if is_document(path):
+            _refuse_unreadable(path, settings.document_bytes_max, "document_bytes_max")
+            return cls(str(path), Folder(path, settings).__iter__)
         form, compressed = _form_of(path)
-        _refuse_unreadable(path, settings.file_bytes_max)
+        _refuse_unreadable(path, settings.file_bytes_max, "file_bytes_max")
 
         def opened() -> AbstractContextManager[BinaryIO]:
             return cast("BinaryIO", gzip.open(path, "rb")) if compressed else path.open("rb")
 
-        return cls(str(path), opened, form, settings)
+        return cls(str(path), lambda: _read(opened(), str(path), form, settings))
 
     @classmethod
     def from_stream(
@@ -85,25 +91,31 @@ class Source:
                 )
             return nullcontext(unread.pop())
 
-        return cls(name, opened, form, settings)
+        return cls(name, lambda: _read(opened(), name, form, settings))
 
-    def __iter__(self) -> Iterator[Line | Row | Unusable]:
+    def __iter__(self) -> Iterator[Unit]:
         """The units, from the first.
 
         Raises:
             WrongUse: empty, damaged or cut off, larger than `file_bytes_max` once decompressed, or a table without a
                 usable header.
         """
-        with self._opened() as stream:
-            lines = decode_lines(read_lines(stream, self.name, self._settings))
-            form = self._form
-            if form is None:
-                form, lines = _sniffed(lines)
-            if form == "jsonl":
-                yield from _filled(lines, self.name, self._settings.line_bytes_max)
-            else:
-                delimiter = "\t" if form == "tsv" else ""
-                yield from read_rows(lines, name=self.name, settings=self._settings, delimiter=delimiter)
+        return self._units()
+
+
+def _read(
+    opened: AbstractContextManager[BinaryIO], name: str, form: Form | None, settings: Settings
+) -> Iterator[Line | Row | Unusable]:
+    """The units of a stream of lines."""
+    with opened as stream:
+        lines = decode_lines(read_lines(stream, name, settings))
+        if form is None:
+            form, lines = _sniffed(lines)
+        if form == "jsonl":
+            yield from _filled(lines, name, settings.line_bytes_max)
+        else:
+            delimiter = "\t" if form == "tsv" else ""
+            yield from read_rows(lines, name=name, settings=settings, delimiter=delimiter)
 
 
 def _filled(lines: Iterator[Line], name: str, bytes_max: int) -> Iterator[Line | Unusable]:
@@ -138,17 +150,16 @@ def _form_of(path: Path) -> tuple[Form, bool]:
         known = ", ".join(ENDINGS)
         hint = f" `jq -c '.[]' {path.name}` writes a JSON array as JSONL." if last == ".json" else ""
         raise WrongUse(
-            f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, "
-            f"each also with {COMPRESSED}; `-` reads standard input.{hint}"
+            f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, each also with "
+            f"{COMPRESSED}, or is a document ({', '.join(MEDIA_TYPES)}); a folder gives its documents; `-` reads "
+            f"standard input.{hint}"
         )
     return ENDINGS[last], compressed
 
 
-def _refuse_unreadable(path: Path, bytes_max: int) -> None:
+def _refuse_unreadable(path: Path, bytes_max: int, setting: str) -> None:
     try:
         size = path.stat().st_size
-        if path.is_dir():
-            raise WrongUse(f"{path} is a folder. Name a file in it.")
         if not path.is_file():
             raise WrongUse(f"{path} is not a regular file. Give it on standard input: `-` as the input.")
         with path.open("rb"):
@@ -163,6 +174,6 @@ def _refuse_unreadable(path: Path, bytes_max: int) -> None:
         raise WrongUse(f"{path} is empty. Give at least one record.")
     if size > bytes_max:
         raise WrongUse(
-            f"{path} has {size:,} bytes and at most {bytes_max:,} are read (setting file_bytes_max). "
+            f"{path} has {size:,} bytes and at most {bytes_max:,} are read (setting {setting}). "
             "Split it, or raise the setting."
         )

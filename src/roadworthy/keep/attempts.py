@@ -54,6 +54,7 @@ def scopes_of(app: str, period: str, job_id: int, record_id: int = 0) -> tuple[s
     """The accounts of an attempt: the job's first (its tick orders the history), the app's for the period.
 
     Args:
+        app: who pays; of a candidate's job the app that it would change.
         record_id: the record, where records have caps of their own; 0 where they have none.
     """
     own = (f"{RECORD_SCOPE}{record_id}",) if record_id else ()
@@ -180,7 +181,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
     """
     for owner in gone:
         in_flight = set()
-        for attempt_id, record_id, reserved, period, job_id, app in tx.rows("open_of_owner", owner=owner):
+        for attempt_id, record_id, reserved, period, job_id, payer in tx.rows("open_of_owner", owner=owner):
             account = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
             capped = as_int(record_id) if account is not None else 0
             settle_attempt(
@@ -194,7 +195,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
                     latency_s=0.0,
                     detail="the process that sent it died before the answer was kept",
                 ),
-                scopes_of(as_text(app), as_text(period), as_int(job_id), capped),
+                scopes_of(as_text(payer), as_text(period), as_int(job_id), capped),
             )
             charge_record(tx, as_int(record_id), Charge(1, as_int(reserved)))
             in_flight.add(as_int(record_id))

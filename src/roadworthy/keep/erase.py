@@ -80,8 +80,8 @@ def outlive(tx: Transaction, record_id: int) -> None:
 
 
 def of_key(tx: Transaction, app: str, key: str) -> list[int]:
-    """Every record of a key in every job and version, rejected lines that used the key again included."""
-    found = [as_int(row[0]) for row in tx.rows("records_by_key", app=app, key=key)]
+    """Every record of a key in every job and version: candidates' copies and lines that used the key again included."""
+    found = [as_int(row[0]) for row in tx.rows("copies_of_key", app=app, key=key)]
     pattern = "".join(f"!{letter}" if letter in "!%_" else letter for letter in key) + "@%"
     for record_id, kept, line in tx.rows("conflicts_of_key", app=app, pattern=pattern):
         if kept == f"{key}@{as_int(line)}":
@@ -91,7 +91,9 @@ def of_key(tx: Transaction, app: str, key: str) -> list[int]:
 
 def forget(tx: Transaction, app: str, key: str, record_id: int) -> None:
     """Remove everything that one record said and is recognized by."""
-    _erase_version_specs(tx, app, record_id)
+    place = tx.row("place_of_record", record_id=record_id)
+    assert place is not None
+    _erase_version_specs(tx, as_text(place[1]), record_id)
     _erase(tx, record_id, FORGOTTEN)
     tx.change("drop_open_reviews", record_id=record_id)
     tx.change("drop_onces", record_id=record_id)

@@ -11,9 +11,13 @@ DIRECT = "(direct)"
 """The job of what code hands over directly, outside of any run."""
 
 
-def open_job(tx: Transaction, app: str, entry: str, name: str) -> int:
-    """The job of this identity, made where it is new."""
-    tx.add("add_job", app=app, entry=entry, name=name, now=tx.now)
+def open_job(tx: Transaction, app: str, entry: str, name: str, payer: str = "") -> int:
+    """The job of this identity, made where it is new.
+
+    Args:
+        payer: the app whose money it spends; "" for `app` itself.
+    """
+    tx.add("add_job", app=app, entry=entry, name=name, payer=payer or app, now=tx.now)
     row = tx.row("job", app=app, entry=entry, name=name)
     assert row is not None
     return as_int(row[0])

@@ -74,6 +74,7 @@ class App:
         self.name = name
         self.plan = Plan(
             name=name,
+            payer=name,
             namespace=namespace or name,
             ledger=str(ledger),
             budget_pico=None if budget_usd is None else pico(str(budget_usd)),

@@ -91,8 +91,8 @@ class Door:
     async def _job(self, entry: str) -> tuple[int, int]:
         if entry not in self._jobs:
             runtime = self._runtime
-            store, app = runtime.store, runtime.plan.name
-            job_id = await store.write(lambda tx: open_job(tx, app, entry, DIRECT))
+            store, plan = runtime.store, runtime.plan
+            job_id = await store.write(lambda tx: open_job(tx, plan.name, entry, DIRECT, plan.payer))
             await asyncio.to_thread(runtime.set_caps, job_id, None)
             run_id = await store.write(lambda tx: begin_run(tx, job_id, store.owner))
             self._jobs[entry] = (job_id, run_id)

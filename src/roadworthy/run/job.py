@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -20,13 +20,14 @@ import orjson
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
+from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import claim_unfinished, fates, keep
+from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
@@ -76,7 +77,7 @@ class Job:
         self._began = time.monotonic()
         self._cut_off = False
         plan, store = runtime.plan, runtime.store
-        self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job))
+        self.job_id = store.write_now(lambda tx: open_job(tx, plan.name, entry.name, options.job, plan.payer))
         if not options.joins:
             runtime.set_caps(self.job_id, options.budget_pico)
         self.run_id = store.write_now(lambda tx: begin_run(tx, self.job_id, store.owner))
@@ -165,18 +166,20 @@ class Job:
 
     async def _taken_in(self) -> AsyncIterator[tuple[Kept, object | None]]:
         """Take the input into the ledger batch by batch; yield what is to be worked on."""
-        store, size = self._runtime.store, self._runtime.settings.intake_batch
+        store, settings = self._runtime.store, self._runtime.settings
         items = islice(self._items, self._options.limit)
         last = 0
-        while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
+        while batch := await asyncio.to_thread(_batch, items, settings):
             owner = store.owner if self._may_claim(len(batch)) else None
             change = partial(take_in, job_id=self.job_id, run_id=self.run_id, batch=batch, owner=owner)
             firsts = await store.write(change)
             failpoint("intake_committed")
             last = batch[-1].line
+            large = _large(batch, settings.queue_record_bytes_max)
+            del batch, change
             for kept, value in firsts:
                 if kept.outcome != "rejected" or kept.body is not None:
-                    yield kept, value
+                    yield (replace(kept, body=None), None) if kept.line in large else (kept, value)
         if self._options.limit is None:
             await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
 
@@ -229,8 +232,13 @@ class Job:
             self._stop_if_nobody_answers(fate.waiting_for, fate.reason)
 
     def _revive(self, kept: Kept) -> object:
-        assert kept.body is not None
-        return self._entry.record_schema.revive(orjson.loads(kept.body))
+        body = kept.body
+        if body is None:  # a large one, which did not wait in memory for its turn
+            found = self._runtime.store.read(lambda tx: find_record(tx, kept.id))
+            assert found is not None
+            body = found.body
+        assert body is not None
+        return self._entry.record_schema.revive(orjson.loads(body))
 
     async def _note_stale(self, kept: Kept, missing: WouldAsk) -> None:
         """Its answer is out of date, or it never had one: mark it for the paid part of the run."""
@@ -358,3 +366,20 @@ class Job:
             app_cap_pico=self._runtime.plan.budget_pico,
             claims=claims(tx, plan.name, plan.promises, self._runtime.settings),
         )
+
+
+def _batch(items: Iterator[Record | Unusable], settings: Settings) -> list[Record | Unusable]:
+    """The next records for one transaction: so many, or so many bytes."""
+    batch: list[Record | Unusable] = []
+    size = 0
+    while len(batch) < settings.intake_batch and size < settings.intake_bytes_max:
+        item = next(items, None)
+        if item is None:
+            break
+        batch.append(item)
+        size += item.size if isinstance(item, Record) else len(item.raw)
+    return batch
+
+
+def _large(batch: list[Record | Unusable], bytes_max: int) -> frozenset[int]:
+    return frozenset(item.line for item in batch if isinstance(item, Record) and item.size > bytes_max)

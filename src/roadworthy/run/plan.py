@@ -20,12 +20,14 @@ class Plan:
     """An app's declarations, in the order of the file.
 
     Attributes:
+        payer: the app whose money is spent; another one for a candidate, which runs in shadow.
         budget_pico: the app's cap per period in pico-dollars; None for none.
         record_budget_pico: the cap on one record.
         ledger: where its ledger is; "" for `<name>.db` in the working directory.
     """
 
     name: str
+    payer: str
     namespace: str
     ledger: str
     budget_pico: int | None

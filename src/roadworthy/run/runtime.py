@@ -127,7 +127,7 @@ class Runtime:
         """Whose money a record of this run is asked for with, at this moment."""
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
-        return Payer(scopes_of(self.plan.name, period, job_id, capped), period, run_id, self.store.owner)
+        return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
@@ -138,7 +138,7 @@ class Runtime:
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
-        job, app = scopes_of(self.plan.name, self.period(), job_id)[:2]
+        job, app = scopes_of(self.plan.payer, self.period(), job_id)[:2]
         self.store.write_now(
             lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
         )

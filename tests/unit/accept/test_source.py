@@ -17,20 +17,18 @@ from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.decode import Line
 from roadworthy.accept.record import Unusable
-from roadworthy.accept.source import Form, Source
+from roadworthy.accept.source import Form, Source, Unit
 from roadworthy.accept.table import Row
 
 SETTINGS = Settings()
 
 
-def stream(
-    data: bytes, settings: Settings = SETTINGS, form: Form | None = None
-) -> list[Line | Row | Unusable]:
+def stream(data: bytes, settings: Settings = SETTINGS, form: Form | None = None) -> list[Unit]:
     """The units of a stream."""
     return list(Source.from_stream(io.BytesIO(data), settings, form=form))
 
 
-def texts(units: list[Line | Row | Unusable]) -> list[str]:
+def texts(units: list[Unit]) -> list[str]:
     """The texts of lines, line endings apart."""
     assert all(isinstance(unit, Line) for unit in units)
     return [unit.text.rstrip("\r\n") for unit in units if isinstance(unit, Line)]
@@ -107,12 +105,12 @@ def test_a_file_that_cannot_be_used_says_why_and_what_to_do(
         list(Source.from_path(path, SETTINGS))
 
 
-def test_a_missing_file_a_folder_and_a_pipe_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_an_empty_folder_and_a_pipe_are_named(tmp_path: Path) -> None:
     """A typing slip would look like an empty input."""
     with pytest.raises(WrongUse, match=r"gone\.jsonl does not exist"):
         Source.from_path(tmp_path / "gone.jsonl", SETTINGS)
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(WrongUse, match="is a folder"):
+    with pytest.raises(WrongUse, match="holds no files"):
         Source.from_path(tmp_path / "folder.csv", SETTINGS)
     os.mkfifo(tmp_path / "pipe.jsonl")
     with pytest.raises(WrongUse, match="not a regular file"):

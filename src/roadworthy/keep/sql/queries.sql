@@ -5,8 +5,8 @@ ON CONFLICT (app, step, version) DO NOTHING;
 -- app_version: The text behind a step's version.
 SELECT spec FROM app_version WHERE app = :app AND step = :step AND version = :version;
 
--- add_job: Make a job; (app, entry, name) is its identity.
-INSERT INTO job (app, entry, name, created_at) VALUES (:app, :entry, :name, :now)
+-- add_job: Make a job; (app, entry, name) is its identity, `payer` the app whose money it spends.
+INSERT INTO job (app, entry, name, payer, created_at) VALUES (:app, :entry, :name, :payer, :now)
 ON CONFLICT (app, entry, name) DO NOTHING;
 
 -- job: Find a job by its identity.
@@ -80,6 +80,10 @@ SELECT raw, cleanings FROM record WHERE id = :record_id;
 -- records_by_key: Every version of a key in every job of an app, newest first.
 SELECT record.id FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.key = :key ORDER BY record.id DESC;
+
+-- copies_of_key: Every version of a key in every job of an app and of its candidates, newest first.
+SELECT record.id FROM record JOIN job ON job.id = record.job_id
+WHERE job.payer = :app AND record.key = :key ORDER BY record.id DESC;
 
 -- page_lines: A page of a job's lines in input order, with the record behind each.
 SELECT line.number, line.kind, record.id, record.key, record.outcome, record.waiting_for, record.reason, record.value,
@@ -200,7 +204,7 @@ FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.id
 WHERE attempt.record_id = :record_id ORDER BY attempt.id;
 
 -- open_of_owner: Attempts of a process that are still on the wire, with the accounts they are promised from.
-SELECT attempt.id, attempt.record_id, attempt.reserved_pico, attempt.period, run.job_id, job.app
+SELECT attempt.id, attempt.record_id, attempt.reserved_pico, attempt.period, run.job_id, job.payer
 FROM attempt JOIN run ON run.id = attempt.run_id JOIN job ON job.id = run.job_id
 WHERE attempt.owner = :owner AND attempt.state = 'intent';
 
@@ -395,11 +399,11 @@ WHERE budget.scope LIKE 'job:%' GROUP BY budget.scope, budget.spent_pico, budget
 -- app_accounts_against_attempts: Every app's account beside the sum of its attempts in that period.
 SELECT budget.scope, budget.spent_pico, budget.reserved_pico, coalesce(sums.spent, 0), coalesce(sums.reserved, 0)
 FROM budget LEFT JOIN (
-  SELECT 'app:' || job.app || ':' || attempt.period AS scope,
+  SELECT 'app:' || job.payer || ':' || attempt.period AS scope,
     sum(CASE WHEN attempt.state <> 'intent' THEN attempt.cost_pico ELSE 0 END) AS spent,
     sum(CASE WHEN attempt.state = 'intent' THEN attempt.reserved_pico ELSE 0 END) AS reserved
   FROM attempt JOIN run ON run.id = attempt.run_id JOIN job ON job.id = run.job_id
-  GROUP BY job.app, attempt.period
+  GROUP BY job.payer, attempt.period
 ) AS sums ON sums.scope = budget.scope
 WHERE budget.scope LIKE 'app:%';
 
@@ -426,9 +430,9 @@ WHERE record.id IS NULL ORDER BY line.job_id, line.number LIMIT :count;
 -- open_by_owner: Attempts on the wire by the process that sent them.
 SELECT owner, count(*), sum(reserved_pico) FROM attempt WHERE state = 'intent' GROUP BY owner ORDER BY owner;
 
--- runs_under_way: Runs of an app that have not ended, with the process and the job of each.
+-- runs_under_way: Runs of an app and its candidates that have not ended, with the process and the job of each.
 SELECT run.id, run.owner, job.id, job.name, job.entry FROM run JOIN job ON job.id = run.job_id
-WHERE job.app = :app AND run.ended_at IS NULL ORDER BY run.id;
+WHERE job.payer = :app AND run.ended_at IS NULL ORDER BY run.id;
 
 -- cancel_run: Ask a run to stop.
 UPDATE run SET cancelled_at = :now, cancelled_by = :cancelled_by
@@ -440,7 +444,7 @@ SELECT cancelled_by FROM run WHERE id = :run_id AND cancelled_at IS NOT NULL;
 -- outlived: A page of ended records with contents that nothing changed and no run of their job saw since a moment.
 SELECT record.id FROM record JOIN job ON job.id = record.job_id
   JOIN (SELECT job_id, max(started_at) AS at FROM run GROUP BY job_id) AS newest ON newest.job_id = job.id
-WHERE job.app = :app AND record.id > :after AND record.outcome IN ('accepted', 'rejected', 'failed')
+WHERE job.payer = :app AND record.id > :after AND record.outcome IN ('accepted', 'rejected', 'failed')
   AND record.updated_at < :before AND NOT EXISTS (SELECT 1 FROM run JOIN lease ON lease.owner = run.owner
     WHERE run.job_id = record.job_id AND run.ended_at IS NULL AND lease.ended_at IS NULL)
   AND (record.body IS NOT NULL OR record.raw IS NOT NULL OR record.value IS NOT NULL)
@@ -524,7 +528,7 @@ SELECT record.id, job.entry, job.name, record.key, record.version, record.line, 
 FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND record.id > :after ORDER BY record.id LIMIT :count;
 
--- export_attempts: A page of an app's attempts with their replies.
+-- export_attempts: A page of the attempts that an app pays for, its candidates' included, with their replies.
 SELECT attempt.id, attempt.run_id, job.name, record.key, record.version, question.step, attempt.model,
   attempt.served_model, attempt.sample, attempt.state, attempt.ending, attempt.reserved_pico, attempt.cost_pico,
   attempt.input_tokens, attempt.output_tokens, attempt.cached_tokens, attempt.reasoning_tokens, attempt.opened_at,
@@ -532,7 +536,7 @@ SELECT attempt.id, attempt.run_id, job.name, record.key, record.version, questio
 FROM attempt JOIN run ON run.id = attempt.run_id JOIN job ON job.id = run.job_id
   LEFT JOIN record ON record.id = attempt.record_id LEFT JOIN question ON question.id = attempt.question_id
   LEFT JOIN reply ON reply.attempt_id = attempt.id
-WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND attempt.id > :after ORDER BY attempt.id LIMIT :count;
+WHERE job.payer = :app AND (:job_id = 0 OR job.id = :job_id) AND attempt.id > :after ORDER BY attempt.id LIMIT :count;
 
 -- export_reviews: A page of what people were asked about an app's records and what they decided.
 SELECT review.id, job.name, record.key, record.version, review.step, review.kind, review.grounds, review.suggestion,
@@ -544,11 +548,11 @@ WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND review.id > :afte
 SELECT id, entry, key, label, correct, source, at FROM label
 WHERE app = :app AND :job_id = 0 AND id > :after ORDER BY id LIMIT :count;
 
--- export_runs: A page of an app's runs.
+-- export_runs: A page of the runs that an app pays for, its candidates' included.
 SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.summary, run.cancelled_at,
   run.cancelled_by
 FROM run JOIN job ON job.id = run.job_id
-WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND run.id > :after ORDER BY run.id LIMIT :count;
+WHERE job.payer = :app AND (:job_id = 0 OR job.id = :job_id) AND run.id > :after ORDER BY run.id LIMIT :count;
 
 -- secret: What only this ledger knows.
 SELECT value FROM secret WHERE name = :name;

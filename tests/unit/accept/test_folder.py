@@ -1,0 +1,173 @@
+"""Folders and single documents as input: what is a unit, in which order, under which name, and what is not opened."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+from roadworthy._errors import WrongUse
+from roadworthy._settings import Settings
+from roadworthy.accept.folder import storable_name
+from roadworthy.accept.identity import checked_key
+from roadworthy.accept.intake import read_records
+from roadworthy.accept.paper import document_of
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Record, Unusable
+from roadworthy.accept.schema import RecordSchema
+from roadworthy.accept.source import Source
+
+
+class Paper(BaseModel):
+    id: str
+    text: str
+    document: dict[str, Any]
+
+
+class Bare(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    text: str
+
+
+def records(path: Path, kind: object = Paper, **limits: int) -> list[Record | Unusable]:
+    """What an input gives."""
+    settings = Settings(**limits)
+    source = Source.from_path(path, settings)
+    return list(read_records(source, schema=RecordSchema(kind), settings=settings))
+
+
+def told(items: Sequence[Record | Unusable]) -> list[tuple[str, str]]:
+    """Keys, each with the text or the reason."""
+    return [
+        (one.key, one.reason if isinstance(one, Unusable) else str(document_of(one.body).text))
+        for one in items
+    ]
+
+
+def test_every_file_is_a_unit_in_the_order_of_paths(tmp_path: Path) -> None:
+    """A document would be lost, or the output's order would change from run to run."""
+    (tmp_path / "b" / "deep").mkdir(parents=True)
+    (tmp_path / "b" / "deep" / "z.md").write_text("# Z\nlast")
+    (tmp_path / "a.txt").write_text("first")
+    (tmp_path / "b" / "c.html").write_text("<p>middle")
+    (tmp_path / "b.exe").write_bytes(b"MZ")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "~$a.docx").write_bytes(b"x")
+    found = records(tmp_path)
+    assert [one.line for one in found] == [1, 2, 3, 4]
+    assert [key for key, _ in told(found)] == ["a.txt", "b.exe", "b/c.html", "b/deep/z.md"]
+    broken = found[1]
+    assert isinstance(broken, Unusable)
+    assert "b.exe: it ends with '.exe', which is no kind of document" in broken.reason
+
+
+def test_a_record_type_gets_id_text_and_what_is_known_of_the_file(tmp_path: Path) -> None:
+    """A step could not cite a page, or a type that names no `document` could not be used."""
+    text = "# One\ncafÃ© opens\f# Two\nshut"
+    (tmp_path / "menu.md").write_text(text)
+    (found,) = records(tmp_path / "menu.md")
+    assert isinstance(found, Record)
+    assert isinstance(found.value, Paper)
+    assert (found.key, found.value.text) == ("menu.md", text.replace("Ã©", "é"))
+    assert [note.kind for note in found.cleanings] == ["mojibake"]
+    facts = found.value.document
+    assert (facts["name"], facts["kind"], len(facts["sha256"])) == ("menu.md", "text/markdown", 64)
+    whole = document_of(found.body)
+    assert next(one.heading for one in whole.passages()) == ("One",)
+    assert all(whole.text[one.start : one.end] == one.text for one in whole.passages())
+
+    (bare,) = records(tmp_path / "menu.md", Bare)
+    assert isinstance(bare, Record)
+    assert bare.body == {"id": "menu.md", "text": found.value.text}
+    (alone,) = records(tmp_path / "menu.md", str)
+    assert isinstance(alone, Record)
+    assert alone.value == found.value.text
+
+
+def test_the_same_bytes_under_two_names_are_a_duplicate(tmp_path: Path) -> None:
+    """A folder of copies would be paid for copy by copy."""
+    (tmp_path / "a.txt").write_text("the same")
+    (tmp_path / "b.txt").write_text("another")
+    (tmp_path / "c.txt").write_text("the same")
+    first, _, third = records(tmp_path)
+    assert isinstance(first, Record)
+    assert isinstance(third, Record)
+    assert (third.key, third.body_hash, third.line) == (first.key, first.body_hash, 3)
+
+
+def test_links_lead_nowhere_but_to_files_of_the_folder(tmp_path: Path) -> None:
+    """A folder from a stranger would send the reader's own files to a provider."""
+    inside = tmp_path / "in"
+    inside.mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+    (inside / "a.txt").write_text("open")
+    (inside / "b.txt").symlink_to("a.txt")
+    (inside / "c.txt").symlink_to(tmp_path / "secret.txt")
+    (inside / "d.txt").symlink_to("d.txt")
+    (inside / "e.txt").symlink_to(tmp_path)
+    (inside / "f.txt").symlink_to("f")
+    (inside / "g").symlink_to(inside)
+    os.mkfifo(inside / "h.txt")
+    found = dict(told(records(inside)))
+    assert "secret" not in " ".join(found.values()).replace("secret.txt", "")
+    assert found.pop("a.txt") == "open"
+    assert {key: words.split(": ")[2].split(".")[0] for key, words in found.items()} == {
+        "c.txt": "it is a link that leads out of the folder",
+        "d.txt": "it is a link that leads nowhere",
+        "e.txt": "it is a link that leads out of the folder",
+        "f.txt": "it is a link that leads nowhere",
+        "g": "it is a link to a folder",
+        "h.txt": "it is no regular file",
+    }
+
+
+def test_limits_and_broken_documents_are_fates_of_one_record(tmp_path: Path) -> None:
+    """One bad file among thousands would stop the run."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 and nothing else")
+    (tmp_path / "b.txt").write_text("x" * 101)
+    (tmp_path / "c.txt").write_text("fine")
+    (tmp_path / "d.txt").write_text("")
+    (tmp_path / "e.txt").write_text("y" * 300)
+    found = dict(told(records(tmp_path, document_chars_max=100, document_bytes_max=200)))
+    assert "it is damaged, or no PDF" in found["a.pdf"]
+    assert "than 100 " in found["b.txt"]
+    assert found["c.txt"] == "fine"
+    assert "it is empty" in found["d.txt"]
+    assert "it has 300 bytes and at most 200 are read" in found["e.txt"]
+    with pytest.raises(WrongUse, match="more than 3 files"):
+        records(tmp_path, folder_files_max=3)
+
+
+def test_names_that_are_no_text_become_keys(tmp_path: Path) -> None:
+    """A file name may hold any bytes: a database would refuse it, or a terminal run it."""
+    folder = os.fsencode(tmp_path)
+    for name in (b"\xff\n.txt", b"\x1b[31m.txt", "caf\u00e9 \u202e.txt".encode()):
+        with open(folder + b"/" + name, "w") as file:  # noqa: PTH123 - bytes are no Path
+            file.write(repr(name))
+    assert sorted(key for key, _ in told(records(tmp_path))) == [
+        "\\x1b[31m.txt",
+        "\\xff\\n.txt",
+        "caf\u00e9 \\u202e.txt",
+    ]
+
+
+@given(st.binary(min_size=1, max_size=600).map(os.fsdecode))
+def test_any_name_is_a_key(name: str) -> None:
+    """A record would be rejected for the name of its file."""
+    if storable_name(name).strip():
+        assert checked_key(storable_name(name), "") == storable_name(name)
+
+
+def test_a_body_that_was_no_document_is_refused_or_taken_as_text() -> None:
+    """What reads documents out of records would fail on a record of another kind with a traceback."""
+    assert document_of("plain").text == "plain"
+    assert document_of({"id": 7, "text": "row"}).key == "7"
+    with pytest.raises(WrongRecord, match="no document"):
+        document_of({"id": 7})
+    with pytest.raises(WrongRecord, match="no document"):
+        document_of({"text": "x", "document": {"name": "n"}})
