@@ -168,6 +168,16 @@ class Settings:
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )
 
+    vet_call_s: float = _row(
+        20.0, "seconds", "`vet` waits this long for one call of a plain function, then ends its process", OURS
+    )
+    vet_memory_bytes: int = _count(
+        8_000_000_000, "bytes", "address space of the process that holds a plain function", OURS
+    )
+    vet_file_bytes: int = _count(
+        200_000_000, "bytes", "the largest file that a plain function may write while it is tested", OURS
+    )
+
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
     cancel_grace_s: float = _row(
