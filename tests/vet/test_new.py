@@ -1,5 +1,6 @@
 """The command `new`: what it writes runs at once, and it never overwrites."""
 
+import ast
 import json
 import os
 import subprocess
@@ -69,14 +70,6 @@ def test_the_test_that_comes_with_it_passes(project: Path) -> None:
     assert in_folder(project, "-m", "pytest", "-q", "-p", "no:cacheprovider").returncode == 1
 
 
-def test_what_is_written_is_typed(project: Path) -> None:
-    """A team that checks its types would begin with errors that are not its own."""
-    done = in_folder(project, "-m", "mypy", "--strict", "--no-incremental", "app.py", "test_app.py")
-    assert done.returncode == 0, done.stdout
-    done = in_folder(project, *FORMAT, ".")
-    assert done.returncode == 0, done.stdout
-
-
 def test_nothing_is_overwritten(project: Path) -> None:
     """A second `new` would take somebody's work away."""
     (project / "app.py").write_text("mine")
@@ -96,3 +89,105 @@ def test_nothing_is_overwritten(project: Path) -> None:
 def test_a_folder_s_name_becomes_an_app_s(folder: str, name: str) -> None:
     """A folder's name would end up as code in the app, or as a name that no app may have."""
     assert app_name(folder) == name
+
+
+WHOLE = '''
+from typing import Literal
+from openai import OpenAI
+from pydantic import BaseModel, Field
+
+QUEUES = Literal["billing", "other"]
+SYSTEM = """Say who answers.
+Be "brief", and quote the message; this line is long enough that nobody would want to read it in one piece."""
+
+class Triage(BaseModel):
+    queue: QUEUES
+    quote: str = Field(max_length=300)
+
+client = OpenAI()
+
+def triage(message: str) -> Triage | None:
+    done = client.chat.completions.parse(
+        model="gpt-5-nano", response_format=Triage,
+        messages=[{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Message: " + message}])
+    return done.choices[0].message.parsed
+'''
+PARTLY = """
+import json, os, urllib.request
+
+def triage(message: str) -> object:
+    body = {"model": "gpt-5-nano", "messages": [{"role": "user", "content": f"JSON please: {message}"}]}
+    request = urllib.request.Request(
+        os.environ["OPENAI_BASE_URL"] + "/chat/completions", json.dumps(body).encode(),
+        {"authorization": "Bearer " + os.environ["OPENAI_API_KEY"]})
+    with urllib.request.urlopen(request) as answer:
+        return {"said": json.load(answer)["choices"][0]["message"]["content"]}
+"""
+LATER = PARTLY.replace("def triage", "async def triage")
+
+
+@pytest.mark.parametrize(
+    ("source", "is_step"), [(WHOLE, True), (PARTLY, False), (LATER, False)], ids=["whole", "partly", "async"]
+)
+def test_an_app_around_a_function_runs_at_once(tmp_path: Path, source: str, *, is_step: bool) -> None:
+    """The bridge from a proof of concept would end in a file that does not run."""
+    (tmp_path / "poc.py").write_text(source)
+    folder = tmp_path / "made"
+    done = CliRunner().invoke(new, [str(folder), "--from", f"{tmp_path / 'poc.py'}:triage"])
+    assert done.exit_code == 0, done.output
+    assert (folder / "poc.py").exists() is not is_step
+    assert in_folder(folder, *FORMAT, "app.py").returncode == 0
+    if is_step:
+        [kept] = [
+            ast.literal_eval(node.value)
+            for node in ast.parse((folder / "app.py").read_text()).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INSTRUCTIONS"
+        ]
+        assert kept == "Say who answers.\nBe " + WHOLE.partition("\nBe ")[2].partition('"""')[0]
+    with start_simulator(stand_in="copied") as provider:
+        environ = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "dummy"}
+        for command in ("plan", "run"):
+            ran = in_folder(
+                folder, "-m", "roadworthy", command, "app.py", "input.jsonl", "--json", environ=environ
+            )
+            assert ran.returncode == 0, ran.stderr
+        assert provider.bill().total.billed_requests == 3
+    assert json.loads(ran.stdout)["accepted"] == 3
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """A slip would end in a traceback, or in an app around nothing."""
+    (tmp_path / "poc.py").write_text("x = 1")
+    for target in (
+        "poc.py",
+        str(tmp_path / "poc.py:fn"),
+        str(tmp_path / "gone.py:fn"),
+        str(tmp_path / "a-b.py:fn"),
+    ):
+        done = CliRunner().invoke(new, [str(tmp_path / "made"), "--from", target])
+        assert isinstance(done.exception, WrongUse), target
+    assert not (tmp_path / "made").exists()
+
+
+def test_nothing_of_the_function_runs(tmp_path: Path) -> None:
+    """Reading a proof of concept would do whatever it does when it is imported."""
+    (tmp_path / "poc.py").write_text(
+        "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ndef fn(x): ...\n"
+    )
+    done = CliRunner().invoke(new, [str(tmp_path / "made"), "--from", f"{tmp_path / 'poc.py'}:fn"])
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("source", ["", WHOLE, PARTLY, LATER], ids=["shipped", "whole", "partly", "async"])
+def test_what_is_written_is_typed(tmp_path: Path, source: str) -> None:
+    """A team that checks its types would begin with errors that are not its own."""
+    (tmp_path / "poc.py").write_text(source)
+    folder, words = tmp_path / "made", ["--from", f"{tmp_path / 'poc.py'}:triage"]
+    assert CliRunner().invoke(new, [str(folder), *(words if source else [])]).exit_code == 0
+    done = in_folder(folder, "-m", "mypy", "--strict", "--no-incremental", "app.py")
+    assert done.returncode == 0, done.stdout
+    done = in_folder(folder, *FORMAT, ".")
+    assert done.returncode == 0, done.stdout

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,18 @@ from roadworthy.run.app import App
 from roadworthy.run.load import load
 from roadworthy.run.masking import question_of, shown
 
+EXTRAS = {
+    "bedrock": ("botocore",),
+    "checks": ("jsonschema", "regex"),
+    "dense": ("numpy",),
+    "docs": ("pypdfium2",),
+    "fast": ("uvloop",),
+    "learn": ("scikit-learn", "scipy", "skops"),
+    "parquet": ("pyarrow",),
+    "postgres": ("psycopg",),
+    "serve": ("fastapi", "prometheus-client", "uvicorn"),
+    "vertex": ("google-auth",),
+}
 _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "click")
 
 
@@ -118,13 +130,15 @@ def judged(app: App, story: Story) -> dict[int, str]:
         said[tried.id] = (
             f"{found.fault.kind}: {found.fault.message}"
             if isinstance(found, Invalid)
-            else _well(found.mended)
+            else _well(found.mended, found.scores)
         )
     return said
 
 
-def _well(mended: tuple[str, ...]) -> str:
-    return "valid" + (f", once its form was mended: {', '.join(mended)}" if mended else "")
+def _well(mended: tuple[str, ...], scores: tuple[tuple[str, float], ...]) -> str:
+    form = f", once its form was mended: {', '.join(mended)}" if mended else ""
+    doubts = "".join(f"; {name} gives it {score:.2f}" for name, score in scores)
+    return f"valid{form}{doubts}"
 
 
 @click.command()
@@ -141,7 +155,10 @@ def report(app: str, job: str | None, *, as_json: bool) -> None:
             raise WrongUse(
                 f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
             )
-        found = store.read(lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app)))
+        apart = {step.name: step.apart for step in loaded.app.plan.steps}
+        found = store.read(
+            lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app), apart)
+        )
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 
@@ -172,7 +189,16 @@ def _libraries() -> dict[str, str]:
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
     }
-    return names | {name: version(name) for name in _LIBRARIES}
+    extras = {f"extra {extra}": _extra(extra, packages) for extra, packages in EXTRAS.items()}
+    return names | {name: version(name) for name in _LIBRARIES} | extras
+
+
+def _extra(extra: str, packages: tuple[str, ...]) -> str:
+    """What of an extra is installed, with versions, or how to install it."""
+    try:
+        return ", ".join(f"{name} {version(name)}" for name in packages)
+    except PackageNotFoundError:
+        return f"not installed: pip install 'roadworthy[{extra}]'"
 
 
 def _models(app: App) -> tuple[dict[str, str], list[str]]:

@@ -19,6 +19,8 @@ from roadworthy.accept.source import Source
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.model import Function, Model
 from roadworthy.call.price import Price, usd
+from roadworthy.decide.confidence import Combined, SelfReported
+from roadworthy.decide.confidence import Source as Confidence
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.load import Loaded, load
@@ -55,6 +57,7 @@ class DeclaredStep:
         checks: the names of its checks.
         schema: the JSON Schema of its answer.
         max_error: the share of wrong answers that it promises; None for no promise.
+        doubts: fields of the answer that say how sure it is, as dotted paths.
     """
 
     name: str
@@ -67,6 +70,7 @@ class DeclaredStep:
     samples: int
     max_error: float | None
     masks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ class Declared:
     Attributes:
         entry: the step or workflow that each record is run through.
         function: the name of a plain function, where the target is no app; then nothing else is set.
-        ledger: the team's own ledger. It is copied, never opened for writing.
+        ledger: the team's own ledger, as the app names it. It is copied, never opened for writing.
         budget_usd: the cap per `budget_period`; "" for none.
         key_field: the field that names a record; "" where a function does.
         records: usable records found in the input, duplicates included.
@@ -142,7 +146,7 @@ def _declared(loaded: Loaded, entry: Entry[Any, Any], usable: int, unusable: int
         app=plan.name,
         entry=entry.name,
         is_workflow=isinstance(entry, Workflow),
-        ledger=loaded.app.ledger_place({}),
+        ledger=plan.ledger or f"{plan.name}.db",
         budget_usd="" if plan.budget_pico is None else f"{usd(plan.budget_pico):f}",
         budget_period=plan.budget_period,
         record_budget_usd="" if plan.record_budget_pico is None else f"{usd(plan.record_budget_pico):f}",
@@ -165,7 +169,13 @@ def _step(step: Step[Any, Any], app: App) -> DeclaredStep:
         samples=step.samples,
         max_error=None if step.promise is None else step.promise.max_error,
         masks=step.mask,
+        doubts=_doubts(step.rule.source),
     )
+
+
+def _doubts(source: Confidence | None) -> tuple[str, ...]:
+    parts = source.sources if isinstance(source, Combined) else (source,)
+    return tuple(part.path for part in parts if isinstance(part, SelfReported))
 
 
 def _model(model: Model | Function, app: App) -> DeclaredModel:

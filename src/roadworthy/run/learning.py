@@ -1,0 +1,132 @@
+"""The command `learn`: what labels teach, and the numbered states that it moves through."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import click
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.states import State, advance, find_state, newest_number, states
+from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.learned import Learned
+from roadworthy.run.load import Loaded, load
+from roadworthy.run.loop import run_to_end
+from roadworthy.run.reading import reading
+from roadworthy.run.teaching import propose
+
+_BACK_ONE = -1
+_SHOWN_MAX = 100
+
+
+@click.command()
+@click.argument("app")
+@click.option(
+    "--roll-back",
+    "back",
+    type=click.IntRange(_BACK_ONE),
+    is_flag=False,
+    flag_value=_BACK_ONE,
+    metavar="N",
+    help="Go back to state N; without N to the one before. 0 is before anything was learned.",
+)
+@click.option("--history", is_flag=True, help="List the states, newest first.")
+@click.option("--apply", is_flag=True, help="Advance the app's state to what is proposed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bool) -> None:
+    """Learn from labels: propose, and with --apply advance the app's state, for records that have no answer yet."""
+    loaded = load(app)
+    name = loaded.app.name
+    if sum((back is not None, history, apply)) > 1:
+        raise WrongUse("--apply, --roll-back and --history are three different things. Give one of them.")
+    with reading(loaded.app) as store:
+        if history:
+            said = _history(store, name)
+        elif back is not None:
+            said = _roll_back(store, name, back)
+        else:
+            said = {}
+    said = said or run_to_end(_learn(loaded, apply=apply))
+    click.echo(orjson.dumps(said).decode() if as_json else "\n".join(_lines(said)))
+
+
+async def _learn(loaded: Loaded, *, apply: bool) -> dict[str, Any]:
+    """Go through the labels of the steps that are meant; advance the state where something is new and it is wanted."""
+    runtime = loaded.app.start()
+    try:
+        now = runtime.states.newest()
+        steps = [step for step in loaded.app.plan.steps if loaded.name in {None, step.name}]
+        if not steps:
+            raise WrongUse(f"{loaded.name!r} is no step of the app, and only steps learn.")
+        proposals = [await propose(runtime, step, now) for step in steps]
+        said: dict[str, Any] = {
+            "state": now.number,
+            "steps": {proposal.step: proposal.facts for proposal in proposals},
+            "lines": [line for proposal in proposals for line in proposal.lines],
+            "changed": [p.step for p in proposals if not p.learned.is_as(now.of(p.step))],
+            "applied": False,
+        }
+        if apply and said["changed"]:
+            after = now.advanced({proposal.step: proposal.learned for proposal in proposals})
+            why = f"learned: {', '.join(said['changed'])}"
+            state = State(after.number, -1, why, after.text())
+            runtime.store.write_now(lambda tx: advance(tx, loaded.app.name, state))
+            said |= {"state": after.number, "applied": True}
+        return said
+    finally:
+        await runtime.close()
+
+
+def _history(store: Ledger, app: str) -> dict[str, Any]:
+    found = store.read(lambda tx: states(tx, app, _SHOWN_MAX))
+    return {
+        "state": found[0].number if found else 0,
+        "states": [
+            {"number": state.number, "at": state.at, "why": state.why, "origin": None if state.origin < 0 else state.origin}
+            for state in found
+        ],
+    }  # fmt: skip
+
+
+def _roll_back(store: Ledger, app: str, back: int) -> dict[str, Any]:
+    """Advance to a new state with an old one's content.
+
+    Raises:
+        WrongUse: there is no such state, or nothing to go back from.
+    """
+
+    def change(tx: Transaction) -> dict[str, Any]:
+        newest = find_state(tx, app, newest_number(tx, app))
+        assert newest is not None
+        if newest.number == 0:
+            raise WrongUse(f"The app {app!r} has learned nothing yet, so there is nothing to go back from.")
+        origin = newest.number if newest.origin < 0 else newest.origin
+        number = max(0, origin - 1) if back == _BACK_ONE else back
+        wanted = find_state(tx, app, number)
+        if wanted is None:
+            raise WrongUse(f"There is no state {number}. The newest one is {newest.number}: learn --history.")
+        content = Learned.read(wanted).text()
+        state = State(newest.number + 1, number, f"back to state {number}", content)
+        advance(tx, app, state)
+        return {"state": state.number, "origin": number, "said": f"State {state.number}: {state.why}."}
+
+    return store.write_now(change)
+
+
+def _lines(said: dict[str, Any]) -> list[str]:
+    lines = [said["said"]] if "said" in said else [*said.get("lines", ()), _closing(said)]
+    for state in said.get("states", ()):
+        at = dt.datetime.fromtimestamp(state["at"], dt.UTC)
+        lines.append(f"{state['number']:6}  {at:%Y-%m-%d %H:%M} UTC  {state['why']}")
+    return lines
+
+
+def _closing(said: dict[str, Any]) -> str:
+    if said.get("applied"):
+        return f"State {said['state']} is in force: for records without an answer, and for `run --refresh`."
+    if said.get("changed"):
+        return f"Nothing is changed. `learn --apply` makes this state {said['state'] + 1}."
+    return f"State {said['state']}" + (" stays: there is nothing new to learn." if "changed" in said else "")
