@@ -70,8 +70,9 @@ def read(place: Path, name: str) -> Reading:
         tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError) as error:
         raise WrongUse(f"{place} cannot be read as Python: {error}.") from error
-    function = next((node for node in tree.body if _is_function(node) and node.name == name), None)
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    function = next((node for node in functions if node.name == name), None)
+    if function is None:
         raise WrongUse(f"{place} defines no function {name!r} at its top. Name one: {place}:NAME.")
     top = {bound: node for node in tree.body for bound in _bound(node)}
     parameter = next(iter(function.args.posonlyargs + function.args.args), None)
@@ -91,10 +92,6 @@ def read(place: Path, name: str) -> Reading:
         definitions=definitions,
         imports=imports,
     )
-
-
-def _is_function(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
