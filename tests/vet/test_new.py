@@ -189,5 +189,5 @@ def test_what_is_written_is_typed(tmp_path: Path, source: str) -> None:
     assert CliRunner().invoke(new, [str(folder), *(words if source else [])]).exit_code == 0
     done = in_folder(folder, "-m", "mypy", "--strict", "--no-incremental", "app.py")
     assert done.returncode == 0, done.stdout
-    done = in_folder(folder, *FORMAT, ".")
+    done = in_folder(folder, *FORMAT, "app.py")
     assert done.returncode == 0, done.stdout

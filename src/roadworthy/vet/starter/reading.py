@@ -156,14 +156,22 @@ def _user(tree: ast.Module) -> Iterator[str]:
 
 
 def _models(tree: ast.Module, top: dict[str, ast.stmt]) -> Iterator[str]:
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        values: list[ast.expr] = [word.value for word in call.keywords if word.arg in _MODEL_WORDS]
-        named = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        values += call.args[:1] if named in _ASKED_BY_NAME else []
-        for said in (_text(value, top) for value in values):
-            for pattern, provider in _MODELS:
-                if match := pattern.fullmatch(said):
-                    yield f"{provider}:{match.group(1)}"
+    """The models that are named, in arguments and in bodies that are written out."""
+    values: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            values += [
+                value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "model"
+            ]
+        elif isinstance(node, ast.Call):
+            values += [word.value for word in node.keywords if word.arg in _MODEL_WORDS]
+            named = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            values += node.args[:1] if named in _ASKED_BY_NAME else []
+    for said in (_text(value, top) for value in values):
+        for pattern, provider in _MODELS:
+            if match := pattern.fullmatch(said):
+                yield f"{provider}:{match.group(1)}"
 
 
 def _needed(
