@@ -191,3 +191,12 @@ def test_what_is_written_is_typed(tmp_path: Path, source: str) -> None:
     assert done.returncode == 0, done.stdout
     done = in_folder(folder, *FORMAT, "app.py")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_new_project_is_a_go(project: Path) -> None:
+    """The first road test that somebody sees would fail for no fault of theirs."""
+    words = ("app.py", "input.jsonl", "--answers", "answers.jsonl", "--only", "intake", "--only", "budget")
+    done = in_folder(project, "-m", "roadworthy", "vet", *words, "--minutes", "0.5")
+    assert done.returncode == 0, done.stdout
