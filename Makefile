@@ -6,7 +6,7 @@ SDKS := .venv/.sdks
 # Tests wait for sockets, disks and leases more than they compute.
 SPREAD := -n 2 --dist worksteal
 
-.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt docs lock format clean
+.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt pocs docs lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,9 @@ bench-page: $(READY)  ## write docs/performance.md from what was measured
 bench-doubt: $(READY)  ## the mathematics of doubt: validity, labels, BARGAIN, real streams; 15 minutes; PIECE=name for one
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group oracles
 	$(BIN)/python -m benchmarks.doubt $(PIECE)
+
+pocs: $(READY)   ## one proof of concept written six ways, vetted; writes docs/naked.md; half an hour
+	$(BIN)/python -m benchmarks.pocs
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate

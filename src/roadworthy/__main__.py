@@ -16,6 +16,7 @@ COMMANDS = {
         "demo",
         "run the shipped support inbox end to end; nothing to sign up for",
     ),
+    "new": ("roadworthy.vet.starter.command", "new", "write a small project to start from"),
     "run": ("roadworthy.run.command", "run", "run an input: capped, resumable, every record accounted for"),
     "plan": ("roadworthy.run.command", "plan", "what it will cost, before it costs anything"),
     "why": ("roadworthy.run.reading", "why", "everything about one record"),

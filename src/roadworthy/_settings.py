@@ -220,6 +220,15 @@ class Settings:
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )
 
+    vet_call_s: float = _row(
+        20.0, "seconds", "`vet` waits this long for one call of a plain function, then ends its process", OURS
+    )
+    vet_memory_bytes: int = _count(
+        8_000_000_000, "bytes", "address space of the process that holds a plain function", OURS
+    )
+    vet_file_bytes: int = _count(
+        200_000_000, "bytes", "the largest file that a plain function may write while it is tested", OURS
+    )
     consistency_min: float = _row(
         0.9,
         "share",

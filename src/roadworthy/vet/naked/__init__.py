@@ -3,5 +3,5 @@
 A function and its input come in; the same report as an app's leaves. The function sees dummy keys and no network but
 the simulated provider's port. It is never called in this process, never with a real key, and never with a real provider.
 
-The child process is here; what is tried with it is not, and no command uses it yet.
+`roadworthy vet` brings a target here when its file binds the name to a function that is no entry of an app.
 """

@@ -22,7 +22,7 @@ from pathlib import Path
 
 Json = typing.Any
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_TEXT_FIELDS = ("text", "body", "message", "content", "question", "prompt")
+TEXT_FIELDS = ("text", "body", "message", "content", "question", "prompt")
 _VALUE_CHARS_MAX = 1_000_000
 _MESSAGE_CHARS_MAX = 2_000
 _NET_CONNECT_TCP, _RULE_NET_PORT, _NO_NEW_PRIVS = 2, 2, 38
@@ -151,7 +151,7 @@ def argument(record: Json, kind: Json) -> Json:
         texts = {name: value for name, value in record.items() if isinstance(value, str) and name != "id"}
         if len(texts) == 1:
             return next(iter(texts.values()))
-        named = next((texts[name] for name in _TEXT_FIELDS if name in texts), None)
+        named = next((texts[name] for name in TEXT_FIELDS if name in texts), None)
         return json.dumps(record, ensure_ascii=False) if named is None else named
     if hasattr(kind, "model_validate"):
         return kind.model_validate(record)

@@ -19,6 +19,7 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._settings import DEFAULTS
 from roadworthy.vet.naked import child
 from roadworthy.vet.naked.call import Call, State
 from roadworthy.vet.naked.environ import environ_of
@@ -53,9 +54,9 @@ class Cage:
     url: str
     python: str
     passed: Mapping[str, str] = field(default_factory=dict)
-    deadline_s: float = 60.0
-    memory_bytes: int = 8_000_000_000
-    file_bytes: int = 200_000_000
+    deadline_s: float = DEFAULTS.vet_call_s
+    memory_bytes: int = DEFAULTS.vet_memory_bytes
+    file_bytes: int = DEFAULTS.vet_file_bytes
 
 
 class Words:

@@ -17,6 +17,8 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.call.price import pico
 from roadworthy.observe.visible import shortened, visible
+from roadworthy.vet.naked.drive import NAKED_STAGES, open_stand
+from roadworthy.vet.naked.target import names_function
 from roadworthy.vet.road.bench import MINUTES, open_bench
 from roadworthy.vet.road.compare import compare
 from roadworthy.vet.road.finding import Finding, Grade, StageResult
@@ -116,49 +118,83 @@ def _dollars(_context: click.Context, _option: click.Parameter, said: str) -> st
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JUnit XML."
 )
+@click.option(
+    "--python",
+    default="",
+    metavar="FILE",
+    help="For a plain function: the interpreter that has what it imports  [this one]",
+)
 @click.option("--verbose", is_flag=True, help="Show the evidence of what passed, too.")
 def vet(app: str, input_: str, *, fail_on: str, verbose: bool, **given: Any) -> None:
     """Try to break APP with INPUT on a simulated provider, and say go or no-go. Nothing of yours is changed, and nothing is paid unless --live says so.
 
     The status is 0 for go and 1 for no-go.
     """
-    stages = choose(STAGES, given["only"])
-    reasons = check_fail_on(fail_on, [stage.name for stage in STAGES])
+    is_function = names_function(app)
+    names = [stage.name for stage in (NAKED_STAGES if is_function else STAGES)]
+    reasons = check_fail_on(fail_on, names)
     before = _read(given["older"])
     for place in (given["html"], given["json_"], given["junit"]):
         _check_place(place)
     seed, minutes = given["seed"], given["minutes"]
     began, clock = dt.datetime.now(dt.UTC), time.monotonic()
-    with open_bench(
-        app,
-        input_,
+    results, notes, command = (_vet_function if is_function else _vet_app)(app, input_, given)
+    report = Report(
+        subject=app,
+        input=input_,
         seed=seed,
         minutes=minutes,
-        answers=given["answers"],
-        passed=_passed(given["passed"]),
-        labels=given["labels"],
-        live_usd=given["live_usd"],
-    ) as bench:
-        results = drive(stages, bench, Progress())
-        report = Report(
-            subject=app,
-            input=input_,
-            seed=seed,
-            minutes=minutes,
-            notes=bench.notes,
-            stages=results,
-            fail_on=reasons,
-            command=bench.command,
-            began=began.isoformat(timespec="seconds"),
-            seconds=time.monotonic() - clock,
-            version=version("roadworthy"),
-        )
+        notes=notes,
+        stages=results,
+        fail_on=reasons,
+        command=command,
+        began=began.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - clock,
+        version=version("roadworthy"),
+    )
     changes = tuple(change.text() for change in compare(before, report)) if before else ()
     click.echo(as_text(report, whole=verbose))
     for line in changes:
         click.echo(line)
     _write(report, changes, given["html"], given["json_"], given["junit"])
     sys.exit(GO if report.is_go else NO_GO)
+
+
+Driven = tuple[tuple[StageResult, ...], tuple[str, ...], str]
+"""What the stages found, the notes, the command that does it again."""
+
+
+def _vet_app(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
+    if given["python"]:
+        raise WrongUse("--python is for plain functions. An app runs where Roadworthy is installed.")
+    stages = choose(STAGES, given["only"])
+    with open_bench(
+        app,
+        input_,
+        seed=given["seed"],
+        minutes=given["minutes"],
+        answers=given["answers"],
+        passed=_passed(given["passed"]),
+        labels=given["labels"],
+        live_usd=given["live_usd"],
+    ) as bench:
+        return drive(stages, bench, Progress()), bench.notes, bench.command
+
+
+def _vet_function(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
+    if given["labels"] or given["live_usd"]:
+        raise WrongUse("--labels and --live are for apps. What a plain function answers is not judged.")
+    stages = choose(NAKED_STAGES, given["only"])
+    with open_stand(
+        app,
+        input_,
+        seed=given["seed"],
+        minutes=given["minutes"],
+        answers=given["answers"],
+        passed=_passed(given["passed"]),
+        python=given["python"],
+    ) as stand:
+        return drive(stages, stand, Progress()), stand.notes, stand.command
 
 
 def _write(
