@@ -10,6 +10,7 @@ from functools import lru_cache
 import orjson
 
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
+from roadworthy.ask.example import EXAMPLES, examples_in, kept_examples, with_examples, without_examples
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
 from roadworthy.ask.prompt import Prompt
@@ -80,11 +81,15 @@ def reworded(question: Question, change: Callable[[str], str]) -> Question:
 
 
 def question_body(question: Question) -> bytes:
-    """The messages and passages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
-    if not question.passages:
-        return _body(question.messages)
-    said = [{"role": message.role, "text": message.text} for message in question.messages]
-    return orjson.dumps([*said, {"role": PASSAGES, "passages": kept_passages(question)}])
+    """Messages, passages and examples as JSON, for the ledger; `version` and `fixed` have columns of their own."""
+    said: list[object] = [
+        {"role": message.role, "text": message.text} for message in without_examples(question)
+    ]
+    if question.passages:
+        said.append({"role": PASSAGES, "passages": kept_passages(question)})
+    if question.examples:
+        said.append(kept_examples(question))
+    return orjson.dumps(said)
 
 
 def question_from(body: bytes, version: str, fixed: bytes) -> Question:
@@ -95,13 +100,14 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
     """
     try:
         rows = orjson.loads(body)
-        messages = tuple(Message(row["role"], row["text"]) for row in rows if row["role"] != PASSAGES)
-        passages = passages_in(rows)
-    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError) as error:
+        said = (row for row in rows if row["role"] not in {PASSAGES, EXAMPLES})
+        messages = tuple(Message(row["role"], row["text"]) for row in said)
+        passages, shown = passages_in(rows), examples_in(rows)
+    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError, ValueError) as error:
         raise LedgerUnavailable(
             f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
         ) from error
-    return Question(version, fixed, messages, passages)
+    return with_examples(Question(version, fixed, messages, passages), shown)
 
 
 @lru_cache(maxsize=256)

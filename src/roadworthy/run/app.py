@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
+EXAMPLES_MAX = 20  # more cost more with each question and teach little
 P = ParamSpec("P")
 
 
@@ -101,6 +102,7 @@ class App:
         context: Passages | None = None,
         split: str | None = None,
         part_chars: int | None = None,
+        examples: int = 0,
     ) -> Callable[[Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
@@ -117,12 +119,12 @@ class App:
             max_error: the share of accepted answers that may be wrong by the reviewers' judgement. Chance picks some of
                 them for a person (`roadworthy review`), and a certificate says how many can be wrong at most.
             audit_share: the share that is picked; default the setting `audit_share`.
-            hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
-                them then, free of charge.
+            hold_until_certified: answers wait for `review` until the step is certified; then the same command accepts.
             context: a folder or table; the function takes the passages of it that fit as its second parameter.
             split: the field of the record's text that is cut where it is too long for one question: each part is asked
                 about as a record of its own, and `@step.merge` says how the answers become one.
             part_chars: the most characters of a part; default the setting `part_chars_max`.
+            examples: so many corrections of other records, which `learn --apply` chose, are shown to the models.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -131,8 +133,7 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
-        hidden = _hidden(mask)
-        cut = split_of(split, part_chars)
+        hidden, cut = _hidden(mask, examples), split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(
@@ -150,6 +151,7 @@ class App:
                 promise=promise,
                 context=context,
                 split=cut,
+                examples=examples,
             )
             self.plan.steps.append(step)
             return step
@@ -312,9 +314,15 @@ class App:
         return session if session is not None and session.runtime.plan is self.plan else None
 
 
-def _hidden(mask: bool | Collection[str]) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
+def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
+    if not 0 <= examples <= EXAMPLES_MAX:
+        raise WrongUse(f"examples={examples}: give 0 to {EXAMPLES_MAX}.")
     if not mask:
         return ()
+    if examples:
+        raise WrongUse(
+            "examples= shows other records to the models, and mask= hides what they say. Give one of them."
+        )
     from roadworthy.accept.personal import mask_kinds  # noqa: PLC0415 - few steps hide anything
 
     return mask_kinds(mask)

@@ -175,8 +175,10 @@ class Step(Entry[R, T]):
         promise: Promise | None = None,
         context: Passages | None = None,
         split: Split | None = None,
+        examples: int = 0,
     ) -> None:
         super().__init__(home, fn, key)
+        self.examples = examples
         _refuse_parameters(fn, context)
         self.context = context
         self.split = split

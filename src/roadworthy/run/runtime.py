@@ -13,6 +13,7 @@ import orjson
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings
+from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import Driver
 from roadworthy.call.endpoint import find_endpoint
@@ -33,6 +34,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
+from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
 
 R = TypeVar("R")
@@ -89,6 +91,7 @@ class Runtime:
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self.states = States(plan.name, store, self.clock, settings.state_look_s)
+        self.showing = Showing(plan.name, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
@@ -163,7 +166,7 @@ class Runtime:
         if seen in self._remembered or len(self._remembered) > _VERSIONS_MAX:
             return None
         self._remembered.add(seen)
-        system = "\n".join(message.text for message in question.messages if message.role == "system")
+        system = "\n".join(message.text for message in without_examples(question) if message.role == "system")
         spec = {
             "instructions": system,
             "schema": step.prepared.schema.canonical.decode(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -10,11 +11,12 @@ import orjson
 from roadworthy.keep.states import Proof, note_proof, proofs
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned, StepLearned
-from roadworthy.learn.lesson import Aim, Lesson, Parted, part, teach
+from roadworthy.learn.lesson import Aim, Case, Lesson, Parted, part, teach
 from roadworthy.learn.threshold import Spending
 from roadworthy.run.entry import Step
 from roadworthy.run.lessons import Labelled, case_of, labelled
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.showing import example_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +37,39 @@ class Proposal:
 
 async def propose(runtime: Runtime, step: Step[Any, Any], now: Learned) -> Proposal:
     """Everything that labels teach of a step. It notes each use of delta, and changes nothing else."""
-    found = list(labelled(runtime, step))
-    learned, lines, facts = await _threshold(runtime, step, found, now.of(step.name))
-    return Proposal(
-        step.name, learned, (f"{step.name}: {len(found)} labels", *lines), {"labels": len(found), **facts}
-    )
+    found = [(one, await case_of(runtime, step, one)) for one in labelled(runtime, step)]
+    cases = [case for _, case in found if case is not None]
+    learned, lines, facts = _threshold(runtime, step, cases, now.of(step.name))
+    if step.examples:
+        learned = replace(learned, examples=_examples(runtime, step, found))
+        facts["examples"] = len(learned.examples)
+        lines.append(
+            f"  examples: {len(learned.examples)} corrections, of which {step.examples} at most are shown"
+        )
+    said = f"{step.name}: {len(found)} labels"
+    return Proposal(step.name, learned, (said, *lines), {"labels": len(found), **facts})
 
 
-async def _threshold(
-    runtime: Runtime, step: Step[Any, Any], found: list[Labelled], before: StepLearned
+def _examples(
+    runtime: Runtime, step: Step[Any, Any], found: list[tuple[Labelled, Case | None]]
+) -> tuple[int, ...]:
+    """Corrections that can be shown, the newest of each right answer in turn; one to spare for its own record."""
+    by_answer: dict[str, list[int]] = {}
+    for one, case in reversed(found):
+        if case is None or not any(heard.wrong for heard in case.heard):
+            continue
+        shown = example_of(step, one.kept, one.judgement, runtime.settings)
+        if shown is not None:
+            by_answer.setdefault(shown.text.rpartition("\nOutput:\n")[2], []).append(shown.record)
+    rounds = zip_longest(*(records for _, records in sorted(by_answer.items())))
+    return tuple(record for turn in rounds for record in turn if record is not None)[: step.examples + 1]
+
+
+def _threshold(
+    runtime: Runtime, step: Step[Any, Any], cases: list[Case], before: StepLearned
 ) -> tuple[StepLearned, list[str], dict[str, Any]]:
     if step.promise is None:
         return before, ["  no threshold: the step does not say how many may be wrong, max_error=0.03"], {}
-    cases = [case for one in found if (case := await case_of(runtime, step, one)) is not None]
     ladder = tuple(model.name for model in step.models)
     aim = Aim(step.name, ladder, step.rule.source is not None, step.promise.max_error)
     parted = part(aim, cases)
