@@ -706,3 +706,9 @@ SELECT id, version, file, trained FROM student WHERE id = :student_id;
 
 -- newest_student: A step's newest student.
 SELECT id, version, file, trained FROM student WHERE app = :app AND step = :step ORDER BY id DESC LIMIT 1;
+
+-- accepted_records: A page of a step's accepted records that still have contents, but for a student's own answers.
+SELECT record.id FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.entry = :entry AND record.outcome = 'accepted' AND record.body IS NOT NULL
+  AND record.value IS NOT NULL AND coalesce(substr(record.model, 1, 8), '') <> 'student:' AND record.id > :after
+ORDER BY record.id LIMIT :count;
