@@ -12,7 +12,7 @@ import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import WrongUse
-from roadworthy._events import Listener, silence
+from roadworthy._events import Listener, Noted, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -90,7 +90,7 @@ class Runtime:
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
-        self._students: dict[int, Rung] = {}
+        self._students: dict[int, Rung | None] = {}
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
@@ -106,13 +106,15 @@ class Runtime:
     def rungs(self, step: Step[R, T], learned: StepLearned = NOTHING) -> list[Rung]:
         """The models of a step, made ready, cheapest first; its student leads them where it has joined."""
         rungs = self._rungs[step.name]
-        return [self._student(step, learned.student), *rungs] if learned.student else rungs
+        student = self._student(step, learned.student) if learned.student else None
+        return rungs if student is None else [student, *rungs]
 
     def lane_of_student(self, step: Step[R, T]) -> Lane:
         """Where a student is asked."""
         return self._lane(f"{STUDENT}{step.name}", None, None)
 
-    def _student(self, step: Step[R, T], number: int) -> Rung:
+    def _student(self, step: Step[R, T], number: int) -> Rung | None:
+        """A student that joined; None where this machine cannot ask it, which is said once."""
         if number not in self._students:
             from roadworthy.run.pupil import StudentRung  # noqa: PLC0415 - few steps have one
 
@@ -120,7 +122,11 @@ class Runtime:
             if kept is None:
                 raise damaged(f"student {number} of {step.name}", None)
             lane = self.lane_of_student(step)
-            self._students[number] = StudentRung(f"{STUDENT}{step.name}", kept, step.apart, lane)
+            try:
+                self._students[number] = StudentRung(f"{STUDENT}{step.name}", kept, step.apart, lane)
+            except WrongUse as error:
+                self._students[number] = None
+                self.tell(Noted(f"{STUDENT}{step.name} is passed over: {error}"))
         return self._students[number]
 
     async def prepare(self) -> None:
