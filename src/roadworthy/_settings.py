@@ -189,6 +189,9 @@ class Settings:
     certificate_look_s: float = _row(
         1.0, "seconds", "a run looks this often at most whether a step is certified", OURS
     )
+    example_bytes_max: int = _count(
+        4_000, "bytes", "a longer example is not shown to a model; a token is at least one byte", OURS
+    )
     threshold_confidence: float = _row(
         0.95, "share", "confidence that thresholds are proved with on labels, over all uses of delta", OURS
     )

@@ -13,6 +13,7 @@ import orjson
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
 from roadworthy.accept.image import Image
 from roadworthy.accept.reason import WrongRecord
+from roadworthy.ask.example import EXAMPLES, examples_in, kept_examples, with_examples, without_examples
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
 from roadworthy.ask.prompt import Prompt
@@ -85,11 +86,13 @@ def reworded(question: Question, change: Callable[[str], str]) -> Question:
 
 
 def question_body(question: Question) -> bytes:
-    """The messages and passages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
-    if not question.passages:
-        return _body(question.messages)
-    said = list(map(_row, question.messages))
-    return orjson.dumps([*said, {"role": PASSAGES, "passages": kept_passages(question)}])
+    """Messages, passages and examples as JSON, for the ledger; `version` and `fixed` have columns of their own."""
+    said: list[dict[str, Any]] = list(map(_row, without_examples(question)))
+    if question.passages:
+        said.append({"role": PASSAGES, "passages": kept_passages(question)})
+    if question.examples:
+        said.append(kept_examples(question))
+    return orjson.dumps(said)
 
 
 def question_from(body: bytes, version: str, fixed: bytes) -> Question:
@@ -100,13 +103,13 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
     """
     try:
         rows = orjson.loads(body)
-        messages = tuple(_message(row) for row in rows if row["role"] != PASSAGES)
-        passages = passages_in(rows)
-    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError, WrongRecord) as error:
+        messages = tuple(_message(row) for row in rows if row["role"] not in {PASSAGES, EXAMPLES})
+        passages, shown = passages_in(rows), examples_in(rows)
+    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError, ValueError, WrongRecord) as error:
         raise LedgerUnavailable(
             f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
         ) from error
-    return Question(version, fixed, messages, passages)
+    return with_examples(Question(version, fixed, messages, passages), shown)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from roadworthy.accept.passage import Passage
+from roadworthy.ask.example import EXAMPLES
 from roadworthy.ask.question import Question
 
 PASSAGES: Final = "passages"
@@ -24,7 +25,7 @@ def passages_in(rows: Sequence[Mapping[str, Any]]) -> tuple[Passage, ...]:
     Raises:
         KeyError, IndexError, TypeError: the rows are not a question's.
     """
-    said = [row["text"] for row in rows if row["role"] != PASSAGES]
+    said = [row["text"] for row in rows if row["role"] not in {PASSAGES, EXAMPLES}]
     kept: Iterable[Mapping[str, Any]] = (
         each for row in rows if row["role"] == PASSAGES for each in row[PASSAGES]
     )

@@ -59,6 +59,14 @@ class OutputSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """One example: the number of the record it is of, and what is shown of it."""
+
+    record: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One record's question to a model.
 
@@ -67,12 +75,14 @@ class Question:
         fixed: 32 bytes: the hash of everything that does not move (instructions, data, schema); pins the row.
         messages: what is said, in order.
         passages: what was chosen from a corpus for it and stands in the messages; kept with it.
+        examples: corrections of other records that stand in a message of their own.
     """
 
     version: str
     fixed: bytes
     messages: tuple[Message, ...]
     passages: tuple[Passage, ...] = ()
+    examples: tuple[Shown, ...] = ()
 
     @property
     def images(self) -> tuple[Image, ...]:

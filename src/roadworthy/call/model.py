@@ -20,7 +20,7 @@ from roadworthy.call.price import Price, pico
 
 PREFIXES = ("openai", "openai-responses", "anthropic", "gemini", "azure", "bedrock", "vertex")
 """What a provider's models are named by; call/provider.py has a row for each."""
-_NAME = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+")
+_NAME = re.compile(rf"student:\w+|(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+")
 _OWN = frozenset(
     {"best_of", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "model", "n"}
     | {"response_format", "stream", "stream_options"}
@@ -41,7 +41,7 @@ _DEARER = frozenset(
     | {"mcp_servers", "container", "performanceConfig"}
 )
 ACCEPTED = (
-    f"`PROVIDER:NAME` with one of {', '.join(PREFIXES)}, `NAME@https://host/v1` for any OpenAI-compatible endpoint, "
+    f"`PROVIDER:NAME` with one of {', '.join(PREFIXES)}, `NAME@https://host/v1` for any OpenAI-compatible endpoint, `student:STEP`, "
     "or Function(your_function, usd_per_call=...)"
 )
 

@@ -13,7 +13,11 @@ from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The question of an attempt: where it is kept, or what is to be pinned with the first attempt."""
+    """The question of an attempt: where it is kept, or what is to be pinned with the first attempt.
+
+    Attributes:
+        examples: numbers of the records that it shows as examples.
+    """
 
     record_id: int
     step: str
@@ -22,6 +26,7 @@ class Pin:
     body: str
     question_id: int = 0
     sample: int = 0
+    examples: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
                 ask.worst_pico,
             )
     ticks = [tx.put_account(account.moved(reserved_pico=ask.worst_pico)) for account in accounts]
-    question_id = pin.question_id or tx.add(
-        "add_question",
-        record_id=pin.record_id,
-        step=pin.step,
-        version=pin.version,
-        fixed=pin.fixed,
-        body=pin.body,
-        now=tx.now,
-    )
+    question_id = pin.question_id or _pin(tx, pin)
     attempt_id = tx.add(
         "add_attempt",
         key64=prefix,
@@ -119,6 +116,22 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         raise Again  # it was bought between the first look and the claim
     failpoint("intent_written")
     return Opened(attempt_id, question_id)
+
+
+def _pin(tx: Transaction, pin: Pin) -> int:
+    question_id = tx.add(
+        "add_question",
+        record_id=pin.record_id,
+        step=pin.step,
+        version=pin.version,
+        fixed=pin.fixed,
+        body=pin.body,
+        sample=pin.sample,
+        now=tx.now,
+    )
+    for record_id in pin.examples:
+        tx.change("add_example", record_id=record_id, question_id=question_id)
+    return question_id
 
 
 def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, ...]) -> bool:

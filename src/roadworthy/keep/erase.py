@@ -95,6 +95,7 @@ def forget(tx: Transaction, app: str, key: str, record_id: int) -> None:
     assert place is not None
     _erase_version_specs(tx, as_text(place[1]), record_id)
     _erase(tx, record_id, FORGOTTEN)
+    _erase_examples(tx, record_id)
     tx.change("drop_open_reviews", record_id=record_id)
     tx.change("drop_onces", record_id=record_id)
     tx.change("forget_audits", record_id=record_id)
@@ -146,6 +147,18 @@ def _erase(tx: Transaction, record_id: int, reason: str) -> None:
         review_id = as_int(row[0])
         tx.change("erase_review", review_id=review_id, subject=b"erased-%d" % review_id)
     tx.change("erase_record", record_id=record_id, reason=reason)
+
+
+def _erase_examples(tx: Transaction, record_id: int) -> None:
+    """Questions that show the record as an example go on without it. Asked again they are other questions."""
+    for question_id, body in tx.rows("questions_with_example", record_id=record_id):
+        rows = orjson.loads(as_text(body))
+        for row in rows:
+            if "shown" in row:
+                row["shown"] = [one for one in row["shown"] if one[0] != record_id]
+        left = [row for row in rows if row.get("shown", True)]
+        tx.change("put_question_body", question_id=as_int(question_id), body=orjson.dumps(left).decode())
+    tx.change("drop_example", record_id=record_id)
 
 
 def _erase_version_specs(tx: Transaction, app: str, record_id: int) -> None:

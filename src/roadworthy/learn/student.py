@@ -95,10 +95,15 @@ class Student:
         """The most likely label of each text."""
         return [guess_of(self.labels, row) for row in self.chances(texts)]
 
+    def to_bytes(self) -> bytes:
+        """It as a file's contents."""
+        dump: bytes = _skops().dumps({"format": FORMAT, "recipe": asdict(self.recipe), "labels": list(self.labels),
+                               "version": self.version, "pipeline": self._pipeline})  # fmt: skip
+        return dump
+
     def save(self, path: Path) -> None:
         """Write it; atomically, so that a reader sees the old file or the new one."""
-        dump = _skops().dumps({"format": FORMAT, "recipe": asdict(self.recipe), "labels": list(self.labels),
-                               "version": self.version, "pipeline": self._pipeline})  # fmt: skip
+        dump = self.to_bytes()
         part = path.with_name(path.name + ".part")
         part.write_bytes(dump)
         part.replace(path)
@@ -110,14 +115,22 @@ class Student:
         Raises:
             WrongUse: the file holds something else, or is of another format.
         """
+        return cls.from_bytes(path.read_bytes(), str(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "The kept student") -> Student:
+        """Read one that was kept; refuses as `load` does.
+
+        Raises:
+            WrongUse: it holds something else, or is of another format.
+        """
         skops = _skops()
-        data = path.read_bytes()
         strange = sorted(set(skops.get_untrusted_types(data=data)) - TRUSTED)
         if strange:
-            raise WrongUse(f"{path} holds {', '.join(strange)}, which no student needs. Train a new one.")
+            raise WrongUse(f"{name} holds {', '.join(strange)}, which no student needs. Train a new one.")
         held = skops.loads(data, trusted=sorted(TRUSTED))
         if not isinstance(held, dict) or held.get("format") != FORMAT:
-            raise WrongUse(f"{path} is not a student of format {FORMAT}. Train a new one.")
+            raise WrongUse(f"{name} is not a student of format {FORMAT}. Train a new one.")
         return cls(held["pipeline"], Recipe(**held["recipe"]), held["labels"], held["version"])
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
+from roadworthy.ask.example import EXAMPLES, examples_in, examples_message
 from roadworthy.ask.pinned import PASSAGES, passages_in
 from roadworthy.call.price import usd
 from roadworthy.keep.record import Kept
@@ -177,8 +178,10 @@ def _cleanings(text: Value) -> tuple[tuple[str, str, str, str], ...]:
 def _asked(row: Row) -> Asked:
     question_id, step, version, body, _sample, _at = row
     rows = orjson.loads(as_text(body))
-    messages = tuple((row["role"], _told(row)) for row in rows if row["role"] != PASSAGES)
-    return Asked(as_int(question_id), as_text(step), as_text(version), messages, passages_in(rows))
+    messages = [(as_text(row["role"]), _told(row)) for row in rows if row["role"] not in {PASSAGES, EXAMPLES}]
+    if shown := examples_in(rows):
+        messages.insert(-1, ("examples", examples_message(shown).text))
+    return Asked(as_int(question_id), as_text(step), as_text(version), tuple(messages), passages_in(rows))
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -233,7 +236,7 @@ def _reviewed(row: Row) -> Reviewed:
 
 
 def _label(row: Row) -> tuple[str | None, bool | None, str]:
-    answer, correct, source, _at = row
+    answer, correct, source, *_ = row
     return text_or_none(answer), None if correct is None else bool(correct), as_text(source)
 
 

@@ -112,7 +112,7 @@ def _question(question: Asked, most: int) -> Iterator[str]:
         place = f"{passage.document}{page}{heading}, passage {passage.number}"
         yield f"    [{passage.id}] {visible(place)} ({visible(passage.grounds)})"
     for role, text in question.messages:
-        name = "instructions" if role == "system" else "data"
+        name = {"system": "instructions", "examples": "examples from corrections"}.get(role, "data")
         yield f"  {name}:"
         for line in visible(shortened(text, most)).splitlines():
             yield f"    {line}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
+EXAMPLES_MAX = 20  # more cost more with each question and teach little
 P = ParamSpec("P")
 Asking: TypeAlias = Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]
 """A step's function: of the record, or of the record and the passages that fit it."""
@@ -105,6 +106,7 @@ class App:
         split: str | None = None,
         part_chars: int | None = None,
         judge: Judge | None = None,
+        examples: int = 0,
     ) -> Callable[[Asking[R, T]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
@@ -127,6 +129,7 @@ class App:
                 about as a record of its own, and `@step.merge` says how the answers become one.
             part_chars: the most characters of a part; default the setting `part_chars_max`.
             judge: a second model that each answer must convince once it has passed the checks.
+            examples: so many corrections of other records, which `learn --apply` chose, are shown to the models.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -135,8 +138,7 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
-        hidden = _hidden(mask)
-        cut = split_of(split, part_chars)
+        hidden, cut = _hidden(mask, examples), split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(fn: Asking[R, T]) -> Step[R, T]:
@@ -153,6 +155,7 @@ class App:
                 context=context,
                 split=cut,
                 judge=judge,
+                examples=examples,
             )
             self.plan.steps.append(step)
             return step
@@ -315,9 +318,15 @@ class App:
         return session if session is not None and session.runtime.plan is self.plan else None
 
 
-def _hidden(mask: bool | Collection[str]) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
+def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
+    if not 0 <= examples <= EXAMPLES_MAX:
+        raise WrongUse(f"examples={examples}: give 0 to {EXAMPLES_MAX}.")
     if not mask:
         return ()
+    if examples:
+        raise WrongUse(
+            "examples= shows other records to the models, and mask= hides what they say. Give one of them."
+        )
     from roadworthy.accept.personal import mask_kinds  # noqa: PLC0415 - few steps hide anything
 
     return mask_kinds(mask)

@@ -161,7 +161,7 @@ class Desk:
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
         self.session.runtime.keys.look()
-        for place, rung in enumerate(self.session.runtime.rungs(step)):
+        for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             if place and buy:
                 self.session.escalated = True
             yield rung

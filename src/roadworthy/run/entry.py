@@ -177,8 +177,10 @@ class Step(Entry[R, T]):
         context: Passages | None = None,
         split: Split | None = None,
         judge: Judge | None = None,
+        examples: int = 0,
     ) -> None:
         super().__init__(home, fn, key)
+        self.examples = examples
         _refuse_parameters(fn, context)
         self.context = context
         self.split = split

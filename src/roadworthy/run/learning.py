@@ -61,7 +61,7 @@ async def _learn(loaded: Loaded, *, apply: bool) -> dict[str, Any]:
         steps = [step for step in loaded.app.plan.steps if loaded.name in {None, step.name}]
         if not steps:
             raise WrongUse(f"{loaded.name!r} is no step of the app, and only steps learn.")
-        proposals = [await propose(runtime, step, now) for step in steps]
+        proposals = [await propose(runtime, step, now, apply=apply) for step in steps]
         said: dict[str, Any] = {
             "state": now.number,
             "steps": {proposal.step: proposal.facts for proposal in proposals},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.build import question_body, question_from
+from roadworthy.ask.example import with_examples
 from roadworthy.ask.question import Question
 from roadworthy.keep.attempts import Pin
 from roadworthy.keep.ledger import Ledger
@@ -44,10 +45,17 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
         chosen = await runtime.context(step).choose(value) if row is None else _passages(row)
         asked, mask = question_of(step, value, runtime.settings, chosen)
         question = replace(asked, version=question.version, fixed=question.fixed)
-    body = question_body(question).decode()
-    pin = Pin(session.kept.id, step.name, question.version, question.fixed, body)
+    kept_id, learned = session.kept.id, session.learned.of(step.name)
+    if step.examples and (row is None or row[4]):
+        question = with_examples(question, runtime.showing.of(step, learned, but=kept_id))
+    body, shown = question_body(question).decode(), tuple(one.record for one in question.examples)
+    pin = Pin(kept_id, step.name, question.version, question.fixed, body, examples=shown)
+    if row is not None and step.examples and row[4] and as_text(row[2]) != body:
+        return Pinned(
+            question, replace(pin, sample=as_int(row[3])), mask
+        )  # asked for anew, as it is asked today
     if row is not None:
-        question_id, version, kept, sample = row
+        question_id, version, kept, sample, _ = row
         question = question_from(as_text(kept).encode(), as_text(version), question.fixed)
         pin = replace(pin, question_id=as_int(question_id), sample=as_int(sample))
         session.question_id = pin.question_id

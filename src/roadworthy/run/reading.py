@@ -23,6 +23,7 @@ from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.model import Function
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
+from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.alarms import ALARM, standing_alarms
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
@@ -212,6 +213,9 @@ def _models(app: App) -> tuple[dict[str, str], list[str]]:
     for step in app.plan.steps:
         for model in step.models:
             name = f"{step.name}: {model.name}"
+            if model.name.startswith(STUDENT):
+                facts[name] = "costs nothing; asked once `learn --apply` has proved it on labels"
+                continue
             if isinstance(model, Function):
                 facts[name] = f"{model.usd_per_call:f} USD a call"
                 continue

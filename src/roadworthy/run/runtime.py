@@ -12,9 +12,10 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._clock import Clock, SystemClock
-from roadworthy._errors import LedgerUnavailable
-from roadworthy._events import Listener, silence
+from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._events import Listener, Noted, silence
 from roadworthy._settings import Settings
+from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import Driver
 from roadworthy.call.endpoint import find_endpoint
@@ -22,12 +23,14 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability, kinds_of
+from roadworthy.decide.confidence import STUDENT, TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
+from roadworthy.keep.students import find_student
 from roadworthy.keep.submissions import namespace_of
-from roadworthy.keep.transaction import Change
+from roadworthy.keep.transaction import Change, damaged
+from roadworthy.learn.learned import NOTHING, StepLearned
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
 from roadworthy.run.context import Context
@@ -35,6 +38,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
+from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
 from roadworthy.run.watch import Watch
 
@@ -88,11 +92,13 @@ class Runtime:
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
+        self._students: dict[int, Rung | None] = {}
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self.watch = Watch(plan.name, store, settings, self.clock)
         self.states = States(plan.name, store, self.clock, settings.state_look_s)
+        self.showing = Showing(plan.name, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
@@ -102,9 +108,31 @@ class Runtime:
             if step.judging is not None:
                 self._rungs[step.judging.name] = self._build(step.judging, environ)
 
-    def rungs(self, step: Step[R, T]) -> list[Rung]:
-        """The models of a step, made ready, cheapest first."""
-        return self._rungs[step.name]
+    def rungs(self, step: Step[R, T], learned: StepLearned = NOTHING) -> list[Rung]:
+        """The models of a step, made ready, cheapest first; its student leads them where it has joined."""
+        rungs = self._rungs[step.name]
+        student = self._student(step, learned.student) if learned.student else None
+        return rungs if student is None else [student, *rungs]
+
+    def lane_of_student(self, step: Step[R, T]) -> Lane:
+        """Where a student is asked."""
+        return self._lane(f"{STUDENT}{step.name}", None, None)
+
+    def _student(self, step: Step[R, T], number: int) -> Rung | None:
+        """A student that joined; None where this machine cannot ask it, which is said once."""
+        if number not in self._students:
+            from roadworthy.run.pupil import StudentRung  # noqa: PLC0415 - few steps have one
+
+            kept = self.store.read(lambda tx: find_student(tx, number))
+            if kept is None:
+                raise damaged(f"student {number} of {step.name}", None)
+            lane = self.lane_of_student(step)
+            try:
+                self._students[number] = StudentRung(f"{STUDENT}{step.name}", kept, step.apart, lane)
+            except WrongUse as error:
+                self._students[number] = None
+                self.tell(Noted(f"{STUDENT}{step.name} is passed over: {error}"))
+        return self._students[number]
 
     async def prepare(self) -> None:
         """Index what changed in every corpus of the app, so that what is wrong with one is told before records are.
@@ -169,7 +197,7 @@ class Runtime:
         if seen in self._remembered or len(self._remembered) > _VERSIONS_MAX:
             return None
         self._remembered.add(seen)
-        system = "\n".join(message.text for message in question.messages if message.role == "system")
+        system = "\n".join(message.text for message in without_examples(question) if message.role == "system")
         spec = {
             "instructions": system,
             "schema": step.prepared.schema.canonical.decode(),
@@ -211,6 +239,9 @@ class Runtime:
             _ = step.merging  # says what is missing, before anything is paid
         built: list[Rung] = []
         for model in step.models:
+            if model.name.startswith(STUDENT):
+                self._refuse_student(step, model.name)
+                continue
             if isinstance(model, Function):
                 lane = self._lane(f"function/{model.name}", None, None)
                 built.append(FunctionRung(model, prepared.schema, lane, self.settings))
@@ -224,6 +255,15 @@ class Runtime:
                 )
             )
         return built
+
+    @staticmethod
+    def _refuse_student(step: Step[R, T], name: str) -> None:
+        """A student leads the ladder of its own step, and answers what others answer too."""
+        if name != f"{STUDENT}{step.name}" or step.models[0].name != name or len(step.models) == 1:
+            raise WrongUse(
+                f"{step.name}: write its student first, and a model after it: "
+                f'models=["{STUDENT}{step.name}", "openai:gpt-5-nano"].'
+            )
 
     def _lane(self, name: str, requests_per_minute: int | None, tokens_per_minute: int | None) -> Lane:
         if name not in self._lanes:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import orjson
 
+from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.states import Proof, note_proof, proofs
+from roadworthy.keep.students import KeptStudent, find_student
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned, StepLearned
-from roadworthy.learn.lesson import Aim, Lesson, Parted, part, teach
+from roadworthy.learn.lesson import GAUGE_LABELS_MIN, Aim, Case, Lesson, Parted, part, teach
 from roadworthy.learn.threshold import Spending
 from roadworthy.run.entry import Step
 from roadworthy.run.lessons import Labelled, case_of, labelled
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.schooling import School, examined, school_of, train
+from roadworthy.run.showing import example_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +38,88 @@ class Proposal:
     facts: dict[str, Any]
 
 
-async def propose(runtime: Runtime, step: Step[Any, Any], now: Learned) -> Proposal:
-    """Everything that labels teach of a step. It notes each use of delta, and changes nothing else."""
-    found = list(labelled(runtime, step))
-    learned, lines, facts = await _threshold(runtime, step, found, now.of(step.name))
-    return Proposal(
-        step.name, learned, (f"{step.name}: {len(found)} labels", *lines), {"labels": len(found), **facts}
+async def propose(runtime: Runtime, step: Step[Any, Any], now: Learned, *, apply: bool) -> Proposal:
+    """Everything that labels teach of a step. It notes each use of delta.
+
+    Args:
+        apply: train a student where one is due; it answers nothing before labels have certified it.
+    """
+    found = [(one, await case_of(runtime, step, one)) for one in labelled(runtime, step)]
+    school = school_of(runtime, step)
+    learned, lines, facts = _ladder(runtime, step, found, now.of(step.name), school)
+    if school is not None:
+        trained = train(runtime, step, [one for one, _ in found]) if apply and school.due else None
+        lines += [school.words] if trained is None else [_trained(trained)]
+        facts["student"] = {"joined": learned.student, "due": school.due and trained is None}
+    if step.examples:
+        learned = replace(learned, examples=_examples(runtime, step, found))
+        facts["examples"] = len(learned.examples)
+        lines.append(
+            f"  examples: {len(learned.examples)} corrections, of which {step.examples} at most are shown"
+        )
+    said = f"{step.name}: {len(found)} labels"
+    return Proposal(step.name, learned, (said, *lines), {"labels": len(found), **facts})
+
+
+def _examples(
+    runtime: Runtime, step: Step[Any, Any], found: list[tuple[Labelled, Case | None]]
+) -> tuple[int, ...]:
+    """Corrections that can be shown, the newest of each right answer in turn; one to spare for its own record."""
+    by_answer: dict[str, list[int]] = {}
+    for one, case in reversed(found):
+        if case is None or not any(heard.wrong for heard in case.heard):
+            continue
+        shown = example_of(step, one.kept, one.judgement, runtime.settings)
+        if shown is not None:
+            by_answer.setdefault(shown.text.rpartition("\nOutput:\n")[2], []).append(shown.record)
+    rounds = zip_longest(*(records for _, records in sorted(by_answer.items())))
+    return tuple(record for turn in rounds for record in turn if record is not None)[: step.examples + 1]
+
+
+def _trained(kept: KeptStudent) -> str:
+    return (
+        f"  student {kept.version}: trained on {len(kept.trained)} records; labels of other records may certify it, "
+        "and until then it is not asked"
     )
 
 
-async def _threshold(
-    runtime: Runtime, step: Step[Any, Any], found: list[Labelled], before: StepLearned
+def _ladder(
+    runtime: Runtime,
+    step: Step[Any, Any],
+    found: list[tuple[Labelled, Case | None]],
+    before: StepLearned,
+    school: School | None,
 ) -> tuple[StepLearned, list[str], dict[str, Any]]:
+    """The threshold of the ladder with the newest student, with the one that answers now, or with none."""
     if step.promise is None:
         return before, ["  no threshold: the step does not say how many may be wrong, max_error=0.03"], {}
-    cases = [case for one in found if (case := await case_of(runtime, step, one)) is not None]
+    own = f"{STUDENT}{step.name}"
     ladder = tuple(model.name for model in step.models)
+    students = [] if school is None or school.kept is None else [school.kept]
+    if before.student and before.student not in {kept.id for kept in students}:
+        older = runtime.store.read(lambda tx: find_student(tx, before.student))
+        students += [] if older is None else [older]
+    for kept in students:
+        cases = examined(runtime, step, kept, found)
+        if sum(heard.model == own for case in cases for heard in case.heard) < 2 * GAUGE_LABELS_MIN:
+            continue
+        after, lines, facts = _threshold(runtime, step, ladder, cases, before)
+        if facts["threshold"]["cap"] is not None and after.trust is not None and own in after.trust.gauges:
+            joined = (
+                f"  student {kept.version} joins the ladder, proved on records that it did not learn from"
+            )
+            return replace(after, student=kept.id), [*lines, joined], facts
+    plain = tuple(name for name in ladder if name != own)
+    cases = [case for _, case in found if case is not None]
+    after, lines, facts = _threshold(runtime, step, plain, cases, before)
+    proved = facts["threshold"]["cap"] is not None
+    return replace(after, student=0) if proved else after, lines, facts
+
+
+def _threshold(
+    runtime: Runtime, step: Step[Any, Any], ladder: tuple[str, ...], cases: list[Case], before: StepLearned
+) -> tuple[StepLearned, list[str], dict[str, Any]]:
+    assert step.promise is not None
     aim = Aim(step.name, ladder, step.rule.source is not None, step.promise.max_error)
     parted = part(aim, cases)
     delta, number = _delta(runtime, step, aim, parted)

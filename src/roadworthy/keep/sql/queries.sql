@@ -141,14 +141,14 @@ UPDATE record SET outcome = 'pending', reason = NULL, deaths = 0
 WHERE job_id = :job_id AND outcome = 'failed' AND body IS NOT NULL;
 
 -- refresh_questions: Raise the sample number of every question of a job.
-UPDATE question SET sample = sample + 1 WHERE record_id IN (SELECT id FROM record WHERE job_id = :job_id);
+UPDATE question SET sample = sample + 1, refreshed = 1 WHERE record_id IN (SELECT id FROM record WHERE job_id = :job_id);
 
 -- refresh_records: Put every answered record of a job back.
 UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL
 WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting') AND body IS NOT NULL;
 
 -- question: The pinned question of a record's step for what does not move.
-SELECT id, version, body, sample FROM question
+SELECT id, version, body, sample, refreshed FROM question
 WHERE record_id = :record_id AND step = :step AND fixed = :fixed ORDER BY id DESC LIMIT 1;
 
 -- questions: Every question ever pinned for a record.
@@ -156,7 +156,7 @@ SELECT id, step, version, body, sample, created_at FROM question WHERE record_id
 
 -- add_question: Pin a question.
 INSERT INTO question (record_id, step, version, fixed, body, sample, created_at)
-VALUES (:record_id, :step, :version, :fixed, :body, 0, :now);
+VALUES (:record_id, :step, :version, :fixed, :body, :sample, :now);
 
 -- reply_by_key: The reply to a request, if it was ever bought; the whole key is compared.
 SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability
@@ -367,7 +367,7 @@ ON CONFLICT (app, entry, key) DO UPDATE SET label = excluded.label, correct = ex
   judged = excluded.judged, source = excluded.source, at = excluded.at;
 
 -- label: The label of one record.
-SELECT label, correct, source, at FROM label WHERE app = :app AND entry = :entry AND key = :key;
+SELECT label, correct, source, at, judged FROM label WHERE app = :app AND entry = :entry AND key = :key;
 
 -- drop_label: Take a label back that came of a ruling.
 DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source;
@@ -720,3 +720,36 @@ SELECT audit.state, max(review.ruled_at) FROM audit JOIN epoch ON epoch.id = aud
 JOIN review ON review.record_id = audit.record_id AND review.audit_id = audit.id
 WHERE epoch.app = :app AND epoch.step = :step AND audit.state IN ('right', 'wrong', 'disputed')
 GROUP BY audit.id, audit.state HAVING max(review.ruled_at) > :since ORDER BY max(review.ruled_at), audit.id;
+
+-- add_example: Note that a question shows a record as an example.
+INSERT INTO example (record_id, question_id) VALUES (:record_id, :question_id)
+ON CONFLICT (record_id, question_id) DO NOTHING;
+
+-- questions_with_example: The questions that show a record as an example.
+SELECT question.id, question.body FROM example JOIN question ON question.id = example.question_id
+WHERE example.record_id = :record_id;
+
+-- put_question_body: Rewrite a question without what was forgotten.
+UPDATE question SET body = :body WHERE id = :question_id;
+
+-- drop_example: A record is no longer shown as an example.
+DELETE FROM example WHERE record_id = :record_id;
+
+-- add_student: Keep a trained student; the same one again is there already.
+INSERT INTO student (app, step, version, file, trained, at) VALUES (:app, :step, :version, :file, :trained, :now)
+ON CONFLICT (app, step, version) DO NOTHING;
+
+-- student_of_version: A student by its version.
+SELECT id, version, file, trained FROM student WHERE app = :app AND step = :step AND version = :version;
+
+-- student: A student by its number.
+SELECT id, version, file, trained FROM student WHERE id = :student_id;
+
+-- newest_student: A step's newest student.
+SELECT id, version, file, trained FROM student WHERE app = :app AND step = :step ORDER BY id DESC LIMIT 1;
+
+-- accepted_records: A page of a step's accepted records that still have contents, but for a student's own answers.
+SELECT record.id FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.entry = :entry AND record.outcome = 'accepted' AND record.body IS NOT NULL
+  AND record.value IS NOT NULL AND coalesce(substr(record.model, 1, 8), '') <> 'student:' AND record.id > :after
+ORDER BY record.id LIMIT :count;

@@ -1,0 +1,87 @@
+"""Corrections as examples: what a state's records say, read where they lie, so that what was forgotten is not shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from roadworthy._clock import Clock
+from roadworthy._errors import Fault, WrongUse
+from roadworthy._settings import Settings
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.ask.question import Shown
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Valid
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.record import Kept
+from roadworthy.keep.records import find_record
+from roadworthy.keep.rulings import PERSON
+from roadworthy.keep.transaction import Transaction, text_or_none
+from roadworthy.learn.judgement import Judgement, without
+from roadworthy.learn.learned import StepLearned
+from roadworthy.run.entry import Step
+from roadworthy.run.masking import question_of
+
+
+class Showing:
+    """The examples of an app's steps, read anew after `state_look_s`.
+
+    Args:
+        app: the app's name.
+        store: its ledger.
+        clock: how old what was read is.
+        settings: `example_bytes_max`, `state_look_s`.
+    """
+
+    def __init__(self, app: str, store: Ledger, clock: Clock, settings: Settings) -> None:
+        self._app = app
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._known: dict[tuple[str, int], tuple[float, list[Shown]]] = {}
+
+    def of(self, step: Step[Any, Any], learned: StepLearned, *, but: int) -> tuple[Shown, ...]:
+        """The examples for one record: at most as many as the step shows, and never its own correction."""
+        if not learned.examples:
+            return ()
+        place, now = (step.name, learned.since), self._clock.monotonic()
+        known = self._known.get(place)
+        if known is None or now >= known[0]:
+            found = [one for number in learned.examples if (one := self._example(step, number)) is not None]
+            known = self._known[place] = (now + self._settings.state_look_s, found)
+        return tuple(one for one in known[1] if one.record != but)[: step.examples]
+
+    def _example(self, step: Step[Any, Any], number: int) -> Shown | None:
+        def look(tx: Transaction) -> tuple[Kept | None, Judgement]:
+            kept = find_record(tx, number)
+            row = None
+            if kept is not None:
+                row = tx.row("label", app=self._app, entry=step.name, key=kept.key)
+            return kept, Judgement() if row is None else _judgement(step, row)
+
+        kept, judgement = self._store.read(look)
+        return None if kept is None else example_of(step, kept, judgement, self._settings)
+
+
+def example_of(step: Step[Any, Any], kept: Kept, judgement: Judgement, settings: Settings) -> Shown | None:
+    """A labelled record as an example; None where it has no contents or no valid answer, or is too long."""
+    if kept.body is None or judgement.right is None:
+        return None
+    try:
+        value = step.record_schema.revive(orjson.loads(kept.body))
+        question, _ = question_of(step, value, settings, ())
+        checked = step.prepared.checker.check(Reply(0, PERSON, Ending.OK, judgement.right, "stop"), value)
+    except (WrongRecord, WrongUse, Fault):
+        return None
+    if not isinstance(checked, Valid):
+        return None
+    answer = orjson.dumps(without(orjson.loads(checked.body), step.apart)).decode()
+    text = f"Input:\n{question.messages[-1].text}\nOutput:\n{answer}"
+    return Shown(kept.id, text) if len(text.encode()) <= settings.example_bytes_max else None
+
+
+def _judgement(step: Step[Any, Any], row: tuple[Any, ...]) -> Judgement:
+    answer, correct, _source, _at, judged = row
+    called = None if correct is None else bool(correct)
+    return Judgement(text_or_none(answer), called, text_or_none(judged), step.apart)
