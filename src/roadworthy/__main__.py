@@ -21,6 +21,7 @@ COMMANDS = {
     "why": ("roadworthy.run.reading", "why", "everything about one record"),
     "review": ("roadworthy.run.ruling", "review", "decide the doubtful ones, one key a ruling"),
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
+    "learn": ("roadworthy.run.learning", "learn", "what labels teach: thresholds, examples, the student"),
     "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
     "work": (

@@ -161,6 +161,12 @@ class Settings:
     certificate_look_s: float = _row(
         1.0, "seconds", "a run looks this often at most whether a step is certified", OURS
     )
+    state_look_s: float = _row(
+        1.0,
+        "seconds",
+        "a run looks this often at most whether `learn --apply` advanced the app's state",
+        OURS,
+    )
     second_reader_share: float = _row(
         0.0, "share", "of audits, put to a second reader who does not see the first one's ruling", OURS
     )

@@ -23,6 +23,7 @@ class Kept:
         value: the accepted answer as JSON text.
         mended: what deterministic mending the answer needed, "" for none.
         stale_run: the run that found the answer out of date, 0 for none.
+        state: the number of the app's state that it was accepted in.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Kept:
     deaths: int
     question_id: int
     stale_run: int
+    state: int = 0
 
     @classmethod
     def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
@@ -86,6 +88,7 @@ class Fate:
     model: str = ""
     mended: str = ""
     question_id: int = 0
+    state: int = 0
 
     @classmethod
     def of(cls, kept: Kept) -> Fate:
@@ -100,11 +103,12 @@ class Fate:
             kept.model,
             kept.mended,
             kept.question_id,
+            kept.state,
         )
 
     def is_of(self, kept: Kept) -> bool:
-        """Whether the ledger says this already; whether it is certified is stamped apart."""
-        return replace(self, certified=kept.certified) == Fate.of(kept)
+        """Whether the ledger says this already; whether it is certified is stamped apart, its state is history."""
+        return replace(self, certified=kept.certified, state=kept.state) == Fate.of(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ def kept_of(row: Row) -> Kept:
     (rid, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence) = row[
         :12
     ]
-    certified, model, mended, attempts, cost, deaths, question_id, stale_run = row[12:]
+    certified, model, mended, attempts, cost, deaths, question_id, stale_run, state = row[12:]
     return Kept(
         id=as_int(rid),
         job_id=as_int(job_id),
@@ -163,6 +167,7 @@ def kept_of(row: Row) -> Kept:
         deaths=as_int(deaths),
         question_id=0 if question_id is None else as_int(question_id),
         stale_run=0 if stale_run is None else as_int(stale_run),
+        state=as_int(state),
     )
 
 

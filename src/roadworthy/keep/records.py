@@ -27,6 +27,7 @@ def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE
         model=fate.model or None,
         mended=fate.mended or None,
         question_id=fate.question_id or None,
+        state=fate.state,
         attempts=charge.attempts,
         cost_pico=charge.cost_pico,
         now=tx.now,

@@ -47,7 +47,7 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The right answer for one record as JSON text, or whether the answer it got is right."""
+    """The right answer for one record as JSON text, or whether `judged`, the answer it got, is right."""
 
     app: str
     entry: str
@@ -55,6 +55,7 @@ class Label:
     source: str
     answer: str | None = None
     correct: bool | None = None
+    judged: str | None = None
 
 
 def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
@@ -111,6 +112,7 @@ def put_label(tx: Transaction, label: Label) -> None:
         key=label.key,
         label=label.answer,
         correct=None if label.correct is None else int(label.correct),
+        judged=label.judged,
         source=label.source,
         now=tx.now,
     )

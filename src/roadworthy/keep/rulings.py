@@ -205,7 +205,7 @@ def _label(tx: Transaction, case: _Case, ruling: Ruling | None) -> None:
         return
     source = f"ruling by {ruling.ruled_by}"
     if ruling.answer is None:
-        put_label(tx, Label(case.app, case.entry, case.key, source, correct=False))
+        put_label(tx, Label(case.app, case.entry, case.key, source, correct=False, judged=case.suggestion))
     else:
         put_label(tx, Label(case.app, case.entry, case.key, source, ruling.answer))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
+from roadworthy.learn.judgement import Judgement
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.visible import visible
 
@@ -82,8 +83,20 @@ class Report:
     readers: dict[str, dict[str, object]]
 
     @classmethod
-    def of_job(cls, tx: Transaction, app: str, job_id: int, claims: Sequence[Claim] = ()) -> Report:
-        """The report as the ledger stands."""
+    def of_job(
+        cls,
+        tx: Transaction,
+        app: str,
+        job_id: int,
+        claims: Sequence[Claim] = (),
+        apart: Mapping[str, str] | None = None,
+    ) -> Report:
+        """The report as the ledger stands.
+
+        Args:
+            claims: what is certified of the app's steps.
+            apart: by entry, the field of an answer that says how sure it is and is not compared with labels.
+        """
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
         money = {as_text(state): row for state, *row in tx.rows("job_money", job_id=job_id)}
@@ -112,7 +125,7 @@ class Report:
                 (as_text(o), as_text(r), as_int(n))
                 for o, r, n in tx.rows("job_grounds", job_id=job_id, count=_GROUNDS_MAX)
             ),
-            accuracy=_accuracy(tx, job_id),
+            accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
@@ -196,27 +209,22 @@ def wilson(right: int, number: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def _accuracy(tx: Transaction, job_id: int) -> Accuracy | None:
+def _accuracy(tx: Transaction, job_id: int, apart: str) -> Accuracy | None:
     right = number = after = 0
     while page := tx.rows("labelled", job_id=job_id, after=after, count=_PAGE):
-        for line, value, label, correct in page:
+        for line, value, label, correct, judged in page:
             after = as_int(line)
-            number += 1
-            right += bool(correct) if correct is not None else _same(text_or_none(value), text_or_none(label))
+            said = text_or_none(value) or "null"
+            called = None if correct is None else bool(correct)
+            judged_right = Judgement(text_or_none(label), called, text_or_none(judged) or said, apart).of(
+                said
+            )
+            number += judged_right is not None
+            right += bool(judged_right)
     if not number:
         return None
     low, high = wilson(right, number)
     return Accuracy(right, number, low, high)
-
-
-def _same(value: str | None, label: str | None) -> bool:
-    """Whether an answer is the labelled one: the same JSON, or the label is the answer's only field."""
-    if value is None or label is None:
-        return False
-    said, wanted = orjson.loads(value), orjson.loads(label)
-    return said == wanted or (
-        isinstance(said, dict) and len(said) == 1 and next(iter(said.values())) == wanted
-    )
 
 
 def _share(row: Row) -> Share:

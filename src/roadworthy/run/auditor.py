@@ -52,6 +52,10 @@ class Case(Protocol):
         """The hash of what the step is asked about."""
 
     @property
+    def since(self) -> int:
+        """The number of the state since which the step's answers come about as this one did."""
+
+    @property
     def vouched(self) -> str | None:
         """The answer that a person called right, as JSON text."""
 
@@ -76,7 +80,7 @@ class Auditor:
         self._store = store
         self._clock = clock
         self._epochs: dict[str, Epoch] = {}
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[tuple[str, int], Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
 
     def judge(self, step: Step[R, T], desk: Case, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
@@ -87,7 +91,7 @@ class Auditor:
         promise = step.promise
         if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
             return verdict, None
-        draw = Draw(self, self.policy(step, promise), desk, verdict)
+        draw = Draw(self, self.policy(step, promise, desk.since), desk, verdict)
         if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
             return Hold(HELD), draw
         return verdict, draw
@@ -96,12 +100,12 @@ class Auditor:
         """Whether an answer of the step that is accepted now is covered by a certificate."""
         return step.promise is not None and self.claim(step, step.promise).is_certified
 
-    def policy(self, step: Step[R, T], promise: Promise) -> Policy:
-        """How the step's answers come about in this process."""
-        if step.name not in self._policies:
+    def policy(self, step: Step[R, T], promise: Promise, since: int) -> Policy:
+        """How the step's answers come about in this process and since that state."""
+        if (step.name, since) not in self._policies:
             share = promise.share(self.settings.audit_share)
-            self._policies[step.name] = Policy(self.app, step.name, version_of(step), 0, share)
-        return self._policies[step.name]
+            self._policies[step.name, since] = Policy(self.app, step.name, version_of(step), since, share)
+        return self._policies[step.name, since]
 
     def claim(self, step: Step[R, T], promise: Promise) -> Claim:
         """The step's certificates, at most `certificate_look_s` old; older where counting takes long."""

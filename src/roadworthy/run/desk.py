@@ -36,6 +36,7 @@ from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
@@ -98,6 +99,16 @@ class Desk:
     def kept(self) -> Kept:
         """The record as the ledger held it when work on it began."""
         return self.session.kept
+
+    @property
+    def learned(self) -> StepLearned:
+        """What the app's state holds of the step, for this record."""
+        return self.session.learned.of(self.step)
+
+    @property
+    def since(self) -> int:
+        """The number of the state since which the step's answers come about as this one's."""
+        return self.learned.since
 
     @cached_property
     def subject(self) -> bytes:

@@ -29,7 +29,7 @@ from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
 from roadworthy.call.model import Function, Model
-from roadworthy.decide.confidence import samples_of
+from roadworthy.decide.confidence import SelfReported, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
 
@@ -214,6 +214,11 @@ class Step(Entry[R, T]):
     def samples(self) -> int:
         """How many answers of one model its confidence needs."""
         return samples_of(self.rule.source)
+
+    @property
+    def apart(self) -> str:
+        """The field of an answer that says how sure it is, as a dotted path; it is no part of what is right or wrong."""
+        return self.rule.source.path if isinstance(self.rule.source, SelfReported) else ""
 
     def without_checks(self) -> Checker[T]:
         """A checker of the schema alone, for an answer whose record is not at hand."""

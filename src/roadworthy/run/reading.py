@@ -141,7 +141,10 @@ def report(app: str, job: str | None, *, as_json: bool) -> None:
             raise WrongUse(
                 f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
             )
-        found = store.read(lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app)))
+        apart = {step.name: step.apart for step in loaded.app.plan.steps}
+        found = store.read(
+            lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app), apart)
+        )
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 

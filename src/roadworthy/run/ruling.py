@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from roadworthy.accept.source import Source
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
 from roadworthy.keep.rulings import PERSON, rule, undo
-from roadworthy.keep.transaction import Transaction
+from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.run.app import App
@@ -232,10 +234,17 @@ def label(app: str, file: Path, *, as_json: bool) -> None:
             if isinstance(found, str):
                 problems.append(found if isinstance(item, Unusable) else f"line {item.line}: {found}")
                 continue
-            known = store.read(partial(_is_known, app=loaded.app.name, key=found.key))
-            if not known:
+            known = store.read(partial(_stands, app=loaded.app.name, entry=entry, key=found.key))
+            if known is None:
                 problems.append(f"line {item.line}: no record has the key {found.key!r}")
                 continue
+            if found.correct is not None:
+                if not known:
+                    problems.append(
+                        f"line {item.line}: {found.key!r} has no answer that could be right or wrong"
+                    )
+                    continue
+                found = replace(found, judged=known)
             store.write_now(partial(put_label, label=found))
             taken += 1
     if as_json:
@@ -247,8 +256,17 @@ def label(app: str, file: Path, *, as_json: bool) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _is_known(tx: Transaction, app: str, key: str) -> bool:
-    return bool(tx.rows("records_by_key", app=app, key=key))
+def _stands(tx: Transaction, app: str, entry: str, key: str) -> str | None:
+    """The answer that a label of this key judges, "" for none so far; None where no record has the key."""
+    known = None
+    for (record_id,) in tx.rows("records_by_key", app=app, key=key):
+        record = find_record(tx, as_int(record_id))
+        job = tx.row("job_of_record", record_id=as_int(record_id))
+        if record is not None and job is not None:
+            known = known or ""
+            if job[1] == entry and record.value is not None:
+                return record.value
+    return known
 
 
 def _label(body: Json, app: str, entry: str, source: str) -> Label | str:

@@ -32,6 +32,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
+from roadworthy.run.states import States
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -86,6 +87,7 @@ class Runtime:
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
+        self.states = States(plan.name, store, self.clock, settings.state_look_s)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from roadworthy.keep.attempts import Payer
 from roadworthy.keep.record import Kept
+from roadworthy.learn.learned import Learned
 from roadworthy.run.runtime import Runtime
 
 
@@ -50,6 +51,7 @@ class Session:
     Attributes:
         offline: only the ledger answers; a missing reply raises WouldAsk.
         deadline: monotonic seconds after which nothing more is sent for it.
+        learned: the app's state that it is judged by.
         models: the models whose answers were accepted on the way, one a step.
         confidences: how sure those were, where they said.
         certified: whether those are covered by a certificate, one a step.
@@ -64,6 +66,7 @@ class Session:
     payer: Payer
     offline: bool
     deadline: float
+    learned: Learned
     models: list[str] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)

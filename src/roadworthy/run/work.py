@@ -31,7 +31,8 @@ T = TypeVar("T")
 def begin(runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False) -> Session:
     """A session for one record."""
     deadline = runtime.clock.monotonic() + runtime.settings.record_deadline_s
-    return Session(runtime, kept, runtime.payer(kept.job_id, run_id, kept.id), offline, deadline)
+    learned = runtime.states.for_record(kept, offline=offline)
+    return Session(runtime, kept, runtime.payer(kept.job_id, run_id, kept.id), offline, deadline, learned)
 
 
 async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
@@ -91,6 +92,7 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
             certified=bool(session.certified) and all(session.certified),
             model=", ".join(dict.fromkeys(session.models)),
             mended=", ".join(dict.fromkeys(session.mended)),
+            state=session.learned.number,
         )
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
@@ -148,6 +150,7 @@ def _fate(verdict: Verdict[T], session: Session) -> Fate:
                 certified=any(session.certified),
                 model=valid.reply.model,
                 mended=", ".join(valid.mended),
+                state=session.learned.number,
             )
         case Review(grounds) | Hold(grounds):
             return Fate("waiting", waiting_for="review", reason=grounds)

@@ -12,8 +12,8 @@ ON CONFLICT (app, entry, name) DO NOTHING;
 -- job: Find a job by its identity.
 SELECT id FROM job WHERE app = :app AND entry = :entry AND name = :name;
 
--- job_name: A job's name.
-SELECT name FROM job WHERE id = :job_id;
+-- job_name: A job's name and its entry.
+SELECT name, entry FROM job WHERE id = :job_id;
 
 -- jobs: All jobs of an app, newest first.
 SELECT id, entry, name, created_at FROM job WHERE app = :app ORDER BY id DESC;
@@ -64,7 +64,7 @@ SELECT max(number) FROM line WHERE job_id = :job_id;
 
 -- record: One record, whole.
 SELECT id, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence, certified, model,
-  mended, attempts, cost_pico, deaths, question_id, stale_run
+  mended, attempts, cost_pico, deaths, question_id, stale_run, state
 FROM record WHERE id = :record_id;
 
 -- job_of_record: The job that a record belongs to.
@@ -94,7 +94,7 @@ WHERE line.job_id = :job_id AND line.number > :after ORDER BY line.number LIMIT 
 -- page_unfinished: A page of records that this run may go on with and nobody else works on, in input order.
 SELECT line.number, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
   record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
-  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run
+  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after AND line.kind = 'first'
   AND (record.outcome = 'pending' OR record.stale_run = :run_id
@@ -124,7 +124,7 @@ SELECT 1 FROM record WHERE job_id = :job_id AND (attempts > 0 OR outcome NOT IN 
 
 -- keep_record: Write where a record stands now, with what its last attempts cost.
 UPDATE record SET outcome = :outcome, waiting_for = :waiting_for, reason = :reason, value = :value,
-  confidence = :confidence, certified = :certified, model = :model, mended = :mended, question_id = :question_id,
+  confidence = :confidence, certified = :certified, model = :model, mended = :mended, question_id = :question_id, state = :state,
   attempts = attempts + :attempts, cost_pico = cost_pico + :cost_pico,
   deaths = 0, stale_run = NULL, owner = NULL, updated_at = :now
 WHERE id = :record_id;
@@ -352,9 +352,10 @@ SELECT review.record_id, review.step, review.suggestion, record.key, job.app, jo
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id WHERE review.id = :review_id;
 
 -- put_label: The right answer, or right or wrong, for one record; the newest one stands.
-INSERT INTO label (app, entry, key, label, correct, source, at) VALUES (:app, :entry, :key, :label, :correct, :source, :now)
+INSERT INTO label (app, entry, key, label, correct, judged, source, at)
+VALUES (:app, :entry, :key, :label, :correct, :judged, :source, :now)
 ON CONFLICT (app, entry, key) DO UPDATE SET label = excluded.label, correct = excluded.correct,
-  source = excluded.source, at = excluded.at;
+  judged = excluded.judged, source = excluded.source, at = excluded.at;
 
 -- label: The label of one record.
 SELECT label, correct, source, at FROM label WHERE app = :app AND entry = :entry AND key = :key;
@@ -366,7 +367,7 @@ DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source 
 SELECT count(*) FROM label WHERE app = :app;
 
 -- labelled: Accepted answers beside their labels.
-SELECT line.number, record.value, label.label, label.correct FROM line
+SELECT line.number, record.value, label.label, label.correct, label.judged FROM line
 JOIN record ON record.id = line.record_id JOIN job ON job.id = line.job_id
 JOIN label ON label.app = job.app AND label.entry = job.entry AND label.key = record.key
 WHERE line.job_id = :job_id AND line.kind = 'first' AND record.outcome = 'accepted' AND line.number > :after
@@ -504,7 +505,7 @@ UPDATE once SET value = NULL, done = 0 WHERE record_id = :record_id;
 DELETE FROM once WHERE record_id = :record_id;
 
 -- erase_label: Remove a right answer once no record of its key has contents any more.
-UPDATE label SET label = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
+UPDATE label SET label = NULL, judged = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
   SELECT 1 FROM record JOIN job ON job.id = record.job_id
   WHERE job.app = :app AND job.entry = :entry AND record.key = :key AND record.body IS NOT NULL);
 
@@ -652,3 +653,61 @@ SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDE
 -- passages_by_words: The passages that share words with a query, best first by Okapi BM25.
 SELECT passage.id FROM passage_words JOIN passage ON passage.id = passage_words.rowid
 WHERE passage_words MATCH :words AND passage.corpus_id = :corpus_id ORDER BY bm25(passage_words), passage.id LIMIT :most;
+
+-- add_state: Advance an app's state; nothing where another process took the number first.
+INSERT INTO state (app, number, origin, why, content, at) VALUES (:app, :number, :origin, :why, :content, :now)
+ON CONFLICT (app, number) DO NOTHING;
+
+-- newest_state: The number of an app's newest state.
+SELECT max(number) FROM state WHERE app = :app;
+
+-- state: One state of an app.
+SELECT number, origin, why, content, at FROM state WHERE app = :app AND number = :number;
+
+-- states: Every state of an app, newest first.
+SELECT number, origin, why, content, at FROM state WHERE app = :app ORDER BY number DESC LIMIT :count;
+
+-- add_proof: Note one use of delta; nothing where another process took the number first.
+INSERT INTO proof (app, step, number, subject, delta, found, at)
+VALUES (:app, :step, :number, :subject, :delta, :found, :now) ON CONFLICT (app, step, number) DO NOTHING;
+
+-- proofs: Every use of delta for a step, newest first.
+SELECT number, subject, delta, found, at FROM proof WHERE app = :app AND step = :step ORDER BY number DESC;
+
+-- labelled_records: A page of an entry's labels, each with the newest record of its key that still has contents.
+SELECT label.id, label.key, label.label, label.correct, label.judged, label.source,
+  (SELECT max(record.id) FROM record JOIN job ON job.id = record.job_id
+   WHERE job.app = label.app AND job.entry = label.entry AND record.key = label.key AND record.body IS NOT NULL)
+FROM label WHERE label.app = :app AND label.entry = :entry AND label.id > :after ORDER BY label.id LIMIT :count;
+
+-- gates: The gates of an app, or of one step of it, newest first.
+SELECT id, step, old, new, judged, margin, number, delta, ruling, figures, applied, opened_at FROM gate
+WHERE app = :app AND (:step = '' OR step = :step) ORDER BY id DESC;
+
+-- gates_against: The highest number of a candidate against one version of a step.
+SELECT max(number) FROM gate WHERE app = :app AND step = :step AND old = :old;
+
+-- add_gate: Open a gate; nothing where another process opened it or took its number first.
+INSERT INTO gate (app, step, old, new, judged, margin, number, delta, ruling, opened_at)
+VALUES (:app, :step, :old, :new, :judged, :margin, :number, :delta, :ruling, :now) ON CONFLICT DO NOTHING;
+
+-- decide_gate: Write how a gate ended; the first ruling stands.
+UPDATE gate SET ruling = :ruling, figures = :figures, decided_at = :now WHERE id = :gate_id AND ruling = 'go on';
+
+-- apply_gate: Note the state that made a candidate the one that runs.
+UPDATE gate SET applied = :state WHERE id = :gate_id;
+
+-- answered_records: A page of an entry's records that its models answered or gave up on, with contents.
+SELECT record.id, record.key FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.entry = :entry AND record.id > :after AND record.body IS NOT NULL
+  AND (record.outcome IN ('accepted', 'failed') OR (record.outcome = 'waiting' AND record.waiting_for = 'review'))
+ORDER BY record.id LIMIT :count;
+
+-- record_with_body: The first record of a key and a body in an entry's jobs that still has contents.
+SELECT min(record.id) FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.entry = :entry AND record.key = :key AND record.body_hash = :body_hash
+  AND record.body IS NOT NULL;
+
+-- ruling_on_pair: What a person decided about two answers to one record.
+SELECT ruling FROM review
+WHERE record_id = :record_id AND step = :step AND subject = :subject AND kind = 'gate' AND ruling IS NOT NULL;

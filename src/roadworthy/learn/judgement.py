@@ -1,0 +1,65 @@
+"""Whether an answer is right, by a label: by comparing, since a label may be about another answer than this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a label says of a record.
+
+    Attributes:
+        answer: the right answer as JSON text, where it is known.
+        correct: else whether `judged` is right.
+        judged: the answer, as JSON text, that was called right or wrong.
+        apart: a field, as a dotted path, that is no part of the answer: how sure the model says it is.
+    """
+
+    answer: str | None = None
+    correct: bool | None = None
+    judged: str | None = None
+    apart: str = ""
+
+    def of(self, said: str) -> bool | None:
+        """Whether `said`, an answer as JSON text, is right; None where the label does not tell."""
+        if self.correct is None:
+            return None if self.answer is None else same_answer(said, self.answer, self.apart)
+        if self.judged is None:
+            return None
+        same = same_answer(said, self.judged, self.apart)
+        if self.correct:
+            return same
+        return False if same else None
+
+    @property
+    def right(self) -> str | None:
+        """The right answer as JSON text, where it is known."""
+        return self.judged if self.correct else self.answer
+
+
+def same_answer(said: str, wanted: str, apart: str = "") -> bool:
+    """Whether two answers are one: the same JSON `apart` from one field, or one is the other's only field."""
+    left, right = (without(orjson.loads(text), apart) for text in (said, wanted))
+    return bool(left == right or _only(left) == right or (isinstance(left, dict) and left == _only(right)))
+
+
+def without(answer: Any, path: str) -> Any:
+    """An answer without one field."""
+    name, _, rest = path.partition(".")
+    if not path or not isinstance(answer, dict) or name not in answer:
+        return answer
+    if rest:
+        return {**answer, name: without(answer[name], rest)}
+    return {key: value for key, value in answer.items() if key != name}
+
+
+class _Nothing:
+    """Equal to no answer."""
+
+
+def _only(answer: Any) -> Any:
+    return next(iter(answer.values())) if isinstance(answer, dict) and len(answer) == 1 else _Nothing
