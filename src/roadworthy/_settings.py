@@ -174,6 +174,16 @@ class Settings:
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )
 
+    gate_sample: int = _count(
+        2_000, "records", "run in shadow for a candidate; equals that differ on 2 % need about as many", OURS
+    )
+    gate_delta: float = _row(
+        0.05, "chance", "of any wrong promotion, over all candidates against one version of a step", OURS
+    )
+    gate_open_max: int = _count(
+        50, "questions", "of one gate in the queue at a time; the next ones come when these are ruled", OURS
+    )
+
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
     cancel_grace_s: float = _row(

@@ -67,7 +67,14 @@ def open_gate(tx: Transaction, test: Test, spend: Callable[[int], float]) -> Kep
     number = 1 + (as_int(row[0]) if row is not None and row[0] is not None else 0)
     delta = spend(number)
     _add(tx, test, number, delta, GO_ON)
-    said = {"use": "gate", "app": test.app, "step": test.step, "new": test.new, "number": number, "delta": delta}
+    said = {
+        "use": "gate",
+        "app": test.app,
+        "step": test.step,
+        "new": test.new,
+        "number": number,
+        "delta": delta,
+    }
     note(tx, "delta_spent", orjson.dumps(said).decode())
     opened = find_gate(tx, test)
     assert opened is not None

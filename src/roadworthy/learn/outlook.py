@@ -14,6 +14,7 @@ from roadworthy.learn.gate import Gate, Ruling
 RUNS = 21
 RECORDS_MAX = 20_000  # as far as one looks ahead
 DIFFERENCES_MAX = 2_000
+STRIDE = 25  # agreements told at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +55,24 @@ def outlook(gate: Gate, records: int, differences: Sequence[int]) -> Outlook:
     )
 
 
-def _run_on(gate: Gate, share: float, drawn_from: Sequence[int], chance: random.Random) -> tuple[int, int, bool]:
+def _run_on(
+    gate: Gate, share: float, drawn_from: Sequence[int], chance: random.Random
+) -> tuple[int, int, bool]:
     """(rulings, records, whether it promoted) of one run."""
     trial = copy.deepcopy(gate)
     rulings = records = 0
-    while trial.ruling is Ruling.GO_ON and records < RECORDS_MAX and rulings < DIFFERENCES_MAX:
-        gap = RECORDS_MAX if share <= 0 else _gap(share, chance)
-        alike = trial.agreements_to_end(min(gap, RECORDS_MAX - records))
-        if alike:
+    while records < RECORDS_MAX and rulings < DIFFERENCES_MAX:
+        gap = min(_gap(share, chance), RECORDS_MAX - records)
+        while gap and trial.ruling is Ruling.GO_ON:
+            alike = min(gap, STRIDE)
             trial.agree(alike)
-            records += alike
-        if trial.ruling is not Ruling.GO_ON or records >= RECORDS_MAX:
+            gap, records = gap - alike, records + alike
+        if trial.ruling is Ruling.GO_ON and records < RECORDS_MAX:
+            difference = chance.choice(drawn_from)
+            trial.differ(new_wrong=difference > 0, old_wrong=difference < 0)
+            rulings, records = rulings + 1, records + 1
+        if trial.ruling is not Ruling.GO_ON:
             break
-        difference = chance.choice(drawn_from)
-        trial.differ(new_wrong=difference > 0, old_wrong=difference < 0)
-        rulings, records = rulings + 1, records + 1
     return rulings, records, trial.ruling is Ruling.PROMOTE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.states import State, advance, find_state, newest_number, states
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned
+from roadworthy.run.gate import gate
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
 
@@ -30,12 +32,28 @@ _SHOWN_MAX = 100
     flag_value=_BACK_ONE,
     help="Go back to state N, or to the one before; 0 is before anything was learned.",
 )
+@click.option(
+    "--candidate",
+    metavar="FILE[:STEP]",
+    help="Run this file's step in shadow, and promote or reject it by a paired test.",
+)
+@click.option("--sample", type=click.IntRange(1), help="With --candidate: records to run in shadow.")
+@click.option("--budget-usd", type=str, help="With --candidate: the cap in USD on all its shadow runs.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 0.5),
+    help="With --candidate: how much worse it may be, as a share of records; default .01.",
+)
+@click.option("--field", "fields", multiple=True, help="With --candidate: a field that counts; default all.")
+@click.option("--apply", "apply_it", is_flag=True, help="Make what was found the app's next state.")
 @click.option("--history", is_flag=True, help="List the states, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def learn(app: str, *, back: int | None, history: bool, as_json: bool) -> None:
+def learn(app: str, *, back: int | None, history: bool, as_json: bool, **given: Any) -> None:
     """Learn from labels. What moves is one numbered state, for records that are not answered yet."""
     loaded = load(app)
     name = loaded.app.name
+    if given["candidate"] is not None:
+        sys.exit(gate(loaded, given, as_json=as_json))
     with reading(loaded.app) as store:
         if history:
             said = _history(store, name)

@@ -87,7 +87,7 @@ class Runtime:
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
-        self.states = States(plan.name, store, self.clock, settings.state_look_s)
+        self.states = States(plan.payer, store, self.clock, settings.state_look_s)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
@@ -116,7 +116,7 @@ class Runtime:
         name = f"{step.home_folder}|{declared!r}"
         if name not in self._contexts:
             self._contexts[name] = Context(
-                declared, step.home_folder, self.plan.name, self.store, self.settings, self.tell
+                declared, step.home_folder, self.plan.payer, self.store, self.settings, self.tell
             )
         return self._contexts[name]
 
