@@ -161,6 +161,9 @@ class Settings:
     certificate_look_s: float = _row(
         1.0, "seconds", "a run looks this often at most whether a step is certified", OURS
     )
+    threshold_confidence: float = _row(
+        0.95, "share", "confidence that thresholds are proved with on labels, over all uses of delta", OURS
+    )
     state_look_s: float = _row(
         1.0,
         "seconds",

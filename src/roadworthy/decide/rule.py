@@ -9,9 +9,12 @@ from typing import TypeVar
 from roadworthy._errors import WrongUse
 from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.decide.confidence import Source, confidence_of, favourite
+from roadworthy.decide.trust import Trust
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review, Verdict
 
 T = TypeVar("T")
+STUDENT = "student:"
+"""What the names of models begin with that this app has trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Rule:
 
     Attributes:
         review_below: an answer less confident than this is not accepted; None accepts every valid answer.
-        source: where the confidence comes from.
+        source: where the confidence comes from; without `review_below` it is noted, and what a threshold is learned on.
         people: whether a person is asked when no model's answer is accepted; else the record fails.
     """
 
@@ -31,27 +34,60 @@ class Rule:
     def __post_init__(self) -> None:
         if self.review_below is not None and not 0 < self.review_below <= 1:
             raise WrongUse(f"review_below={self.review_below!r}: give a share above 0, up to 1.")
-        if (self.review_below is None) != (self.source is None):
-            raise WrongUse(
-                "review_below= and confidence= go together: a threshold needs a source, and a source a threshold."
-            )
+        if self.review_below is not None and self.source is None:
+            raise WrongUse("review_below= needs a source to compare with. Name one: confidence=.")
 
 
-def decide(answers: Sequence[Checked[T]], earlier: Sequence[Valid[T]], rule: Rule) -> Accept[T] | Escalate:
-    """The verdict on what one model answered."""
+def decide(
+    answers: Sequence[Checked[T]], earlier: Sequence[Valid[T]], rule: Rule, trust: Trust | None = None
+) -> Accept[T] | Escalate:
+    """The verdict on what one model answered.
+
+    Args:
+        earlier: the valid answers of the models asked before, one each.
+        trust: what labels have taught; it takes the place of the rule's threshold.
+    """
     chosen = favourite(answers)
     if chosen is None:
         fault = next(answer.fault for answer in answers if isinstance(answer, Invalid))
         return Escalate(f"{answers[-1].reply.model}: {fault.kind}: {fault.message}")
-    if rule.source is None or rule.review_below is None:
-        return Accept(chosen, None, "valid")
-    confidence = confidence_of(rule.source, chosen, answers, earlier)
+    confidence = sureness(chosen, answers, earlier, rule)
+    if trust is not None:
+        return _trusted(chosen, confidence, rule, trust)
+    if rule.review_below is None:
+        return Accept(chosen, confidence, "valid")
     if confidence is None:
         return Escalate(f"{chosen.reply.model}: valid, but nothing says how sure it is")
     if confidence < rule.review_below:
         return Escalate(f"{chosen.reply.model}: confidence {confidence:.2f} is below {rule.review_below:.2f}")
     return Accept(
         chosen, confidence, f"valid, confidence {confidence:.2f} of at least {rule.review_below:.2f}"
+    )
+
+
+def sureness(
+    chosen: Valid[T], answers: Sequence[Checked[T]], earlier: Sequence[Valid[T]], rule: Rule
+) -> float | None:
+    """How sure the step's source is of an answer, as it is given; None where it cannot say or none is named.
+
+    A student says its own chance, whatever the source.
+    """
+    if chosen.reply.model.startswith(STUDENT):
+        return chosen.reply.token_probability
+    return None if rule.source is None else confidence_of(rule.source, chosen, answers, earlier)
+
+
+def _trusted(chosen: Valid[T], confidence: float | None, rule: Rule, trust: Trust) -> Accept[T] | Escalate:
+    model = chosen.reply.model
+    if rule.source is not None and confidence is None:
+        return Escalate(f"{model}: valid, but nothing says how sure it is")
+    doubt = trust.doubt(model, confidence)
+    if doubt is None:
+        return Escalate(f"{model}: valid, but too few labels say how often it is right")
+    if doubt > trust.cap:
+        return Escalate(f"{model}: the chance that it is wrong, {doubt:.3f}, is above {trust.cap:.3f}")
+    return Accept(
+        chosen, 1 - doubt, f"valid, the chance that it is wrong, {doubt:.3f}, is at most {trust.cap:.3f}"
     )
 
 

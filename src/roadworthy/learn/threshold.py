@@ -68,14 +68,23 @@ def start_of(
         doubts, wrong: out-of-fold on the tuning set.
         labels: how many calibration labels the test will have.
     """
+    insides = [[bad for doubt, bad in zip(doubts, wrong, strict=True) if doubt <= cap] for cap in caps]
+    counts = [(len(inside), sum(inside)) for inside in insides]
+    return start_among(counts, labels / max(1, len(doubts)), max_error, delta)
+
+
+def start_among(counts: Sequence[tuple[int, int]], scale: float, max_error: float, delta: float) -> int:
+    """The same where it is counted already: by cap, in order, how many tuning answers are accepted, and wrong.
+
+    Args:
+        scale: how many labels the test will have for each of the tuning set.
+    """
     best, found = -math.inf, 0
-    scale = labels / max(1, len(doubts))
-    for index, cap in enumerate(caps):
-        inside = [bad for doubt, bad in zip(doubts, wrong, strict=True) if doubt <= cap]
-        accepted = len(inside) * scale
+    for index, (inside, bad) in enumerate(counts):
+        accepted = inside * scale
         if accepted < 1:
             continue
-        rate = (sum(inside) + 0.5) / (len(inside) + 1)
+        rate = (bad + 0.5) / (inside + 1)
         room = max_error - rate
         power = room * math.sqrt(accepted / max(rate * (1 - rate), 1e-6))
         needed = math.log(delta) / math.log1p(-max_error)
@@ -100,13 +109,24 @@ def choose(
     `start` come from other data.
     Does not promise: anything after the distribution changed; that is the certificate's work.
     """
+    insides = [[w for doubt, w in zip(doubts, wrong, strict=True) if doubt <= cap] for cap in caps]
+    return choose_among(caps, [(len(inside), sum(inside)) for inside in insides], start, max_error, delta)
+
+
+def choose_among(
+    caps: Sequence[float], counts: Sequence[tuple[int, int]], start: int, max_error: float, delta: float
+) -> Threshold:
+    """The same where it is counted already: by cap, in order, how many answers are accepted, and wrong.
+
+    A ladder accepts the first answer whose doubt is at most the cap, so its counts do not follow from one doubt each.
+    Theorem, assumptions: as `choose`.
+    """
     cap, accepted, bad, tested = None, 0, 0, 0
-    for candidate in caps[start:]:
-        inside = [w for doubt, w in zip(doubts, wrong, strict=True) if doubt <= candidate]
+    for candidate, (inside, wrong) in list(zip(caps, counts, strict=True))[start:]:
         tested += 1
-        if binomial_p_value(sum(inside), len(inside), max_error) > delta:
+        if binomial_p_value(wrong, inside, max_error) > delta:
             break
-        cap, accepted, bad = candidate, len(inside), sum(inside)
+        cap, accepted, bad = candidate, inside, wrong
     return Threshold(cap, accepted, bad, tested)
 
 

@@ -128,6 +128,11 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         source = None if confidence is None else parse_source(confidence)
+        if source is not None and review_below is None and max_error is None:
+            raise WrongUse(
+                "confidence= alone decides nothing. Say what is not sure enough, review_below=0.8, or how many may be "
+                "wrong, max_error=0.03, and `learn` finds the threshold."
+            )
         rule = Rule(review_below, source, review)
         hidden = _hidden(mask)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)

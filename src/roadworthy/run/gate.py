@@ -22,7 +22,7 @@ from roadworthy.run.reading import reading
 MARGIN = 0.01
 
 
-def gate(loaded: Loaded, given: dict[str, Any], *, as_json: bool) -> int:
+def gate(loaded: Loaded, given: dict[str, Any], *, apply: bool, as_json: bool) -> int:
     """Gate one candidate and print what came of it. Returns the exit status.
 
     Raises:
@@ -37,13 +37,13 @@ def gate(loaded: Loaded, given: dict[str, Any], *, as_json: bool) -> int:
     progress = Progress(sample, budget)
     try:
         found = run_to_end(
-            weigh(loaded.app, candidate, Wanted(sample, budget, margin, tuple(given["fields"])), progress)
+            weigh(loaded.app, candidate, Wanted(sample, budget, margin, tuple(given["field"])), progress)
         )
     finally:
         progress.close()
     said = found.as_json()
     lines = list(found.lines())
-    if given["apply_it"]:
+    if apply:
         if found.ruling == PROMOTE:
             said["state"] = _apply(loaded.app, found.gate)
             lines.append(

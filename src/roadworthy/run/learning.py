@@ -15,8 +15,10 @@ from roadworthy.keep.states import State, advance, find_state, newest_number, st
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned
 from roadworthy.run.gate import gate
-from roadworthy.run.load import load
+from roadworthy.run.load import Loaded, load
+from roadworthy.run.loop import run_to_end
 from roadworthy.run.reading import reading
+from roadworthy.run.teaching import propose
 
 _BACK_ONE = -1
 _SHOWN_MAX = 100
@@ -27,10 +29,11 @@ _SHOWN_MAX = 100
 @click.option(
     "--roll-back",
     "back",
-    type=click.IntRange(0),
+    type=click.IntRange(_BACK_ONE),
     is_flag=False,
     flag_value=_BACK_ONE,
-    help="Go back to state N, or to the one before; 0 is before anything was learned.",
+    metavar="N",
+    help="Go back to state N; without N to the one before. 0 is before anything was learned.",
 )
 @click.option(
     "--candidate",
@@ -44,35 +47,61 @@ _SHOWN_MAX = 100
     type=click.FloatRange(0, 0.5),
     help="With --candidate: how much worse it may be, as a share of records; default .01.",
 )
-@click.option("--field", "fields", multiple=True, help="With --candidate: a field that counts; default all.")
-@click.option("--apply", "apply_it", is_flag=True, help="Make what was found the app's next state.")
+@click.option("--field", multiple=True, help="With --candidate: a field that counts; default all.")
 @click.option("--history", is_flag=True, help="List the states, newest first.")
+@click.option("--apply", is_flag=True, help="Advance the app's state to what is proposed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def learn(app: str, *, back: int | None, history: bool, as_json: bool, **given: Any) -> None:
-    """Learn from labels. What moves is one numbered state, for records that are not answered yet."""
+def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bool, **given: Any) -> None:
+    """Learn from labels: propose, and with --apply advance the app's state, for records that have no answer yet.
+
+    With --candidate the step of another file is compared with the app's, and promoted or rejected.
+    """
     loaded = load(app)
     name = loaded.app.name
+    if sum((back is not None, history, apply)) > 1:
+        raise WrongUse("--apply, --roll-back and --history are three different things. Give one of them.")
     if given["candidate"] is not None:
-        sys.exit(gate(loaded, given, as_json=as_json))
+        if back is not None or history:
+            raise WrongUse("--candidate goes with --apply alone. Give --roll-back or --history without it.")
+        sys.exit(gate(loaded, given, apply=apply, as_json=as_json))
+    if extra := [option for option, value in given.items() if value]:
+        raise WrongUse(f"--{extra[0].replace('_', '-')} belongs to --candidate FILE.")
     with reading(loaded.app) as store:
         if history:
             said = _history(store, name)
         elif back is not None:
             said = _roll_back(store, name, back)
         else:
-            said = {"state": store.read(lambda tx: newest_number(tx, name))}
+            said = {}
+    said = said or run_to_end(_learn(loaded, apply=apply))
     click.echo(orjson.dumps(said).decode() if as_json else "\n".join(_lines(said)))
 
 
-def current(store: Ledger, app: str) -> Learned:
-    """What an app has learned by now."""
-
-    def look(tx: Transaction) -> Learned:
-        found = find_state(tx, app, newest_number(tx, app))
-        assert found is not None
-        return Learned.read(found)
-
-    return store.read(look)
+async def _learn(loaded: Loaded, *, apply: bool) -> dict[str, Any]:
+    """Go through the labels of the steps that are meant; advance the state where something is new and it is wanted."""
+    runtime = loaded.app.start()
+    try:
+        now = runtime.states.newest()
+        steps = [step for step in loaded.app.plan.steps if loaded.name in {None, step.name}]
+        if not steps:
+            raise WrongUse(f"{loaded.name!r} is no step of the app, and only steps learn.")
+        proposals = [await propose(runtime, step, now) for step in steps]
+        said: dict[str, Any] = {
+            "state": now.number,
+            "steps": {proposal.step: proposal.facts for proposal in proposals},
+            "lines": [line for proposal in proposals for line in proposal.lines],
+            "changed": [p.step for p in proposals if not p.learned.is_as(now.of(p.step))],
+            "applied": False,
+        }
+        if apply and said["changed"]:
+            after = now.advanced({proposal.step: proposal.learned for proposal in proposals})
+            why = f"learned: {', '.join(said['changed'])}"
+            state = State(after.number, -1, why, after.text())
+            runtime.store.write_now(lambda tx: advance(tx, loaded.app.name, state))
+            said |= {"state": after.number, "applied": True}
+        return said
+    finally:
+        await runtime.close()
 
 
 def _history(store: Ledger, app: str) -> dict[str, Any]:
@@ -112,8 +141,16 @@ def _roll_back(store: Ledger, app: str, back: int) -> dict[str, Any]:
 
 
 def _lines(said: dict[str, Any]) -> list[str]:
-    lines = [said["said"]] if "said" in said else [f"state {said['state']}"]
+    lines = [said["said"]] if "said" in said else [*said.get("lines", ()), _closing(said)]
     for state in said.get("states", ()):
         at = dt.datetime.fromtimestamp(state["at"], dt.UTC)
         lines.append(f"{state['number']:6}  {at:%Y-%m-%d %H:%M} UTC  {state['why']}")
     return lines
+
+
+def _closing(said: dict[str, Any]) -> str:
+    if said.get("applied"):
+        return f"State {said['state']} is in force: for records without an answer, and for `run --refresh`."
+    if said.get("changed"):
+        return f"Nothing is changed. `learn --apply` makes this state {said['state'] + 1}."
+    return f"State {said['state']}" + (" stays: there is nothing new to learn." if "changed" in said else "")

@@ -114,6 +114,7 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
     try:
         value = step.record_schema.revive(orjson.loads(kept.body))
         session = begin(runtime, kept, 0, offline=True)
+        session.learned = session.learned.untrusting()
         verdict = await run_step(step, value, _Unruled(session, step.name, value))
     except (WouldAsk, Waiting):
         return NOT_KNOWN

@@ -20,7 +20,8 @@ PROMOTED = "promoted"  # in a state's `other`: the version of the step that it m
 def apply_promotion(tx: Transaction, app: str, gate_id: int) -> int:
     """Advance the app to a state in which a promoted candidate is the one that runs. Returns the state's number.
 
-    Applied a second time it changes nothing.
+    Applied a second time it changes nothing. The threshold goes: what labels said of the old version's doubts says
+    nothing of the new one's.
 
     Raises:
         WrongUse: the gate did not promote it.
@@ -34,7 +35,9 @@ def apply_promotion(tx: Transaction, app: str, gate_id: int) -> int:
     held = before.of(gate.test.step)
     if held.other.get(PROMOTED) == gate.test.new:
         return newest.number
-    after = before.advanced({gate.test.step: replace(held, other={**held.other, PROMOTED: gate.test.new})})
+    after = before.advanced(
+        {gate.test.step: replace(held, trust=None, other={**held.other, PROMOTED: gate.test.new})}
+    )
     why = f"{gate.test.step}: {gate.test.new} promoted in place of {gate.test.old} (gate {gate.id})"
     advance(tx, app, State(after.number, -1, why, after.text()))
     apply_gate(tx, gate.id, after.number)

@@ -87,7 +87,8 @@ class Runtime:
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
-        self.states = States(plan.payer, store, self.clock, settings.state_look_s)
+        own = plan.payer == plan.name
+        self.states = States(plan.payer, store, self.clock, settings.state_look_s, trusting=own)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
-from roadworthy.decide.rule import decide, give_up
+from roadworthy.decide.confidence import favourite
+from roadworthy.decide.rule import decide, give_up, sureness
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.run.desk import Desk, Rung
 from roadworthy.run.entry import Step
@@ -48,12 +49,31 @@ async def _climb(step: Step[R, T], value: R, desk: Desk, *, buy: bool) -> Verdic
         answers = await _answers(step, value, desk, rung, buy=buy)
         if not answers:
             continue
-        verdict = decide(answers, [answer for answer in heard if isinstance(answer, Valid)], step.rule)
+        verdict = decide(answers, _valid(heard), step.rule, desk.learned.trust)
         if isinstance(verdict, Accept):
             return verdict
         heard += answers
         grounds.append(verdict.grounds)
     return give_up(heard, grounds + desk.refusals, step.rule)
+
+
+async def hear(step: Step[R, T], value: R, desk: Desk) -> list[tuple[str, Valid[T] | None, float | None]]:
+    """What each model that was asked has answered by now, and how sure its source is; nobody is asked."""
+    await desk.pin(step, value)
+    heard: list[Checked[T]] = []
+    found: list[tuple[str, Valid[T] | None, float | None]] = []
+    for rung in desk.ladder(step, buy=False):
+        answers = await _answers(step, value, desk, rung, buy=False)
+        if answers:
+            chosen = favourite(answers)
+            sure = None if chosen is None else sureness(chosen, answers, _valid(heard), step.rule)
+            found.append((rung.name, chosen, sure))
+        heard += answers
+    return found
+
+
+def _valid(heard: list[Checked[T]]) -> list[Valid[T]]:
+    return [answer for answer in heard if isinstance(answer, Valid)]
 
 
 async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> list[Checked[T]]:

@@ -97,9 +97,7 @@ def test_an_unknown_source_is_refused(text: str) -> None:
         parse_source(text)
 
 
-@pytest.mark.parametrize(
-    ("below", "source"), [(0.0, Samples(3)), (1.2, Samples(3)), (0.5, None), (None, Samples(3))]
-)
+@pytest.mark.parametrize(("below", "source"), [(0.0, Samples(3)), (1.2, Samples(3)), (0.5, None)])
 def test_a_threshold_that_cannot_work_is_refused(below: float | None, source: object) -> None:
     """A step would be declared with a threshold that never, or always, holds."""
     with pytest.raises(WrongUse):
