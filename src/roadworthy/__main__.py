@@ -24,6 +24,8 @@ COMMANDS = {
     "learn": ("roadworthy.run.learning", "learn", "what labels teach: thresholds, examples, the student"),
     "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "serve": ("roadworthy.serve.command", "serve", "the app as a service: HTTP, and any OpenAI client"),
+    "keys": ("roadworthy.serve.command", "keys", "who may call the service"),
     "work": (
         "roadworthy.run.worker",
         "work",

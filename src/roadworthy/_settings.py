@@ -57,6 +57,13 @@ class Settings:
         50, "passages", "the best by words, and by meaning, that are fused and packed", OURS
     )
     query_words_max: int = _count(64, "words", "different words of a record that are looked for", OURS)
+    part_chars_max: int = _count(
+        24_000, "characters", "of a split record's text in one question, unless its step says otherwise", OURS
+    )
+    parts_at_once: int = _count(8, "questions", "of one split record asked at the same time", OURS)
+    merge_answers_max: int = _count(
+        20, "answers", "merged by one question; more are merged in several rounds", OURS
+    )
     answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
     response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
 
@@ -186,6 +193,12 @@ class Settings:
     gate_open_max: int = _count(
         50, "questions", "of one gate in the queue at a time; the next ones come when these are ruled", OURS
     )
+    consistency_min: float = _row(
+        0.9,
+        "share",
+        "`vet`: of accepted answers, those that must survive when a record is said differently",
+        OURS,
+    )
 
     retention_days: float = _row(90.0, "days", "`gc` removes contents that were not seen for this long", OURS)
     cancel_look_s: float = _row(1.0, "seconds", "a run looks this often whether someone cancelled it", OURS)
@@ -194,6 +207,26 @@ class Settings:
     )
     compact_shared_bytes_max: int = _count(
         500_000_000, "bytes", "a larger ledger is compacted only while no other process works on it", OURS
+    )
+
+    serve_records_max: int = _count(
+        1_000, "records", "worked on for callers at the same time; more are answered 429", OURS
+    )
+    serve_wait_s: float = _row(
+        60.0, "seconds", "a caller waits this long for an outcome, then gets 202 and an address", OURS
+    )
+    serve_body_s: float = _row(30.0, "seconds", "a request's body comes whole within this time", OURS)
+    serve_look_s: float = _row(
+        2.0,
+        "seconds",
+        "the service looks this often for rulings, and for records that were left behind",
+        OURS,
+    )
+    serve_again_s: float = _row(
+        10.0, "seconds", "a record that waits for budget or a provider re-enters this often", OURS
+    )
+    serve_drain_s: float = _row(
+        20.0, "seconds", "a service that is told to end waits this long for what is on the wire", OURS
     )
 
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)

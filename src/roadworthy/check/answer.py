@@ -47,8 +47,8 @@ class Checker(Generic[T]):
         kind: the output type.
         schema: its compiled schema.
         checks: functions of the answer and the record, in order; the first fault ends the checking. A check
-            raises `Fault` (or fails an `assert`) or returns None, and does not change the answer. Any other
-            exception of theirs is a bug in the check and passes through `check`.
+            raises `Fault` (or fails an `assert`), or returns None or a score from 0 to 1, and does not change the
+            answer. Any other exception of theirs is a bug in the check and passes through `check`.
         settings: the limits of an answer.
 
     Raises:
@@ -59,7 +59,7 @@ class Checker(Generic[T]):
         self,
         kind: type[T],
         schema: OutputSchema,
-        checks: Sequence[Callable[..., None]],
+        checks: Sequence[Callable[..., float | None]],
         settings: Settings,
     ) -> None:
         for check in checks:
@@ -94,11 +94,17 @@ class Checker(Generic[T]):
             came = True
             value = self._validated(answer)
             body = self._body(value)
-            for check, takes_passages in self._checks:
-                _apply(check, value, record_value, *([list(passages)] if takes_passages else ()))
+            scores = [
+                (
+                    _plain(check),
+                    _apply(check, value, record_value, *([list(passages)] if takes_passages else ())),
+                )
+                for check, takes_passages in self._checks
+            ]
         except Fault as fault:
             return Invalid(reply, fault, self._suggestion(answer) if came else None)
-        return Valid(reply, value, body, mended)
+        told = tuple((name, score) for name, score in scores if score is not None)
+        return Valid(reply, value, body, mended, told)
 
     def _validated(self, answer: Json) -> T:
         text = _written(answer)
@@ -137,24 +143,35 @@ def _refuse_unfinished(reply: Reply) -> None:
         raise Fault(words, kind=ending.value)
 
 
-def _takes_passages(check: Callable[..., None]) -> bool:
+def _takes_passages(check: Callable[..., float | None]) -> bool:
     return len(inspect.signature(check).parameters) >= WITH_PASSAGES
 
 
-def _apply(check: Callable[..., None], *given: object) -> None:
+def _apply(check: Callable[..., float | None], *given: object) -> float | None:
     try:
-        returned: object = check(*given)  # type: ignore[func-returns-value] # it may break its word
+        returned: object = check(*given)
     except AssertionError as error:
         raise Fault(str(error) or f"The check {_named(check)} did not hold for the answer.") from error
-    if returned is not None:
+    if returned is None:
+        return None
+    if isinstance(returned, bool) or not isinstance(returned, int | float):
         raise WrongUse(
-            f"The check {_named(check)} returned a {type(returned).__name__}. "
-            "A check raises Fault when the answer is wrong, and returns nothing when it is right."
+            f"The check {_named(check)} returned a {type(returned).__name__}. A check raises Fault when the answer is "
+            "wrong; it returns nothing when it is right, or a score from 0 to 1."
         )
+    if not 0 <= returned <= 1:
+        raise WrongUse(
+            f"The check {_named(check)} returned {returned!r}. A score is from 0 (wrong) to 1 (right)."
+        )
+    return float(returned)
 
 
 def _named(check: object) -> str:
-    return repr(getattr(check, "__name__", type(check).__name__))
+    return repr(_plain(check))
+
+
+def _plain(check: object) -> str:
+    return str(getattr(check, "__name__", type(check).__name__))
 
 
 def _written(value: object, *, sort: bool = False) -> bytes:

@@ -20,12 +20,14 @@ class Valid(Generic[T]):
         value: the answer, typed.
         body: the answer as canonical JSON.
         mended: the names of the deterministic mendings that were needed, in order.
+        scores: what checks that doubt it without refusing it gave, from 0 to 1, by their names.
     """
 
     reply: Reply
     value: T
     body: bytes
     mended: tuple[str, ...] = ()
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

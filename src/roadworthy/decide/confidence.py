@@ -39,32 +39,87 @@ class Models:
     """The share of the models asked so far that say the same; at least two are asked."""
 
 
-Source: TypeAlias = SelfReported | TokenProbability | Samples | Models
+@dataclass(frozen=True, slots=True)
+class CheckScores:
+    """The lowest score that the step's checks gave the answer; 1 where none of them doubts."""
 
-SOURCES = "`field:NAME`, `tokens`, `samples:N` (2 to 20) or `models`"
+
+@dataclass(frozen=True, slots=True)
+class StudentProbability:
+    """The chance that the step's student gives to the answer; for a ladder that begins with one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Several sources: an answer is as sure as the least sure of them says.
+
+    `tokens` and `student` are left out where a model has no such number. The others must speak.
+    """
+
+    sources: tuple[Single, ...]
+
+
+Single: TypeAlias = SelfReported | TokenProbability | Samples | Models | CheckScores | StudentProbability
+Source: TypeAlias = Single | Combined
+
+SOURCES = "`field:NAME`, `tokens`, `samples:N` (2 to 20), `models`, `checks`, `student`, or several as `checks+tokens`"
+STUDENT = "student:"
+"""What the name of a student begins with; its reply says its probability as `token_probability`."""
 
 
 def parse_source(text: str) -> Source:
     """The source that `confidence=` names.
 
     Raises:
-        WrongUse: it names none of the four.
+        WrongUse: a part of it names none of the six, or one comes twice.
     """
-    kind, _, detail = text.partition(":")
+    parts = [_single(part.strip(), text) for part in text.split("+")]
+    if len({type(part) for part in parts if not isinstance(part, SelfReported)}) + len(
+        {part for part in parts if isinstance(part, SelfReported)}
+    ) < len(parts):
+        raise WrongUse(f"confidence={text!r} names a source twice. Name each once.")
+    return parts[0] if len(parts) == 1 else Combined(tuple(parts))
+
+
+def _single(part: str, text: str) -> Single:
+    kind, _, detail = part.partition(":")
     if kind == "field" and detail:
         return SelfReported(detail)
-    if text == "tokens":
-        return TokenProbability()
     if kind == "samples" and detail.isdigit() and 2 <= int(detail) <= 20:
         return Samples(int(detail))
-    if text == "models":
-        return Models()
-    raise WrongUse(f"confidence={text!r} is not known. Use {SOURCES}.")
+    found = _PLAIN.get(part)
+    if found is None:
+        raise WrongUse(f"confidence={text!r} is not known. Use {SOURCES}.")
+    return found()
+
+
+_PLAIN: dict[str, type[TokenProbability | Models | CheckScores | StudentProbability]] = {
+    "tokens": TokenProbability,
+    "models": Models,
+    "checks": CheckScores,
+    "student": StudentProbability,
+}
 
 
 def samples_of(source: Source | None) -> int:
     """How many answers of one model the source needs."""
-    return source.count if isinstance(source, Samples) else 1
+    return max((part.count for part in _parts(source) if isinstance(part, Samples)), default=1)
+
+
+def kinds_of(source: Source | None) -> set[type[Single]]:
+    """The kinds of sources that it is made of."""
+    return {type(part) for part in _parts(source)}
+
+
+def field_of(source: Source | None) -> str:
+    """The field of an answer that says how sure it is, as a dotted path; it is no part of what is right or wrong."""
+    return next((part.path for part in _parts(source) if isinstance(part, SelfReported)), "")
+
+
+def _parts(source: Source | None) -> tuple[Single, ...]:
+    if source is None:
+        return ()
+    return source.sources if isinstance(source, Combined) else (source,)
 
 
 def favourite(answers: Sequence[Checked[T]]) -> Valid[T] | None:
@@ -85,17 +140,49 @@ def confidence_of(
         answers: everything this model answered; invalid samples count as disagreement.
         earlier: the valid answers of the models asked before, one each.
     """
+    if not isinstance(source, Combined):
+        return _said(source, chosen, answers, earlier)
+    said: list[float] = []
+    for part in source.sources:
+        found = _said(part, chosen, answers, earlier)
+        if found is not None:
+            said.append(found)
+        elif not isinstance(part, TokenProbability | StudentProbability):
+            return None
+    return min(said, default=None)
+
+
+def _said(
+    source: Single, chosen: Valid[T], answers: Sequence[Checked[T]], earlier: Sequence[Valid[T]]
+) -> float | None:
     match source:
         case SelfReported(path):
             return _at(orjson.loads(chosen.body), path)
         case TokenProbability():
-            return chosen.reply.token_probability
+            return None if _is_students(chosen) else chosen.reply.token_probability
         case Samples():
             return sum(isinstance(a, Valid) and a.body == chosen.body for a in answers) / len(answers)
         case Models():
             if not earlier:
                 return None
             return (1 + sum(other.body == chosen.body for other in earlier)) / (1 + len(earlier))
+        case CheckScores():
+            return min((score for _, score in chosen.scores), default=1.0)
+        case StudentProbability():
+            return _students(chosen, earlier)
+
+
+def _students(chosen: Valid[T], earlier: Sequence[Valid[T]]) -> float | None:
+    """What the student gives to an answer; to one that is not its own at most the rest."""
+    own = next((answer for answer in (chosen, *earlier) if _is_students(answer)), None)
+    probability = None if own is None else own.reply.token_probability
+    if own is None or probability is None:
+        return None
+    return probability if own.body == chosen.body else 1 - probability
+
+
+def _is_students(answer: Valid[T]) -> bool:
+    return answer.reply.model.startswith(STUDENT)
 
 
 def _at(value: object, path: str) -> float | None:

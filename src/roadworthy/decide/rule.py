@@ -8,13 +8,11 @@ from typing import TypeVar
 
 from roadworthy._errors import WrongUse
 from roadworthy.check.checked import Checked, Invalid, Valid
-from roadworthy.decide.confidence import Source, confidence_of, favourite
+from roadworthy.decide.confidence import STUDENT, Source, confidence_of, favourite, parse_source
 from roadworthy.decide.trust import Trust
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review, Verdict
 
 T = TypeVar("T")
-STUDENT = "student:"
-"""What the names of models begin with that this app has trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,21 @@ class Rule:
             raise WrongUse(f"review_below={self.review_below!r}: give a share above 0, up to 1.")
         if self.review_below is not None and self.source is None:
             raise WrongUse("review_below= needs a source to compare with. Name one: confidence=.")
+
+
+def rule_of(review_below: float | None, confidence: str | None, *, people: bool, promised: bool) -> Rule:
+    """What `App.step` was given, as a rule.
+
+    Raises:
+        WrongUse: a threshold or a source that cannot be, or a source that decides nothing.
+    """
+    source = None if confidence is None else parse_source(confidence)
+    if source is not None and review_below is None and not promised:
+        raise WrongUse(
+            "confidence= alone decides nothing. Say what is not sure enough, review_below=0.8, or how many may be "
+            "wrong, max_error=0.03, and `learn` finds the threshold."
+        )
+    return Rule(review_below, source, people)
 
 
 def decide(

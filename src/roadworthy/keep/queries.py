@@ -1,6 +1,6 @@
-"""The SQL of the ledger, by name. It lives in `.sql` files, each query with a name and a sentence.
+"""The SQL of the ledger, by name. It lives in `.sql` files by subject, each query with a name and a sentence.
 
-One text serves both databases. What Postgres says otherwise stands in `queries.postgres.sql` under the same name,
+One text serves both databases. What Postgres says otherwise stands in `.postgres.sql` files under the same name,
 and its migrations end in `.postgres.sql`; the rest is translated here, types and parameter marks alone.
 """
 
@@ -14,6 +14,8 @@ from typing import Final, Literal, TypeAlias
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
 
 _HEAD: Final = re.compile(r"^-- (?P<name>[a-z0-9_]+): (?P<sentence>.+)$", re.MULTILINE)
+_QUERIES: Final = re.compile(r"[a-z_]+\.sql")
+_POSTGRES: Final = re.compile(r"[a-z_]+\.postgres\.sql")
 _MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+(?:\.([a-z]+))?\.sql")
 _PARAMETER: Final = re.compile(r":([a-z_][a-z0-9_]*)")
 _KEYED: Final = re.compile(r"CREATE TABLE (\w+) \(\s*(\w+)\s+INTEGER PRIMARY KEY")
@@ -30,17 +32,14 @@ _TYPES: Final = (
 @cache
 def queries() -> dict[str, str]:
     """Every named query as SQLite takes it: name -> SQL with `:named` parameters."""
-    return _named("sql/queries.sql")
+    return _named(_QUERIES)
 
 
 @cache
 def postgres_queries() -> dict[str, str]:
     """The same as psycopg takes them, with `%(named)s` parameters; an insert returns the row's number."""
     keys = dict(found for _, script in _scripts("sqlite") for found in _KEYED.findall(script))
-    return {
-        name: _for_psycopg(query, keys)
-        for name, query in {**queries(), **_named("sql/queries.postgres.sql")}.items()
-    }
+    return {name: _for_psycopg(query, keys) for name, query in {**queries(), **_named(_POSTGRES)}.items()}
 
 
 @cache
@@ -61,14 +60,18 @@ def _scripts(dialect: Dialect) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(found))
 
 
-def _named(place: str) -> dict[str, str]:
-    text = files(__package__).joinpath(place).read_text(encoding="utf-8")
-    heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    return {
-        head["name"]: text[head.end() : end].strip().rstrip(";")
-        for head, end in zip(heads, ends, strict=True)
-    }
+def _named(kind: re.Pattern[str]) -> dict[str, str]:
+    """The queries of every file of this kind of name; a name stands in one of them alone."""
+    found: dict[str, str] = {}
+    for path in sorted(files(__package__).joinpath("sql").iterdir(), key=lambda path: path.name):
+        if kind.fullmatch(path.name):
+            text = path.read_text(encoding="utf-8")
+            heads = list(_HEAD.finditer(text))
+            ends = [head.start() for head in heads[1:]] + [len(text)]
+            for head, end in zip(heads, ends, strict=True):
+                assert head["name"] not in found, f"{head['name']} is named twice"
+                found[head["name"]] = text[head.end() : end].strip().rstrip(";")
+    return found
 
 
 def _for_psycopg(query: str, keys: dict[str, str]) -> str:

@@ -17,11 +17,11 @@ from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
+from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
-from roadworthy.decide.confidence import parse_source
 from roadworthy.decide.promise import promise_of
-from roadworthy.decide.rule import Rule
+from roadworthy.decide.rule import rule_of
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
 
@@ -102,13 +102,16 @@ class App:
         audit_share: float | None = None,
         hold_until_certified: bool = False,
         context: Passages | None = None,
+        split: str | None = None,
+        part_chars: int | None = None,
     ) -> Callable[[Callable[[R], Prompt[T]] | Callable[[R, list[Passage]], Prompt[T]]], Step[R, T]]:
         """Declare a step: a function from a record to a `Prompt`.
 
         Args:
             models: the ladder, cheapest first; the next one is asked when an answer is not good enough.
             review_below: an answer less confident than this goes to the next model, then to a person.
-            confidence: where confidence comes from: `field:NAME`, `tokens`, `samples:N` or `models`.
+            confidence: where confidence comes from: `field:NAME`, `tokens`, `samples:N`, `models`, `checks`, `student`,
+                or several as `checks+tokens`; then an answer is as sure as the least sure of them says.
             review: whether a person is asked when no model's answer is accepted; else the record fails.
             key: the field, or a function of the record, that identifies it; default its field `id`.
             mask: personal data that no model may see: True for all that is found, or some of `email`, `card`, `iban`,
@@ -120,6 +123,9 @@ class App:
             hold_until_certified: answers wait for `review` until the step is certified; the same run command accepts
                 them then, free of charge.
             context: a folder or table; the function takes the passages of it that fit as its second parameter.
+            split: the field of the record's text that is cut where it is too long for one question: each part is asked
+                about as a record of its own, and `@step.merge` says how the answers become one.
+            part_chars: the most characters of a part; default the setting `part_chars_max`.
 
         Raises:
             WrongUse: no model, an unknown model name, a threshold without a source, or a share that cannot be.
@@ -127,14 +133,9 @@ class App:
         if not models:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
-        source = None if confidence is None else parse_source(confidence)
-        if source is not None and review_below is None and max_error is None:
-            raise WrongUse(
-                "confidence= alone decides nothing. Say what is not sure enough, review_below=0.8, or how many may be "
-                "wrong, max_error=0.03, and `learn` finds the threshold."
-            )
-        rule = Rule(review_below, source, review)
+        rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
         hidden = _hidden(mask)
+        cut = split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(
@@ -151,6 +152,7 @@ class App:
                 mask=hidden,
                 promise=promise,
                 context=context,
+                split=cut,
             )
             self.plan.steps.append(step)
             return step

@@ -79,24 +79,28 @@ class Context:
         Raises:
             WrongUse: the corpus is not there, a query is not text, or vectors do not fit.
         """
-        await self.prepare()
-        query, declared, settings = self._query(value), self._passages, self._settings
-        words = words_of(query, settings.query_words_max)
-        most = settings.passages_looked_at
-        rankings = [self._store.read(lambda tx: by_words(tx, self._corpus_id, words, most))]
-        if declared.embed is not None:
-            rankings.append(await self._by_meaning(query, most))
-        order = fused(rankings)
-        found = self._store.read(lambda tx: find_passages(tx, order))
-        ranked = [
-            replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
-        ]
+        ranked = await self.ranked(self._query(value))
+        declared, settings = self._passages, self._settings
         return packed(
             ranked,
             most=declared.most,
             tokens=declared.tokens or settings.passages_tokens_max,
             bytes_a_token=settings.passages_bytes_a_token,
         )
+
+    async def ranked(self, query: str) -> list[Passage]:
+        """The passages that share words with a query, or are near it, best first; at most `passages_looked_at` of each."""
+        await self.prepare()
+        most = self._settings.passages_looked_at
+        words = words_of(query, self._settings.query_words_max)
+        rankings = [self._store.read(lambda tx: by_words(tx, self._corpus_id, words, most))]
+        if self._passages.embed is not None:
+            rankings.append(await self._by_meaning(query, most))
+        order = fused(rankings)
+        found = self._store.read(lambda tx: find_passages(tx, order))
+        return [
+            replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
+        ]
 
     async def _index(self) -> None:
         store, declared = self._store, self._passages

@@ -211,7 +211,12 @@ class Desk:
         runtime = self.session.runtime
         sample = self._pin.sample * 1_000 + number
         ask = rung.ask(
-            self._question, self._value, words=words, room=room, namespace=runtime.namespace, sample=sample
+            self._question,
+            self._value,
+            words=words,
+            room=room,
+            namespace=self.session.namespace,
+            sample=sample,
         )
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         known = None

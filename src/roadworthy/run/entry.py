@@ -28,8 +28,9 @@ from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
+from roadworthy.ask.split import Split
 from roadworthy.call.model import Function, Model
-from roadworthy.decide.confidence import SelfReported, samples_of
+from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
 
@@ -173,15 +174,18 @@ class Step(Entry[R, T]):
         mask: tuple[str, ...] = (),
         promise: Promise | None = None,
         context: Passages | None = None,
+        split: Split | None = None,
     ) -> None:
         super().__init__(home, fn, key)
         _refuse_parameters(fn, context)
         self.context = context
+        self.split = split
+        self._merge: Callable[[list[T], R], T | Prompt[T]] | None = None
         self.mask = mask
         self.promise = promise
         self.models = tuple(models)
         self.rule = rule
-        self.checks: list[Callable[..., None]] = []
+        self.checks: list[Callable[..., float | None]] = []
         self._settings = settings
 
     def prompt(self, value: R, passages: Sequence[Passage] = ()) -> Prompt[T]:
@@ -190,13 +194,16 @@ class Step(Entry[R, T]):
         return fn(value) if self.context is None else fn(value, list(passages))
 
     @overload
-    def check(self, fn: Callable[[T, R], None]) -> Callable[[T, R], None]: ...
+    def check(self, fn: Callable[[T, R], float | None]) -> Callable[[T, R], float | None]: ...
     @overload
-    def check(self, fn: Callable[[T, R, list[Passage]], None]) -> Callable[[T, R, list[Passage]], None]: ...
-    def check(self, fn: Callable[..., None]) -> Callable[..., None]:
+    def check(
+        self, fn: Callable[[T, R, list[Passage]], float | None]
+    ) -> Callable[[T, R, list[Passage]], float | None]: ...
+    def check(self, fn: Callable[..., float | None]) -> Callable[..., float | None]:
         """Add a check: a function of (answer, record) that raises Fault when the answer is not valid.
 
-        One with a third parameter is given the passages that the question was asked with.
+        It may return a score from 0 to 1 instead, which counts where the step says `confidence="checks"`. One with a
+        third parameter is given the passages that the question was asked with.
         """
         if inspect.iscoroutinefunction(fn):
             raise WrongUse(
@@ -204,6 +211,36 @@ class Step(Entry[R, T]):
             )
         self.checks.append(fn)
         return fn
+
+    def merge(self, fn: Callable[[list[T], R], T | Prompt[T]]) -> Callable[[list[T], R], T | Prompt[T]]:
+        """Say how the answers of a split record become one: a function of (answers, record).
+
+        It returns the answer, or a `Prompt` that asks for it; the step's models are asked and its checks applied.
+        """
+        if self.split is None:
+            raise WrongUse(f"{self.name} is not split, so there is nothing to merge. Add split= to its step.")
+        self._merge = fn
+        return fn
+
+    @property
+    def merging(self) -> Callable[[list[T], R], T | Prompt[T]]:
+        """How the answers of a split record become one.
+
+        Raises:
+            WrongUse: nobody said how.
+        """
+        if self._merge is None:
+            raise WrongUse(
+                f"{self.name} has split= and says not how answers are merged. Add `@{self.name}.merge` over a function "
+                "of (answers, record) that returns the answer or a Prompt for it."
+            )
+        return self._merge
+
+    @property
+    def part_chars(self) -> int:
+        """The most characters of a split record's text that one question holds."""
+        given = self.split.chars if self.split is not None else None
+        return given or self._settings().part_chars_max
 
     @property
     def home_folder(self) -> Path:
@@ -218,7 +255,7 @@ class Step(Entry[R, T]):
     @property
     def apart(self) -> str:
         """The field of an answer that says how sure it is, as a dotted path; it is no part of what is right or wrong."""
-        return self.rule.source.path if isinstance(self.rule.source, SelfReported) else ""
+        return field_of(self.rule.source)
 
     def without_checks(self) -> Checker[T]:
         """A checker of the schema alone, for an answer whose record is not at hand."""

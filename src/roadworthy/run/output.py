@@ -87,7 +87,7 @@ def _write(file: IO[bytes], lines: Iterator[Line], ending: str) -> int:
         if ending == ".csv":
             file.write(csv_row([_cell(name, value) for name, value in cells(line).items()]))
         else:
-            file.write(_json_row(line))
+            file.write(json_row(line))
     return count
 
 
@@ -118,7 +118,8 @@ def reason(line: Line) -> str | None:
     return ": ".join(parts) or None
 
 
-def _json_row(line: Line) -> bytes:
+def json_row(line: Line) -> bytes:
+    """One row of JSONL, with its line end."""
     row = cells(line)
     row["value"] = None if line.value is None else orjson.Fragment(line.value)
     return orjson.dumps(row) + b"\n"

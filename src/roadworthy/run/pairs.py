@@ -24,7 +24,7 @@ from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
-from roadworthy.run.step import run_step
+from roadworthy.run.split import ask_step
 from roadworthy.run.work import begin
 
 R = TypeVar("R")
@@ -115,7 +115,7 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
         value = step.record_schema.revive(orjson.loads(kept.body))
         session = begin(runtime, kept, 0, offline=True)
         session.learned = session.learned.untrusting()
-        verdict = await run_step(step, value, _Unruled(session, step.name, value))
+        verdict = await ask_step(step, value, _Unruled(session, step.name, value))
     except (WouldAsk, Waiting):
         return NOT_KNOWN
     except LedgerUnavailable:

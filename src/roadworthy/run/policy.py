@@ -6,7 +6,7 @@ import ast
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ def version_of(step: Step[Any, Any]) -> str:
         repr([_how(model) for model in step.models]),
         repr(step.rule),
         repr(sorted(step.mask)),
+        "" if step.context is None else step.context.pinned(b"").hex(),
+        "" if step.split is None else f"{step.split.field} {step.part_chars} {code_of(step.merging)}",
         *(code_of(check) for check in step.checks),
         *_files(step.prepared.folder, code),
     ]
@@ -46,7 +48,33 @@ def _how(model: Model | Function) -> object:
 
 
 def code_of(fn: Callable[..., object]) -> str:
-    """A function's code without decorators, comments and layout; the compiled form where no source is at hand."""
+    """A function's code without decorators, comments and layout; the compiled form where no source is at hand.
+
+    What it was made with counts too, where that is plain data or a function: the field that a ready check looks at.
+    """
+    return _own_code(fn) + "".join(_made_with(fn))
+
+
+def _made_with(fn: Callable[..., object]) -> Iterator[str]:
+    code, cells = getattr(fn, "__code__", None), getattr(fn, "__closure__", None) or ()
+    for name, cell in zip(code.co_freevars if code else (), cells, strict=True):
+        try:
+            held = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        if inspect.isfunction(held) and held is not fn:
+            yield f"\0{name}={_own_code(held)}"
+        elif _is_plain(held):
+            yield f"\0{name}={held!r}"
+
+
+def _is_plain(held: object) -> bool:
+    if isinstance(held, tuple):
+        return all(map(_is_plain, held))
+    return held is None or isinstance(held, str | int | float)
+
+
+def _own_code(fn: Callable[..., object]) -> str:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
     except (OSError, TypeError, SyntaxError):

@@ -118,13 +118,15 @@ def judged(app: App, story: Story) -> dict[int, str]:
         said[tried.id] = (
             f"{found.fault.kind}: {found.fault.message}"
             if isinstance(found, Invalid)
-            else _well(found.mended)
+            else _well(found.mended, found.scores)
         )
     return said
 
 
-def _well(mended: tuple[str, ...]) -> str:
-    return "valid" + (f", once its form was mended: {', '.join(mended)}" if mended else "")
+def _well(mended: tuple[str, ...], scores: tuple[tuple[str, float], ...]) -> str:
+    form = f", once its form was mended: {', '.join(mended)}" if mended else ""
+    doubts = "".join(f"; {name} gives it {score:.2f}" for name, score in scores)
+    return f"valid{form}{doubts}"
 
 
 @click.command()

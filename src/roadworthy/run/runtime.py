@@ -20,10 +20,11 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
 from roadworthy.call.rung import EndpointRung, FunctionRung, Rung
 from roadworthy.call.transport import PyreqwestTransport, Transport
-from roadworthy.decide.confidence import TokenProbability
+from roadworthy.decide.confidence import TokenProbability, kinds_of
 from roadworthy.keep.attempts import Payer, scopes_of
 from roadworthy.keep.jobs import remember_version, set_cap
 from roadworthy.keep.ledger import Ledger, bury
+from roadworthy.keep.submissions import namespace_of
 from roadworthy.keep.transaction import Change
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
@@ -76,7 +77,7 @@ class Runtime:
         self.store = store
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.namespace = plan.namespace
+        self._namespaces: dict[int, str] = {}
         self.tally = Did()
         self.tell = tell
         self.stopped = ""
@@ -131,6 +132,13 @@ class Runtime:
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
         return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
+
+    def namespace(self, job_id: int) -> str:
+        """The namespace of a job's replies: the app's, and within it that of whoever handed the records over."""
+        if job_id not in self._namespaces:
+            own = self.store.read(lambda tx: namespace_of(tx, job_id))
+            self._namespaces[job_id] = f"{self.plan.namespace}/{own}" if own else self.plan.namespace
+        return self._namespaces[job_id]
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
@@ -192,6 +200,8 @@ class Runtime:
 
     def _build(self, step: Step[R, T], environ: Mapping[str, str]) -> list[Rung]:
         prepared = step.prepared
+        if step.split is not None:
+            _ = step.merging  # says what is missing, before anything is paid
         built: list[Rung] = []
         for model in step.models:
             if isinstance(model, Function):
@@ -200,7 +210,7 @@ class Runtime:
                 continue
             endpoint = find_endpoint(model, environ, self.plan.prices)
             lane = self._lane(endpoint.lane, model.requests_per_minute, model.tokens_per_minute)
-            logprobs = isinstance(step.rule.source, TokenProbability)
+            logprobs = TokenProbability in kinds_of(step.rule.source)
             built.append(
                 EndpointRung(
                     model, endpoint, prepared.schema, lane, self._transport, self.settings, logprobs=logprobs

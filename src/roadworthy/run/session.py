@@ -51,6 +51,7 @@ class Session:
     Attributes:
         offline: only the ledger answers; a missing reply raises WouldAsk.
         deadline: monotonic seconds after which nothing more is sent for it.
+        namespace: whose record it is; part of the identity of its replies.
         learned: the app's state that it is judged by.
         models: the models whose answers were accepted on the way, one a step.
         confidences: how sure those were, where they said.
@@ -66,6 +67,7 @@ class Session:
     payer: Payer
     offline: bool
     deadline: float
+    namespace: str
     learned: Learned
     models: list[str] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)

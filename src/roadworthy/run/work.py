@@ -22,17 +22,25 @@ from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
-from roadworthy.run.step import run_step
+from roadworthy.run.split import ask_step
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 
-def begin(runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False) -> Session:
-    """A session for one record."""
-    deadline = runtime.clock.monotonic() + runtime.settings.record_deadline_s
+def begin(
+    runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False, seconds: float | None = None
+) -> Session:
+    """A session for one record.
+
+    Args:
+        seconds: how long whoever asks has; at most the setting `record_deadline_s`, which is the default.
+    """
+    most = runtime.settings.record_deadline_s
+    deadline = runtime.clock.monotonic() + (most if seconds is None else min(seconds, most))
+    payer, namespace = runtime.payer(kept.job_id, run_id, kept.id), runtime.namespace(kept.job_id)
     learned = runtime.states.for_record(kept, offline=offline)
-    return Session(runtime, kept, runtime.payer(kept.job_id, run_id, kept.id), offline, deadline, learned)
+    return Session(runtime, kept, payer, offline, deadline, namespace, learned)
 
 
 async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
@@ -65,7 +73,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     draw: Draw | None = None
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
         session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
@@ -109,7 +117,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await run_step(step, value, desk))
+        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
     except BaseException:
         await desk.finish()
         raise
@@ -236,7 +244,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
     assert session.offline
     try:
         if isinstance(entry, Step):
-            await run_step(entry, value, Desk(session, entry.name, value))
+            await ask_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
             with in_session(session):

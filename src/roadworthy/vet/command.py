@@ -51,8 +51,14 @@ def _pairs(_context: click.Context, option: click.Parameter, values: tuple[str, 
     "--stand-in",
     default="plain",
     show_default=True,
-    type=click.Choice(["plain", "copied"]),
-    help="How texts are made up: a fixed word, or words of the question.",
+    type=click.Choice(["plain", "copied", "invented"]),
+    help="How texts are made up: a fixed word, words of the question, or words of no question.",
+)
+@click.option(
+    "--fallback-schema",
+    default="",
+    metavar="JSON",
+    help="The schema of made-up answers where a request has none.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(

@@ -21,7 +21,9 @@ class Options(TypedDict, total=False):
         wrap: a plain string answer becomes `{wrap: answer}`; as it is.
         loose: a text that is not found as it is, is looked for by its letters and digits alone.
         default_answer: what is said to an unrecorded question; made up from the request's schema.
-        stand_in: how texts are made up: `plain`, a fixed word, or `copied`, words of the question; plain.
+        stand_in: how texts are made up: `plain`, a fixed word; `copied`, words of the question; `invented`, words
+            that are in no question, and the largest numbers; plain.
+        fallback_schema: a JSON Schema, as text, for made-up answers to requests that bring none.
         host: the address to listen on; 127.0.0.1.
         port: 0 lets the system choose.
         seed: all chance comes from it; 0.
@@ -44,6 +46,7 @@ class Options(TypedDict, total=False):
     loose: bool
     default_answer: str
     stand_in: str
+    fallback_schema: str
     host: str
     port: int
     seed: int

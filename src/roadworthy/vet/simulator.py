@@ -34,7 +34,7 @@ from roadworthy.vet.options import Options, limits_of, rows_of, script_of
 from roadworthy.vet.recording import Answer, Recording
 from roadworthy.vet.script import Plan
 from roadworthy.vet.server import Server
-from roadworthy.vet.stand_in import copied_words, stand_in
+from roadworthy.vet.stand_in import INVENTED, copied_words, stand_in
 
 LOG_ROWS_MAX: Final = 200_000
 _PLAIN_ANSWER: Final = "ok"
@@ -82,7 +82,8 @@ class Simulator:
             rows_of(options), wrap=options.get("wrap", ""), loose=options.get("loose", False)
         )
         self._default_answer = options.get("default_answer")
-        self._copies = options.get("stand_in", "plain") == "copied"
+        self._stand_in = options.get("stand_in", "plain")
+        self._fallback = _schema_of(options.get("fallback_schema", ""))
         self._aliases = dict(options.get("aliases", {}))
         prices = {model: read_price(said) for model, said in options.get("prices", {}).items()}
         self._models = sorted({*self._recording.models, *self._aliases, *prices})
@@ -266,9 +267,10 @@ class Simulator:
     def _unrecorded(self, asked: ChatRequest) -> Answer:
         if self._default_answer is not None:
             return Answer(self._default_answer)
-        if asked.schema is not None:
-            words = copied_words((*reversed(asked.earlier), asked.question)[0]) if self._copies else ""
-            return Answer(orjson.dumps(stand_in(asked.schema, words=words)).decode())
+        if (schema := asked.schema or self._fallback) is not None:
+            question = (*reversed(asked.earlier), asked.question)[0]
+            words = {"copied": copied_words(question), "invented": INVENTED}.get(self._stand_in, "")
+            return Answer(orjson.dumps(stand_in(schema, words=words)).decode())
         return Answer("{}" if asked.json_wanted else _PLAIN_ANSWER)
 
     # -- the desk: what a test asks of the simulator itself --
@@ -306,6 +308,13 @@ class Simulator:
         except (orjson.JSONDecodeError, WrongUse) as error:
             return Response(400, error_body(str(error), INVALID))
         return Response(200, orjson.dumps(self._script.told()))
+
+
+def _schema_of(text: str) -> Mapping[str, object] | None:
+    try:
+        return _object(text.encode()) if text else None
+    except (orjson.JSONDecodeError, WrongUse) as error:
+        raise WrongUse(f"fallback_schema is no JSON Schema: {error}") from error
 
 
 def _refused(

@@ -24,6 +24,8 @@ _FORMATS: Final = {
 }
 
 _COPIED_CHARS_MAX: Final = 60
+INVENTED: Final = "Zebrafoul 7391 quorvixed"
+"""Words that stand in nobody's record."""
 
 Schema = Mapping[str, object]
 
@@ -47,7 +49,8 @@ def stand_in(schema: object, root: Schema | None = None, depth: int = 0, *, word
         schema: a JSON Schema (2020-12, the subset that providers accept).
         root: the schema that `$ref` points into; the schema itself when left out.
         depth: how deep inside the root this schema stands.
-        words: what a text says where its schema leaves it free; "" for a fixed word.
+        words: what a text says where its schema leaves it free; "" for a fixed word. With `INVENTED`, numbers are as
+            large as they may be: whoever makes something up is sure of it.
     """
     if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
         return None
@@ -81,7 +84,7 @@ def _of_type(schema: Schema, root: Schema, depth: int, words: str) -> object:
         case "string":
             return _text(schema, words)
         case "integer" | "number":
-            return _number(schema, whole=kind == "integer")
+            return _number(schema, whole=kind == "integer", most=words == INVENTED)
         case "boolean":
             return False
         case "array":
@@ -106,8 +109,10 @@ def _count(schema: Schema, name: str, most: int) -> int:
     return min(max(value, 0), most) if isinstance(value, int) else 0
 
 
-def _number(schema: Schema, *, whole: bool) -> float | int:
+def _number(schema: Schema, *, whole: bool, most: bool) -> float | int:
     bounds = {name: bound for name in _BOUNDS if isinstance(bound := schema.get(name), int | float)}
+    if most and isinstance(highest := bounds.get("maximum"), int | float) and "multipleOf" not in bounds:
+        return math.floor(highest) if whole else highest
     step = bounds.get("multipleOf") or 1
     if "minimum" in bounds:
         least: float = bounds["minimum"]

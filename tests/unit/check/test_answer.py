@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,6 +22,8 @@ from roadworthy.ask.schema import compile_schema
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.answer import Checker
 from roadworthy.check.checked import Checked, Invalid, Valid
+from roadworthy.check.ready import quotes_occur
+from roadworthy.check.soft import soft
 
 
 class Ticket(BaseModel):
@@ -354,3 +357,32 @@ def test_aliases_are_the_names_in_schema_answer_and_body() -> None:
     assert isinstance(checked, Valid)
     assert checked.body == b'{"firstName":"Ann","tags":["a","b","c"]}'
     assert Named.model_validate_json(checked.body) == checked.value
+
+
+def test_a_check_may_doubt_without_refusing() -> None:
+    """A check that is right nine times in ten would have to refuse the tenth, or say nothing."""
+
+    def short(answer: Triage, ticket: Ticket) -> float | None:
+        return 0.25 if len(ticket.body) < 100 else None
+
+    def fine(answer: Triage, ticket: Ticket) -> None:
+        assert answer.urgency < 5
+
+    strict = quotes_occur("quote", in_="body")
+    answer = RIGHT.replace("charged twice", "charged thrice")
+    checked = judged(answer, Triage, short, fine, soft(strict, 0.4))
+    assert isinstance(checked, Valid)
+    assert checked.scores == (("short", 0.25), ("quotes_occur", 0.4))
+    assert isinstance(judged(answer, Triage, strict), Invalid)
+    untouched = judged(RIGHT, Triage, soft(strict))
+    assert isinstance(untouched, Valid)
+    assert untouched.scores == ()
+
+
+@pytest.mark.parametrize("score", [1.2, -0.1, math.nan])
+def test_a_score_is_from_0_to_1(score: float) -> None:
+    """A percentage would count as full certainty."""
+    with pytest.raises(WrongUse, match="A score is from 0"):
+        judged(RIGHT, Triage, lambda _answer, _ticket: score)
+    with pytest.raises(WrongUse, match="from 0 to 1"):
+        soft(quotes_occur("quote"), score)

@@ -5,15 +5,27 @@ import pytest
 from roadworthy._errors import Fault, WrongUse
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Checked, Invalid, Valid
-from roadworthy.decide.confidence import Models, Samples, SelfReported, TokenProbability, parse_source
+from roadworthy.decide.confidence import (
+    CheckScores,
+    Models,
+    Samples,
+    SelfReported,
+    StudentProbability,
+    TokenProbability,
+    parse_source,
+    samples_of,
+)
 from roadworthy.decide.rule import Rule, decide, give_up
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review
 
 
-def valid(body: str, model: str = "small", probability: float | None = None) -> Valid[str]:
-    """A valid answer."""
+def valid(body: str, model: str = "small", probability: float | None = None, **scores: float) -> Valid[str]:
+    """A valid answer, with what checks gave it."""
     reply = Reply(1, model, Ending.OK, body, "stop", token_probability=probability)
-    return Valid(reply, body, body.encode())
+    return Valid(reply, body, body.encode(), (), tuple(scores.items()))
+
+
+STUDENTS = valid("1", "student:feel", 0.8)
 
 
 def invalid(suggestion: bytes | None = None, model: str = "small") -> Invalid:
@@ -45,6 +57,15 @@ def test_an_invalid_answer_goes_up_with_its_fault() -> None:
         ([valid("1"), valid("1"), valid("2"), invalid()], [], Samples(4), 0.5),
         ([valid("1", "large")], [valid("1")], Models(), 1.0),
         ([valid("1", "large")], [valid("2"), valid("1", "middle")], Models(), 2 / 3),
+        ([valid("1")], [], CheckScores(), 1.0),
+        ([valid("1", short=0.9, vague=0.6)], [], CheckScores(), 0.6),
+        ([STUDENTS], [], StudentProbability(), 0.8),
+        ([valid("1", "large")], [STUDENTS], StudentProbability(), 0.8),
+        ([valid("1", "large", 0.7, short=0.9)], [], parse_source("checks+tokens"), 0.7),
+        ([valid("1", "large", None, short=0.9)], [], parse_source("checks+tokens"), 0.9),
+        ([valid("1", "large", 0.7)], [STUDENTS], parse_source("student + tokens"), 0.7),
+        ([STUDENTS], [], parse_source("tokens+student"), 0.8),
+        ([valid("1"), valid("1"), valid("2", short=0.9)], [], parse_source("checks+samples:3"), 2 / 3),
     ],
 )
 def test_each_source_reads_its_confidence(
@@ -65,6 +86,12 @@ def test_each_source_reads_its_confidence(
         (valid('{"sure":true}'), SelfReported("sure")),
         (valid("{}"), TokenProbability()),
         (valid("{}"), Models()),
+        (valid("{}"), StudentProbability()),
+        (valid("{}", short=0.1), CheckScores()),
+        (valid("{}", probability=0.99), parse_source("tokens+models")),
+        (valid("{}", probability=0.99), parse_source("tokens+field:sure")),
+        (valid("{}"), parse_source("tokens+student")),
+        (valid("{}", probability=0.99, short=0.1), parse_source("tokens+checks")),
     ],
 )
 def test_an_answer_that_is_not_sure_enough_goes_up(answer: Valid[str], source: object) -> None:
@@ -90,7 +117,9 @@ def test_a_person_sees_the_best_answer_so_far() -> None:
     assert isinstance(fail, Fail)
 
 
-@pytest.mark.parametrize("text", ["field:", "sample:3", "samples:1", "samples:x", "token", ""])
+@pytest.mark.parametrize(
+    "text", ["field:", "sample:3", "samples:1", "samples:x", "token", "", "tokens+", "checks+nothing"]
+)
 def test_an_unknown_source_is_refused(text: str) -> None:
     """A typo would silently switch the threshold off."""
     with pytest.raises(WrongUse, match="is not known"):
@@ -102,3 +131,24 @@ def test_a_threshold_that_cannot_work_is_refused(below: float | None, source: ob
     """A step would be declared with a threshold that never, or always, holds."""
     with pytest.raises(WrongUse):
         Rule(below, source)  # type: ignore[arg-type] # what a user might write
+
+
+def test_an_answer_that_is_not_the_students_has_at_most_the_rest() -> None:
+    """A model that contradicts a sure student would pass with the student's own number."""
+    verdict = decide([valid("2", "large")], [STUDENTS], Rule(0.1, StudentProbability()))
+    assert isinstance(verdict, Accept)
+    assert verdict.confidence == pytest.approx(0.2)
+
+
+def test_samples_within_a_combination_are_asked_for() -> None:
+    """Agreement of samples would be read off one answer, and always be 1."""
+    assert samples_of(parse_source("checks+samples:5")) == 5
+    assert samples_of(parse_source("checks+tokens")) == 1
+    assert samples_of(None) == 1
+
+
+@pytest.mark.parametrize("text", ["tokens+tokens", "samples:3+samples:5", "field:sure+field:sure"])
+def test_a_source_that_comes_twice_is_refused(text: str) -> None:
+    """A slip of the pen would ask for answers twice, or pass for two sources."""
+    with pytest.raises(WrongUse, match="names a source twice"):
+        parse_source(text)

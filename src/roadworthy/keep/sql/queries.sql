@@ -615,6 +615,32 @@ WHERE id = :record_id AND outcome IN ('accepted', 'waiting', 'failed');
 -- forget_audits: Remove what an audit recognizes an answer by.
 UPDATE audit SET item = 'forgotten ' || id WHERE record_id = :record_id;
 
+-- add_state: Advance an app's state; nothing where another process took the number first.
+INSERT INTO state (app, number, origin, why, content, at) VALUES (:app, :number, :origin, :why, :content, :now)
+ON CONFLICT (app, number) DO NOTHING;
+
+-- newest_state: The number of an app's newest state.
+SELECT max(number) FROM state WHERE app = :app;
+
+-- state: One state of an app.
+SELECT number, origin, why, content, at FROM state WHERE app = :app AND number = :number;
+
+-- states: Every state of an app, newest first.
+SELECT number, origin, why, content, at FROM state WHERE app = :app ORDER BY number DESC LIMIT :count;
+
+-- add_proof: Note one use of delta; nothing where another process took the number first.
+INSERT INTO proof (app, step, number, subject, delta, found, at)
+VALUES (:app, :step, :number, :subject, :delta, :found, :now) ON CONFLICT (app, step, number) DO NOTHING;
+
+-- proofs: Every use of delta for a step, newest first.
+SELECT number, subject, delta, found, at FROM proof WHERE app = :app AND step = :step ORDER BY number DESC;
+
+-- labelled_records: A page of an entry's labels, each with the newest record of its key that still has contents.
+SELECT label.id, label.key, label.label, label.correct, label.judged, label.source,
+  (SELECT max(record.id) FROM record JOIN job ON job.id = record.job_id
+   WHERE job.app = label.app AND job.entry = label.entry AND record.key = label.key AND record.body IS NOT NULL)
+FROM label WHERE label.app = :app AND label.entry = :entry AND label.id > :after ORDER BY label.id LIMIT :count;
+
 -- add_corpus: Make the index of one declaration; (app, name) is its identity.
 INSERT INTO corpus (app, name) VALUES (:app, :name) ON CONFLICT (app, name) DO NOTHING;
 
@@ -697,16 +723,16 @@ UPDATE gate SET ruling = :ruling, figures = :figures, decided_at = :now WHERE id
 -- apply_gate: Note the state that made a candidate the one that runs.
 UPDATE gate SET applied = :state WHERE id = :gate_id;
 
--- answered_records: A page of an entry's records that its models answered or gave up on, with contents.
+-- answered_records: A page of an entry's records, but no tenant's, that its models answered or gave up on, with contents.
 SELECT record.id, record.key FROM record JOIN job ON job.id = record.job_id
-WHERE job.app = :app AND job.entry = :entry AND record.id > :after AND record.body IS NOT NULL
+WHERE job.app = :app AND job.entry = :entry AND job.namespace = '' AND record.id > :after AND record.body IS NOT NULL
   AND (record.outcome IN ('accepted', 'failed') OR (record.outcome = 'waiting' AND record.waiting_for = 'review'))
 ORDER BY record.id LIMIT :count;
 
 -- record_with_body: The first record of a key and a body in an entry's jobs that still has contents.
 SELECT min(record.id) FROM record JOIN job ON job.id = record.job_id
-WHERE job.app = :app AND job.entry = :entry AND record.key = :key AND record.body_hash = :body_hash
-  AND record.body IS NOT NULL;
+WHERE job.app = :app AND job.entry = :entry AND job.namespace = '' AND record.key = :key
+  AND record.body_hash = :body_hash AND record.body IS NOT NULL;
 
 -- ruling_on_pair: What a person decided about two answers to one record.
 SELECT ruling FROM review

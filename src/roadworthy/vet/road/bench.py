@@ -67,6 +67,7 @@ class Bench:
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
+        memo: what one stage found out and others need.
     """
 
     app: str
@@ -83,6 +84,7 @@ class Bench:
     passed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     command: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
 
     def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
         """A number of trials or records for this effort: `base` at the default of three minutes."""
@@ -120,7 +122,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="roadworthy-trial-", ignore_cleanup_errors=True) as place:
             folder = Path(place) / "app"
             shutil.copytree(self.folder, folder, symlinks=True)
-            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed)
+            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed, self.folder)
             trial.write(lines)
             yield trial
 
@@ -158,6 +160,7 @@ def open_bench(
             "seed": seed,
             "silence_s": SILENCE_S,
             "stand_in": "copied",
+            "fallback_schema": _fallback(declared),
         }
         if answers:
             options["answers"] = [str(path) for path in answers]
@@ -250,6 +253,12 @@ class NotAnApp(WrongUse):
             f"{app} is a plain function and no app. Declare an app, and it can be tested: see the tutorial."
         )
         self.function = function
+
+
+def _fallback(declared: Declared) -> str:
+    """The schema of a function's answer: its own requests need not bring one."""
+    found = [step.schema for step in declared.steps if any(model.is_function for model in step.models)]
+    return orjson.dumps(found[0]).decode() if found else ""
 
 
 def _words(answers: Sequence[Path]) -> str:

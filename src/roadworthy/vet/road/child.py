@@ -30,6 +30,13 @@ def census(place: Path) -> None:
     atexit.register(lambda: place.write_text(json.dumps(passes)))
 
 
+def tell_peak(out: Out) -> None:
+    """Tell the most memory that the process ever held, when it ends by itself."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            out.say({"peak_bytes": int(line.split()[1]) * 1024})
+
+
 def redirect(url: str) -> None:
     """Whatever place an app names for a model, it is the simulated provider."""
     from roadworthy.call import provider  # noqa: PLC0415 - see above
@@ -54,6 +61,8 @@ def main() -> None:
     lock_ports(task["port"])
     if task["census"]:
         census(Path(task["census"]))
+    if Path("/proc/self/status").exists():
+        atexit.register(tell_peak, out)
     redirect(task["url"])
     sys.argv = ["roadworthy", *task["words"]]
     if task["words"][0] == "describe":

@@ -19,6 +19,8 @@ from roadworthy.accept.source import Source
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.model import Function, Model
 from roadworthy.call.price import Price, usd
+from roadworthy.decide.confidence import Combined, SelfReported
+from roadworthy.decide.confidence import Source as Confidence
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.load import Loaded, load
@@ -55,6 +57,7 @@ class DeclaredStep:
         checks: the names of its checks.
         schema: the JSON Schema of its answer.
         max_error: the share of wrong answers that it promises; None for no promise.
+        doubts: fields of the answer that say how sure it is, as dotted paths.
     """
 
     name: str
@@ -67,6 +70,7 @@ class DeclaredStep:
     samples: int
     max_error: float | None
     masks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +169,13 @@ def _step(step: Step[Any, Any], app: App) -> DeclaredStep:
         samples=step.samples,
         max_error=None if step.promise is None else step.promise.max_error,
         masks=step.mask,
+        doubts=_doubts(step.rule.source),
     )
+
+
+def _doubts(source: Confidence | None) -> tuple[str, ...]:
+    parts = source.sources if isinstance(source, Combined) else (source,)
+    return tuple(part.path for part in parts if isinstance(part, SelfReported))
 
 
 def _model(model: Model | Function, app: App) -> DeclaredModel:

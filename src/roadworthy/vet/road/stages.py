@@ -6,7 +6,20 @@ from typing import Final
 
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.budget import BUDGET
+from roadworthy.vet.road.consistency import CONSISTENCY
+from roadworthy.vet.road.crash import CRASH
+from roadworthy.vet.road.endings import ENDINGS
 from roadworthy.vet.road.intake import INTAKE
+from roadworthy.vet.road.load import LOAD
+from roadworthy.vet.road.outage import OUTAGE
 from roadworthy.vet.road.stage import Stage
 
-STAGES: Final[tuple[Stage[Bench], ...]] = (INTAKE, BUDGET)
+STAGES: Final[tuple[Stage[Bench], ...]] = (
+    INTAKE,
+    ENDINGS,
+    CRASH,
+    BUDGET,
+    LOAD,
+    OUTAGE,
+    CONSISTENCY,
+)

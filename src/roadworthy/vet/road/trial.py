@@ -53,6 +53,8 @@ class Attempt:
         state: `intent`, `settled`, `unknown` or `unsent`.
         cost_usd: None while it is open.
         provider_id: what the provider called its answer; "" where none came.
+        finish: why the model stopped.
+        reply: its words as they came; "" where none did.
     """
 
     id: int
@@ -68,6 +70,8 @@ class Attempt:
     latency_s: float | None
     provider_id: str
     detail: str
+    finish: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,7 @@ class Ran:
         requests: what the provider counted since the trial began.
         said: its last words on standard error.
         blocked: places outside that it tried to reach.
+        peak_bytes: the most memory that it held; 0 where it did not end by itself.
     """
 
     status: int | None
@@ -90,6 +95,7 @@ class Ran:
     said: str
     blocked: tuple[str, ...]
     seconds: float
+    peak_bytes: int = 0
 
     def count(self, outcome: str) -> int:
         """How many records have this outcome, by the summary; `waiting` for all that wait."""
@@ -119,6 +125,7 @@ class Trial:
     Attributes:
         target: the app as the command names it, inside the folder.
         passed: variables that the app sees besides the dummies.
+        origin: the folder that it is a copy of.
     """
 
     folder: Path
@@ -126,6 +133,7 @@ class Trial:
     app: str
     sim: RunningSimulator
     passed: Mapping[str, str] = field(default_factory=dict)
+    origin: Path = Path()
     runs: int = 0
 
     @property
@@ -145,6 +153,7 @@ class Trial:
         census: Path | None = None,
         timeout_s: float = 120.0,
         input_: str = "input.jsonl",
+        stdin: int | None = None,
     ) -> Ran:
         """Give the command `roadworthy run APP INPUT` and wait for its end.
 
@@ -154,6 +163,8 @@ class Trial:
             failpoint: where the process is killed, `NAME:COUNT`.
             census: where the passes of every failpoint are counted instead.
             timeout_s: it is ended after so many seconds, and its status is None.
+            input_: the input's name in the trial's folder; `-` for standard input.
+            stdin: the open file that it reads as its standard input.
         """
         out = self.folder / "out.jsonl"
         out.unlink(missing_ok=True)
@@ -161,7 +172,7 @@ class Trial:
         began = time.monotonic()
         more = {VARIABLE: failpoint} if failpoint else {}
         status, printed, said, notes = self.give(
-            words, {**QUICK, **(settings or {}), **more}, census=census, timeout_s=timeout_s
+            words, {**QUICK, **(settings or {}), **more}, census=census, timeout_s=timeout_s, stdin=stdin
         )
         return Ran(
             status=status,
@@ -171,6 +182,7 @@ class Trial:
             said=said,
             blocked=tuple(str(note["blocked"]) for note in notes if "blocked" in note),
             seconds=time.monotonic() - began,
+            peak_bytes=max((int(note["peak_bytes"]) for note in notes if "peak_bytes" in note), default=0),
         )
 
     def give(
@@ -180,6 +192,7 @@ class Trial:
         *,
         census: Path | None = None,
         timeout_s: float = 120.0,
+        stdin: int | None = None,
     ) -> tuple[int | None, bytes, str, list[Mapping[str, Any]]]:
         """Give any command in the child: (status, what it printed, its last words, its notes)."""
         self.runs += 1
@@ -196,7 +209,7 @@ class Trial:
         with (home / "printed").open("wb") as printed, (home / "said").open("wb") as said:
             process = subprocess.Popen(  # noqa: S603 - the command is ours; what it loads is the user's own code
                 [sys.executable, "-m", "roadworthy.vet.road.child", str(task)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=printed,
                 stderr=said,
                 cwd=self.folder,
@@ -293,4 +306,6 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         latency_s=row[18],
         provider_id="" if row[19] is None else as_text(row[19]),
         detail="" if row[20] is None else as_text(row[20]),
+        finish="" if row[21] is None else as_text(row[21]),
+        reply="" if row[22] is None else as_text(row[22]),
     )

@@ -1,0 +1,116 @@
+"""A record whose text is too large for one question: cut into parts, each a copy of the record with its part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from roadworthy._errors import WrongUse
+from roadworthy.accept.paper import FACTS, document_of
+from roadworthy.accept.passage import Document
+from roadworthy.accept.record import Json
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What of a record is cut: the field of its text, and the most characters of a part; None for the setting's."""
+
+    field: str
+    chars: int | None = None
+
+
+def split_of(field: str | None, chars: int | None) -> Split | None:
+    """What `split=` and `part_chars=` say; None where nothing is cut.
+
+    Raises:
+        WrongUse: a length without a field, or one that cannot be.
+    """
+    if field is None:
+        if chars is not None:
+            raise WrongUse(f"part_chars={chars} says how long a part is, and nothing is split. Add split=.")
+        return None
+    if chars is not None and chars < 1:
+        raise WrongUse(f"part_chars={chars}: give 1 or more.")
+    return Split(field, chars)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a record's text: its place among the parts, 1-based, and the offsets it lies between."""
+
+    number: int
+    start: int
+    end: int
+    text: str
+
+
+def text_of(value: object, field: str) -> str:
+    """The text that is cut.
+
+    Raises:
+        WrongUse: the record has no such field, or it holds no text.
+    """
+    if isinstance(value, str):
+        return value
+    found = value.get(field) if isinstance(value, dict) else getattr(value, field, None)
+    if not isinstance(found, str):
+        raise WrongUse(
+            f"split={field!r}: a {type(value).__name__} has no text there. Name the field of its text."
+        )
+    return found
+
+
+def parts_of(value: object, field: str, chars: int) -> Iterator[Part]:
+    """The parts in order, one at a time. All characters but white space between two parts are in exactly one.
+
+    A part ends before a heading or page, else behind a paragraph, a sentence or a word; it fills up with what follows
+    as long as that fits.
+
+    Args:
+        value: the record.
+        field: the name of its text.
+        chars: the most characters of a part.
+    """
+    text = text_of(value, field)
+    number, start, end = 0, 0, 0
+    for passage in _document(value, text).passages(chars):
+        if end and passage.end - start > chars:
+            number += 1
+            yield Part(number, start, end, text[start:end])
+            start = passage.start
+        elif not end:
+            start = passage.start
+        end = passage.end
+    if end:
+        yield Part(number + 1, start, end, text[start:end])
+
+
+def with_text(value: R, field: str, text: str) -> R:
+    """The record with another text."""
+    if isinstance(value, str):
+        return cast("R", text)
+    if isinstance(value, BaseModel):
+        return cast("R", value.model_copy(update={field: text}))
+    if isinstance(value, dict):
+        return cast("R", {**value, field: text})
+    if is_dataclass(value) and not isinstance(value, type):
+        changed: Any = replace(value, **{field: text})
+        return cast("R", changed)
+    raise WrongUse(
+        f"A {type(value).__name__} cannot be split. Let the record be a model, a dataclass or a dict."
+    )
+
+
+def _document(value: object, text: str) -> Document:
+    """With pages and headings where the record says what is known of its file."""
+    facts = value.get(FACTS) if isinstance(value, dict) else getattr(value, FACTS, None)
+    if facts is None:
+        return Document("", "text/plain", text)
+    plain: Json = to_jsonable_python(facts)
+    return document_of({"id": "", "text": text, FACTS: plain})

@@ -1,0 +1,58 @@
+-- add_access_key: Let a caller in; their key is kept as a hash.
+INSERT INTO access_key (app, name, hash, roles, namespace, created_at) VALUES (:app, :name, :hash, :roles, :namespace, :now);
+
+-- access_key: Who a key belongs to, while it is not revoked.
+SELECT name, roles, namespace FROM access_key WHERE app = :app AND hash = :hash AND revoked_at IS NULL;
+
+-- access_keys: Every key of an app, oldest first.
+SELECT name, roles, namespace, created_at, revoked_at FROM access_key WHERE app = :app ORDER BY id;
+
+-- revoke_access_key: Let nobody in with a key of this name any more.
+UPDATE access_key SET revoked_at = :now WHERE app = :app AND name = :name AND revoked_at IS NULL;
+
+-- add_submission: Note which record a request under an Idempotency-Key became.
+INSERT INTO submission (job_id, token, body_hash, record_id, at) VALUES (:job_id, :token, :body_hash, :record_id, :now);
+
+-- submission: What came under an Idempotency-Key before.
+SELECT body_hash, record_id FROM submission WHERE job_id = :job_id AND token = :token;
+
+-- set_namespace: Say whose records a job holds.
+UPDATE job SET namespace = :namespace WHERE id = :job_id AND namespace <> :namespace;
+
+-- namespace: Whose records a job holds.
+SELECT namespace FROM job WHERE id = :job_id;
+
+-- records_in_namespace: Every version of a key that a namespace may see, newest first.
+SELECT record.id FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.namespace = :namespace AND record.key = :key ORDER BY record.id DESC LIMIT 20;
+
+-- job_in_namespace: A job that a namespace may see.
+SELECT id, entry, name, created_at FROM job WHERE id = :job_id AND app = :app AND namespace = :namespace;
+
+-- served_jobs: The jobs of an app that the service works on, and that nobody has cancelled.
+SELECT job.id, job.entry, job.name FROM job WHERE job.app = :app AND job.name LIKE :names ESCAPE '!'
+  AND (SELECT run.cancelled_by FROM run WHERE run.job_id = job.id ORDER BY run.id DESC LIMIT 1) IS NULL ORDER BY job.id;
+
+-- cancel_job: Ask every run of a job to stop, those that ended too: the service works on it no more.
+UPDATE run SET cancelled_at = :now, cancelled_by = :cancelled_by WHERE job_id = :job_id AND cancelled_at IS NULL;
+
+-- forget_submissions: Forget under which tokens a record came.
+DELETE FROM submission WHERE record_id = :record_id;
+
+-- ruled_records: Records of a job that wait for people who have ruled meanwhile.
+SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome = 'waiting' AND record.waiting_for = 'review'
+  AND EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NOT NULL
+    AND review.ruled_at >= record.updated_at)
+  AND NOT EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NULL)
+ORDER BY record.id LIMIT :count;
+
+-- open_reviews_of_record: Open questions to a person about one record, oldest first.
+SELECT id FROM review WHERE record_id = :record_id AND ruling IS NULL ORDER BY id;
+
+-- tokens_of_record: What a record's attempts read and wrote.
+SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM attempt WHERE record_id = :record_id;
+
+-- app_fates: How many records of an app stand where, by entry.
+SELECT job.entry, record.outcome, coalesce(record.waiting_for, ''), count(*)
+FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app
+GROUP BY job.entry, record.outcome, coalesce(record.waiting_for, '');

@@ -1,0 +1,100 @@
+"""What callers of the service hand over: under a token, in a namespace, found again by those who may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roadworthy.accept.record import Record
+from roadworthy.keep.intake import take_direct
+from roadworthy.keep.jobs import open_job
+from roadworthy.keep.record import Kept
+from roadworthy.keep.records import claim, find_record
+from roadworthy.keep.transaction import Transaction, as_bytes, as_int, as_text
+
+SERVED = "(service)"
+"""The job of the records that callers hand over one by one; their files are jobs named `(service) NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """The token came before, with another body."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record that a caller handed over.
+
+    Attributes:
+        mine: whether this process is to work on it; else another living one does.
+    """
+
+    kept: Kept
+    mine: bool
+
+
+def open_served_job(tx: Transaction, app: str, entry: str, namespace: str, name: str = "") -> int:
+    """The job of a namespace's records, made where it is new."""
+    whose = f"{SERVED} {namespace}".strip()
+    job_id = open_job(tx, app, entry, f"{whose}: {name}" if name else whose)
+    tx.change("set_namespace", job_id=job_id, namespace=namespace)
+    return job_id
+
+
+def submit(
+    tx: Transaction, job_id: int, run_id: int, record: Record, *, owner: int, token: str = ""
+) -> Taken | Clash:
+    """Take one record in, claimed for `owner`. The same token with the same body is the same record.
+
+    Args:
+        token: the caller's Idempotency-Key; "" for none.
+    """
+    before = tx.row("submission", job_id=job_id, token=token) if token else None
+    if before is not None:
+        if as_bytes(before[0]) != record.body_hash:
+            return Clash(token)
+        known = find_record(tx, as_int(before[1]))
+        assert known is not None
+        return Taken(known, claim(tx, known.id, owner))
+    kept = take_direct(tx, job_id, run_id, record)
+    if token:
+        tx.add(
+            "add_submission",
+            job_id=job_id,
+            token=token,
+            body_hash=record.body_hash,
+            record_id=kept.id,
+            now=tx.now,
+        )
+    return Taken(kept, claim(tx, kept.id, owner))
+
+
+def namespace_of(tx: Transaction, job_id: int) -> str:
+    """Whose records a job holds."""
+    row = tx.row("namespace", job_id=job_id)
+    return "" if row is None else as_text(row[0])
+
+
+def find_in_namespace(tx: Transaction, app: str, namespace: str, key: str) -> list[Kept]:
+    """Every version of a key that a namespace may see, newest first. The one place where records are told apart."""
+    rows = tx.rows("records_in_namespace", app=app, namespace=namespace, key=key)
+    found = (find_record(tx, as_int(row[0])) for row in rows)
+    return [kept for kept in found if kept is not None]
+
+
+def find_job_in_namespace(tx: Transaction, app: str, namespace: str, job_id: int) -> tuple[str, str] | None:
+    """(entry, name) of a job that a namespace may see."""
+    row = tx.row("job_in_namespace", app=app, namespace=namespace, job_id=job_id)
+    return None if row is None else (as_text(row[1]), as_text(row[2]))
+
+
+def served_jobs(tx: Transaction, app: str) -> list[tuple[int, str]]:
+    """(number, entry) of every job that the service works on and nobody has cancelled."""
+    return [(as_int(row[0]), as_text(row[1])) for row in tx.rows("served_jobs", app=app, names=f"{SERVED}%")]
+
+
+def ruled_records(tx: Transaction, job_id: int, count: int) -> list[Kept]:
+    """Records that wait for people who have ruled meanwhile."""
+    found = (find_record(tx, as_int(row[0])) for row in tx.rows("ruled_records", job_id=job_id, count=count))
+    return [kept for kept in found if kept is not None]

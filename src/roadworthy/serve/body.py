@@ -1,0 +1,76 @@
+"""The body of a request: within its limits of bytes and time, and strictly JSON where JSON is expected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import BinaryIO
+
+from fastapi import Request
+
+from roadworthy._settings import Settings
+from roadworthy.accept.document import read_document
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Json
+from roadworthy.serve.problem import Problem
+
+_JSON_TYPES = ("application/json", "application/x-ndjson", "text/csv")
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """All bytes, at most `line_bytes_max`, within `serve_body_s`.
+
+    Raises:
+        Problem: 413, 408.
+    """
+    parts = [part async for part in _parts(request, settings.line_bytes_max, settings.serve_body_s)]
+    return b"".join(parts)
+
+
+async def save_body(request: Request, settings: Settings, file: BinaryIO) -> None:
+    """Write a body of at most `file_bytes_max` to a file; each part comes within `serve_body_s`."""
+    async for part in _parts(request, settings.file_bytes_max, settings.serve_body_s, whole=False):
+        await asyncio.to_thread(file.write, part)
+
+
+async def read_json(request: Request, settings: Settings) -> Json:
+    """A body that is one JSON value.
+
+    Raises:
+        Problem: 415, 413, 408, or 400 with the place of what is wrong.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _JSON_TYPES[0]:
+        # A page of another site can send text/plain without asking first, and application/json not.
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, and say so: Content-Type: application/json."
+        )
+    body = await read_body(request, settings)
+    try:
+        return read_document(body.decode("utf-8-sig"), settings.json_depth_max)
+    except UnicodeDecodeError as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"The body is not UTF-8, from byte {error.start}. JSON is UTF-8 (RFC 8259).",
+        ) from error
+    except WrongRecord as wrong:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is {wrong.what}.") from wrong
+
+
+async def _parts(request: Request, most: int, seconds: float, *, whole: bool = True) -> AsyncIterator[bytes]:
+    size, loop = 0, asyncio.get_running_loop()
+    ends = loop.time() + seconds
+    stream = request.stream()
+    try:
+        while True:
+            async with asyncio.timeout_at(ends if whole else loop.time() + seconds):
+                part = await anext(stream, None)
+            if part is None:
+                return
+            size += len(part)
+            if size > most:
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {most:,} bytes.")
+            yield part
+    except TimeoutError as error:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {seconds:g} s.") from error

@@ -1,0 +1,139 @@
+"""Who calls, and what they may do. Every route names its role; one that names none does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Literal, TypeAlias, get_args
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from roadworthy._errors import WrongUse
+from roadworthy.keep.access import Access, every_access, find_access
+from roadworthy.keep.ledger import Ledger
+from roadworthy.serve.problem import Problem
+
+Role: TypeAlias = Literal["submit", "review", "operate", "admin"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+"""What anyone may ask: whether the service is up. It says nothing else."""
+
+_BEARER: Final = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: by the key they showed, or, where there are no keys, whoever sits at this machine.
+
+    Attributes:
+        name: kept with their rulings.
+        namespace: whose records they see; "" for the app's own.
+    """
+
+    name: str
+    roles: frozenset[str]
+    namespace: str = ""
+
+
+LOCAL: Final = Caller("local", frozenset(ROLES))
+
+
+class Doorkeeper:
+    """Tells callers apart by their keys.
+
+    Args:
+        store: where the keys are.
+        app: the app's name.
+    """
+
+    def __init__(self, store: Ledger, app: str) -> None:
+        self._store = store
+        self._app = app
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any key was ever given out and still stands."""
+        return any(one.revoked_at is None for one in self._all())
+
+    @property
+    def ever_had_keys(self) -> bool:
+        """Whether a key was ever given out: revoking the last one must not open the door to everybody."""
+        return bool(self._all())
+
+    def caller(self, request: Request) -> Caller:
+        """Who sent this request.
+
+        Raises:
+            Problem: 401 where a key is needed and none that is good was shown.
+        """
+        if not self.ever_had_keys:
+            return LOCAL
+        given = request.headers.get("authorization", "")
+        key = given[len(_BEARER) :].strip() if given.lower().startswith(_BEARER) else ""
+        key = key or request.headers.get("x-api-key", "")
+        found = self._store.read(lambda tx: find_access(tx, self._app, key)) if key else None
+        if found is None:
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "No key that is known was shown. Send `Authorization: Bearer KEY`; `roadworthy keys` makes one.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        return Caller(found.name, frozenset(found.roles), found.namespace)
+
+    def _all(self) -> list[Access]:
+        return self._store.read(lambda tx: every_access(tx, self._app))
+
+
+class Needs:
+    """A dependency of a route: the caller, once they are known to have the role. `admin` has every role."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request) -> Caller:
+        """The caller.
+
+        Raises:
+            Problem: 401 for nobody known, 403 for somebody who may not.
+        """
+        keeper: Doorkeeper = request.app.state.keeper
+        caller = keeper.caller(request)
+        if not caller.roles & {self.role, "admin"}:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                f"{caller.name} may not do this: it takes the role `{self.role}`. "
+                f"`roadworthy keys APP add NAME --role {self.role}` makes a key that may.",
+            )
+        return caller
+
+
+MaySubmit, MayReview, MayOperate = Needs("submit"), Needs("review"), Needs("operate")
+
+
+def role_of(route: BaseRoute) -> Role | None:
+    """The role that a route takes; None where it names none."""
+    if not isinstance(route, APIRoute):
+        return None
+    needs = [one.call for one in route.dependant.dependencies if isinstance(one.call, Needs)]
+    return needs[0].role if needs else None
+
+
+def undeclared(http: FastAPI) -> Iterator[str]:
+    """Paths of routes that name no role and are not open to all."""
+    for route in http.routes:
+        path = getattr(route, "path", "")
+        if role_of(route) is None and path not in OPEN:
+            yield path or repr(route)
+
+
+def refuse_undeclared(http: FastAPI) -> None:
+    """Whoever adds a route says who may call it.
+
+    Raises:
+        WrongUse: a route names no role.
+    """
+    if found := list(undeclared(http)):
+        raise WrongUse(f"These routes name no role: {', '.join(found)}. Give each one a `Needs(...)`.")

@@ -1,0 +1,234 @@
+"""The door for any OpenAI client: a step is a model. Chat completions as OpenAI documents them, answered once accepted.
+
+Source: https://platform.openai.com/docs/api-reference/chat (requests, responses, streams, errors).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from roadworthy.accept.document import read_document
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Json
+from roadworthy.keep.record import Kept
+from roadworthy.keep.transaction import as_int
+from roadworthy.run.entry import Entry
+from roadworthy.serve.body import read_json
+from roadworthy.serve.caller import Caller, MaySubmit
+from roadworthy.serve.problem import Problem
+from roadworthy.serve.service import Service
+from roadworthy.serve.standing import Standing
+
+_WAITS: Final = {
+    "review": (HTTPStatus.UNPROCESSABLE_ENTITY, "a person has to look at it"),
+    "budget": (HTTPStatus.SERVICE_UNAVAILABLE, "the budget has no room for it now"),
+    "provider": (HTTPStatus.SERVICE_UNAVAILABLE, "no model could be asked"),
+    "batch": (HTTPStatus.SERVICE_UNAVAILABLE, "it waits for a provider's batch"),
+}
+"""OpenAI's clients try again by themselves after 408, 409, 429 and 5xx: right where waiting helps, wrong for a person."""
+
+
+class _Message(BaseModel):
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+
+class _Asked(BaseModel):
+    """What is read of a request; the rest (temperature and the like) is the step's own business and is left unread."""
+
+    model: str
+    messages: list[_Message] = Field(min_length=1)
+    stream: bool | None = False
+    stream_options: dict[str, Any] | None = None
+    n: int | None = 1
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+
+
+def add_chat(http: FastAPI, service: Service) -> None:
+    """The routes of the OpenAI-compatible door."""
+    settings = service.runtime.settings
+
+    @http.get("/v1/models", tags=["openai"])
+    async def models(_caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, object]:
+        """Every step and workflow, as models."""
+        data = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "roadworthy"}
+            for name in service.entries
+        ]
+        return {"object": "list", "data": data}
+
+    @http.post("/v1/chat/completions", tags=["openai"])
+    async def complete(
+        request: Request,
+        caller: Annotated[Caller, Depends(MaySubmit)],
+        idempotency_key: Annotated[str, Header(max_length=255)] = "",
+    ) -> Response:
+        """One record through a step, for a client that only knows chat completions."""
+        try:
+            service.admit()
+            asked = _read(await read_json(request, settings))
+            entry = service.entry(asked.model)
+            record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
+            kept, _working = await service.submit(
+                entry, record, caller, token=idempotency_key, wait_s=settings.record_deadline_s
+            )
+        except Problem as problem:
+            return _error(problem.status, problem.detail, problem.headers)
+        if kept.outcome != "accepted":
+            return _not_accepted(kept)
+        completion = _completion(asked, kept, _usage(service, kept))
+        if not asked.stream:
+            return JSONResponse(completion)
+        return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
+
+
+def _read(body: Json) -> _Asked:
+    try:
+        asked = _Asked.model_validate(body)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"Not a chat completion request: {str(error)[:500]}") from error
+    if asked.n not in {None, 1}:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"n={asked.n}: a record has one answer. Leave n out.")
+    return asked
+
+
+def _last_user_text(asked: _Asked) -> str:
+    said = next((one for one in reversed(asked.messages) if one.role == "user"), None)
+    if said is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "There is no user message. The last one is the record.")
+    if isinstance(said.content, list):
+        return "".join(part["text"] for part in said.content if isinstance(part.get("text"), str))
+    return said.content or ""
+
+
+def _body(entry: Entry[Any, Any], text: str, depth_max: int) -> Json:
+    """A message that is a JSON object is the record; else it fills the only required text field besides the key."""
+    if text.lstrip().startswith("{"):
+        try:
+            return read_document(text, depth_max)
+        except WrongRecord:
+            pass  # it only began like one
+    schema = entry.record_schema
+    if schema.is_text:
+        return text
+    fields = schema.text_fields
+    if len(fields) != 1:
+        named = ", ".join(fields) or "none"
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"The step {entry.name!r} has no single text field that a message could fill ({named}). Send the record as JSON.",
+        )
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return {schema.key_field: key, fields[0]: text}
+
+
+def _usage(service: Service, kept: Kept) -> dict[str, int]:
+    """Tokens of every attempt for this record; nothing where its answer was bought before, for another one."""
+    row = service.runtime.store.read(lambda tx: tx.row("tokens_of_record", record_id=kept.id))
+    assert row is not None
+    read, written = as_int(row[0]), as_int(row[1])
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, Any]:
+    """A `chat.completion`; a client that wants its answer by a tool call gets it so."""
+    text = kept.value or ""
+    tool = _tool(asked)
+    message: dict[str, Any] = {"role": "assistant", "content": _plain(text), "refusal": None}
+    if tool is not None:
+        call = {"id": f"call_{kept.id}", "type": "function", "function": {"name": tool, "arguments": text}}
+        message |= {"content": None, "tool_calls": [call]}
+    standing = Standing.of(kept).model_dump(mode="json", exclude={"value"})
+    return {
+        "id": f"chatcmpl-{kept.id}-{kept.version}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": asked.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": "stop" if tool is None else "tool_calls",
+                "logprobs": None,
+            }
+        ],
+        "usage": usage,
+        "roadworthy": standing,
+    }
+
+
+def _plain(text: str) -> str:
+    """An answer that is one text is said as it is; any other as JSON."""
+    value = orjson.loads(text) if text else ""
+    return value if isinstance(value, str) else text
+
+
+def _tool(asked: _Asked) -> str | None:
+    """The one function that the client has its answer passed to; None where it is free to be a message."""
+    tools = [one["function"] for one in asked.tools or [] if isinstance(one.get("function"), dict)]
+    if isinstance(asked.tool_choice, dict):
+        name = asked.tool_choice.get("function", {}).get("name")
+        return name if isinstance(name, str) else None
+    if asked.tool_choice == "required" and len(tools) == 1 and isinstance(tools[0].get("name"), str):
+        return str(tools[0]["name"])
+    return None
+
+
+def _burst(asked: _Asked, completion: dict[str, Any]) -> Iterator[bytes]:
+    """The whole answer as a stream of server-sent events: it leaves once it is accepted, in one burst."""
+    choice = completion["choices"][0]
+    message = choice["message"]
+    delta = {"role": "assistant", "content": message["content"] or ""}
+    if "tool_calls" in message:
+        delta = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"index": 0, **message["tool_calls"][0]}],
+        }
+    head = {name: completion[name] for name in ("id", "created", "model")} | {
+        "object": "chat.completion.chunk"
+    }
+    wants_usage = bool((asked.stream_options or {}).get("include_usage"))
+    for said, finish in ((delta, None), ({}, choice["finish_reason"])):
+        chunk = {**head, "choices": [{"index": 0, "delta": said, "finish_reason": finish, "logprobs": None}]}
+        if wants_usage:
+            chunk["usage"] = None
+        yield _event(chunk)
+    if wants_usage:
+        yield _event({**head, "choices": [], "usage": completion["usage"]})
+    yield b"data: [DONE]\n\n"
+
+
+def _event(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def _not_accepted(kept: Kept) -> Response:
+    """No answer is better than one that is not accepted; the error says where the record stands."""
+    reason = kept.reason or kept.outcome
+    if kept.outcome == "waiting":
+        status, words = _WAITS.get(kept.waiting_for, (HTTPStatus.SERVICE_UNAVAILABLE, "it waits"))
+        return _error(status, f"Not answered yet: {words}. {reason}", {"Retry-After": "10"}, kept)
+    if kept.outcome == "pending":
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "It is being worked on.", {"Retry-After": "2"}, kept)
+    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, f"The record is {kept.outcome}: {reason}", {}, kept)
+
+
+def _error(status: int, words: str, headers: dict[str, str], kept: Kept | None = None) -> Response:
+    """An error as OpenAI words one."""
+    kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    code = None if kept is None else f"{kept.outcome}_{kept.waiting_for}".strip("_")
+    said: dict[str, Any] = {"error": {"message": words, "type": kind, "param": None, "code": code}}
+    if kept is not None:
+        said["roadworthy"] = Standing.of(kept).model_dump(mode="json", exclude={"value"})
+    return JSONResponse(said, status, headers)

@@ -1,0 +1,86 @@
+"""What every request passes before any route sees it, and what every response carries.
+
+A page that somebody else wrote, open in a browser on this machine, must not reach a service on loopback. Its two ways
+in are a name that is made to point here (DNS rebinding; the Host header tells) and a request across sites (the browser
+says so itself: Sec-Fetch-Site, Origin).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from roadworthy.serve.problem import answer
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware: the Host header, the site a request comes from, and the headers of every response.
+
+    Args:
+        hosts: names that the service is called by; None for any (a public bind behind a proxy, where keys are needed).
+    """
+
+    def __init__(self, inner: ASGIApp, hosts: Collection[str] | None) -> None:
+        self._inner = inner
+        self._hosts = None if hosts is None else frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        refused = self._refusal(scope["method"], headers)
+        if refused:
+            await answer(HTTPStatus.FORBIDDEN, refused)(scope, receive, guarded)
+            return
+        await self._inner(scope, receive, guarded)
+
+    def _refusal(self, method: str, headers: Headers) -> str:
+        """Why a request goes no further; "" where it does."""
+        host = _name(headers.get("host", ""))
+        if self._hosts is not None and host not in self._hosts:
+            return "The Host header names no host of this service. Call it by the address it printed, or start it with --allow-host."
+        if method in _SAFE:
+            return ""
+        origin = headers.get("origin")
+        if origin is not None and _name(urlsplit(origin).netloc) != host:
+            return "The request comes from another site. Pages of other sites may not call this service."
+        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            return "The request comes from another site, as the browser says. Pages of other sites may not call this service."
+        return ""
+
+
+def _name(host: str) -> str:
+    """A host without its port, lower case; IPv6 without brackets."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

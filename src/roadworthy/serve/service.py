@@ -1,0 +1,351 @@
+"""An app at work for callers: records taken in, worked on in the background, found again.
+
+Every record is in the ledger before anything is bought for it, so a caller that goes away, or a process that dies,
+loses nothing: what was left behind is taken up again, here or by another process on the same ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+from roadworthy._errors import LedgerUnavailable, Rejected
+from roadworthy._events import Noted
+from roadworthy._failpoints import failpoint
+from roadworthy.accept.intake import record_from_value
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.record import Json, Record, Unusable
+from roadworthy.keep.intake import take_in
+from roadworthy.keep.jobs import begin_run
+from roadworthy.keep.record import Fate, Kept
+from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
+from roadworthy.keep.submissions import (
+    Clash,
+    find_in_namespace,
+    find_job_in_namespace,
+    open_served_job,
+    ruled_records,
+    served_jobs,
+    submit,
+)
+from roadworthy.run.entry import Entry
+from roadworthy.run.runtime import Runtime
+from roadworthy.run.work import begin, run_record
+from roadworthy.serve.caller import Caller
+from roadworthy.serve.problem import Problem
+from roadworthy.serve.standing import JobStanding
+
+_PAGE: Final = 100
+_RATE_OVER: Final = 200
+_RETRY_AFTER_MAX_S: Final = 60
+
+
+class Service:
+    """The app behind every door.
+
+    Args:
+        runtime: the app at work in this event loop.
+        entries: its steps and workflows, by name.
+    """
+
+    def __init__(self, runtime: Runtime, entries: dict[str, Entry[Any, Any]]) -> None:
+        self.runtime = runtime
+        self.entries = entries
+        self.draining = False
+        self._working: dict[int, asyncio.Task[None]] = {}
+        self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
+        self._runs: dict[int, int] = {}
+        self._going: dict[int, asyncio.Task[None]] = {}
+        self._ended: deque[float] = deque(maxlen=_RATE_OVER)
+        self._again_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look for what was left behind."""
+        self._looking = asyncio.create_task(self._look_again_and_again())
+
+    async def drain(self) -> None:
+        """Take nothing more in; wait for what is on the wire, then let go. What is cut off is taken up by the next start."""
+        self.draining = True
+        looking = [*self._going.values(), *([self._looking] if self._looking is not None else [])]
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
+        tasks = list(self._working.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.runtime.settings.serve_drain_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.runtime.close()
+
+    def admit(self) -> None:
+        """Whether one more record fits.
+
+        Raises:
+            Problem: 429 with a Retry-After where it does not, 503 where the service is ending.
+        """
+        if self.draining:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, "The service is ending. Send it again.", {"Retry-After": "5"}
+            )
+        most = self.runtime.settings.serve_records_max
+        if len(self._working) >= most:
+            seconds = self._seconds_until_room()
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"{most} records are being worked on, and no more are taken. Send it again in {seconds} s.",
+                {"Retry-After": str(seconds)},
+            )
+
+    def entry(self, name: str) -> Entry[Any, Any]:
+        """A step or a workflow.
+
+        Raises:
+            Problem: 404.
+        """
+        if name not in self.entries:
+            raise Problem(
+                HTTPStatus.NOT_FOUND, f"There is no step {name!r}. There are: {', '.join(self.entries)}."
+            )
+        return self.entries[name]
+
+    def record(self, entry: Entry[Any, Any], body: Json) -> Record:
+        """A body as the entry's record.
+
+        Raises:
+            Problem: 422 with the place and what to do.
+        """
+        try:
+            return record_from_value(
+                body, schema=entry.record_schema, key=entry.key, settings=self.runtime.settings
+            )
+        except Rejected as rejected:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, rejected.reason) from rejected
+
+    async def submit(
+        self,
+        entry: Entry[Any, Any],
+        record: Record,
+        caller: Caller,
+        *,
+        token: str = "",
+        wait_s: float,
+        seconds: float | None = None,
+    ) -> tuple[Kept, bool]:
+        """Take a record in and wait for its outcome: where it stands, and whether work on it goes on.
+
+        Args:
+            token: the caller's Idempotency-Key.
+            wait_s: how long the caller waits.
+            seconds: after which nothing more is sent for it.
+
+        Raises:
+            Problem: 409 where the token came with another body.
+        """
+        store, owner = self.runtime.store, self.runtime.store.owner
+        job_id, run_id = await self._job(entry.name, caller.namespace)
+        taken = await store.write(lambda tx: submit(tx, job_id, run_id, record, owner=owner, token=token))
+        failpoint("intake_committed")
+        if isinstance(taken, Clash):
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "This Idempotency-Key came before with another body. Use a new key for another record.",
+            )
+        kept = taken.kept
+        if taken.mine:
+            await self._wait(self._begin(entry, kept, run_id, record.value, seconds), wait_s)
+        return self._now(kept), kept.id in self._working or not taken.mine
+
+    def find(self, caller: Caller, key: str) -> list[Kept]:
+        """Every version of a key that the caller may see, newest first.
+
+        Raises:
+            Problem: 404.
+        """
+        app = self.runtime.plan.name
+        found = self.runtime.store.read(lambda tx: find_in_namespace(tx, app, caller.namespace, key))
+        if not found:
+            raise Problem(HTTPStatus.NOT_FOUND, "No record that you may see has this key.")
+        return found
+
+    async def take_file(
+        self, entry: Entry[Any, Any], items: Iterator[Record | Unusable], caller: Caller, name: str
+    ) -> int:
+        """Take a whole input in as a job; it is worked on in the background. The job's number."""
+        runtime, app = self.runtime, self.runtime.plan.name
+        job_id = await runtime.store.write(
+            lambda tx: open_served_job(tx, app, entry.name, caller.namespace, name)
+        )
+        await asyncio.to_thread(runtime.set_caps, job_id, None)
+        self._runs.pop(job_id, None)  # a new run: a job that was cancelled goes on
+        run_id = await self._run(job_id)
+        size = runtime.settings.intake_batch
+        while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
+            await runtime.store.write(lambda tx, batch=batch: take_in(tx, job_id, run_id, batch, owner=None))  # type: ignore[misc] # bound at once
+            failpoint("intake_committed")
+        self._again_at = 0.0
+        return job_id
+
+    def job(self, caller: Caller, job_id: int) -> JobStanding:
+        """Where the records of a job stand.
+
+        Raises:
+            Problem: 404.
+        """
+        app, store = self.runtime.plan.name, self.runtime.store
+        found = store.read(lambda tx: find_job_in_namespace(tx, app, caller.namespace, job_id))
+        if found is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "There is no job of this number that you may see.")
+        outcomes, waiting = store.read(lambda tx: fates(tx, job_id))
+        return JobStanding(
+            job=job_id,
+            entry=found[0],
+            name=found[1],
+            records=sum(outcomes.values()),
+            accepted=outcomes["accepted"],
+            rejected=outcomes["rejected"],
+            failed=outcomes["failed"],
+            waiting=waiting,
+            pending=outcomes["pending"],
+        )
+
+    async def cancel(self, caller: Caller, job_id: int) -> None:
+        """Work no more on a job; what is on the wire still comes back."""
+        self.job(caller, job_id)
+        await self.runtime.store.write(
+            lambda tx: tx.change("cancel_job", job_id=job_id, cancelled_by=caller.name, now=tx.now)
+        )
+
+    def look_now(self) -> None:
+        """Somebody ruled: what waited for it goes on at the next look."""
+        self._again_at = 0.0
+
+    @property
+    def in_work(self) -> int:
+        """Records that are worked on."""
+        return len(self._working)
+
+    async def _job(self, entry: str, namespace: str) -> tuple[int, int]:
+        if (entry, namespace) not in self._jobs:
+            app = self.runtime.plan.name
+            job_id = await self.runtime.store.write(lambda tx: open_served_job(tx, app, entry, namespace))
+            await asyncio.to_thread(self.runtime.set_caps, job_id, None)
+            self._jobs[entry, namespace] = (job_id, await self._run(job_id))
+        return self._jobs[entry, namespace]
+
+    async def _run(self, job_id: int) -> int:
+        if job_id not in self._runs:
+            owner = self.runtime.store.owner
+            self._runs[job_id] = await self.runtime.store.write(lambda tx: begin_run(tx, job_id, owner))
+        return self._runs[job_id]
+
+    def _begin(
+        self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None = None
+    ) -> asyncio.Task[None]:
+        """Work on a record, unless this process does already."""
+        if kept.id not in self._working:
+            task = asyncio.create_task(self._work(entry, kept, run_id, value, seconds))
+            self._working[kept.id] = task
+            task.add_done_callback(lambda _task: self._working.pop(kept.id, None))
+        return self._working[kept.id]
+
+    async def _work(
+        self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None
+    ) -> None:
+        runtime = self.runtime
+        await runtime.keys.wait()
+        try:
+            value = entry.record_schema.revive(orjson.loads(kept.body or "null")) if value is None else value
+            await run_record(entry, value, begin(runtime, kept, run_id, seconds=seconds))
+        except WrongRecord as wrong:
+            fate = Fate("rejected", reason=f"it no longer meets the record type: {wrong}")
+            await runtime.store.write(lambda tx: keep(tx, kept.id, fate))
+        except LedgerUnavailable:
+            return  # nothing was lost; it is found again at a later look
+        self._ended.append(runtime.clock.monotonic())
+
+    async def _wait(self, task: asyncio.Task[None], seconds: float) -> None:
+        """Wait for work that goes on whatever becomes of whoever waits."""
+        await asyncio.wait([task], timeout=seconds)
+
+    def _now(self, kept: Kept) -> Kept:
+        return self.runtime.store.read(lambda tx: find_record(tx, kept.id)) or kept
+
+    async def _look_again_and_again(self) -> None:
+        settings = self.runtime.settings
+        while True:
+            with suppress(LedgerUnavailable):  # the next look meets it again, and whoever writes is told
+                await self._look()
+            await self.runtime.clock.sleep(settings.serve_look_s)
+
+    async def _look(self) -> None:
+        """Take up what people ruled on, what a dead process left, and now and then what waits for a provider or money."""
+        runtime, app = self.runtime, self.runtime.plan.name
+        now = runtime.clock.monotonic()
+        again = now >= self._again_at
+        if again:
+            self._again_at = now + runtime.settings.serve_again_s
+        for job_id, name in runtime.store.read(lambda tx: served_jobs(tx, app)):
+            entry = self.entries.get(name)
+            if entry is None:
+                continue
+            run_id = await self._run(job_id)
+            for kept in runtime.store.read(lambda tx, job_id=job_id: ruled_records(tx, job_id, _PAGE)):  # type: ignore[misc] # read at once
+                self._begin(entry, kept, run_id, None)
+            if again and job_id not in self._going:
+                going = asyncio.create_task(self._go_on(entry, job_id, run_id))
+                self._going[job_id] = going
+                going.add_done_callback(partial(self._gone_on, job_id))
+
+    async def _go_on(self, entry: Entry[Any, Any], job_id: int, run_id: int) -> None:
+        """Page after page, with no more in work than the app's own concurrency."""
+        store, most = self.runtime.store, self.runtime.settings.concurrency
+        after = 0
+        while not self.draining and not self._is_cancelled(run_id):
+            page = await store.write(
+                lambda tx: claim_unfinished(
+                    tx,
+                    job_id,
+                    run_id,
+                    after=after,  # noqa: B023 - written at once
+                    count=min(_PAGE, most),
+                    owner=store.owner,
+                )
+            )
+            if not page:
+                return
+            for number, kept in page:
+                after = number
+                if kept.id in self._working:
+                    continue
+                while len(self._working) >= most:
+                    await asyncio.wait(list(self._working.values()), return_when=asyncio.FIRST_COMPLETED)
+                self._begin(entry, kept, run_id, None)
+
+    def _is_cancelled(self, run_id: int) -> bool:
+        return self.runtime.store.read(lambda tx: tx.row("cancelled", run_id=run_id)) is not None
+
+    def _gone_on(self, job_id: int, task: asyncio.Task[None]) -> None:
+        """A ledger that was away is met again at the next look; anything else is a bug, and is told."""
+        self._going.pop(job_id, None)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, LedgerUnavailable):
+            self.runtime.tell(
+                Noted(f"job {job_id} is not worked on until the next look: {type(error).__name__}")
+            )
+
+    def _seconds_until_room(self) -> int:
+        """How long until one of the records in work has ended, at the pace of late."""
+        if len(self._ended) < 2:
+            return 1
+        pace_s = (self._ended[-1] - self._ended[0]) / (len(self._ended) - 1)
+        return min(_RETRY_AFTER_MAX_S, max(1, math.ceil(pace_s)))

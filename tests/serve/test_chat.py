@@ -1,0 +1,107 @@
+"""The door for any OpenAI client."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.serve.conftest import Build
+from tests.serve.counter import Counter, Said
+
+TOOL = {"type": "function", "function": {"name": "final_result", "parameters": {"type": "object"}}}
+
+
+def ask(counter: Counter, content: str, **more: Any) -> Said:
+    """One chat completion."""
+    messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": content}]
+    return counter.call("POST", "/v1/chat/completions", {"model": "feel", "messages": messages, **more})
+
+
+def test_a_step_is_a_model(shared: Counter) -> None:
+    """A client would not find the step, or get another answer than the ledger's."""
+    assert [one["id"] for one in shared.call("GET", "/v1/models").json["data"]] == ["feel", "twice"]
+    said = ask(shared, json.dumps({"id": "c1", "text": "what a day"}))
+    assert said.status == 200, said.body
+    choice = said.json["choices"][0]
+    assert (json.loads(choice["message"]["content"])["mood"], choice["finish_reason"]) == ("glad", "stop")
+    assert said.json["roadworthy"]["key"] == "c1"
+    assert said.json["usage"]["total_tokens"] > 0
+    assert shared.call("GET", "/v1/records/c1").json["value"]["mood"] == "glad"
+
+
+def test_a_plain_message_fills_the_only_text_field(shared: Counter) -> None:
+    """A client that sends text would have to know the record's type, or pay twice for the same text."""
+    first, again = ask(shared, "oh no"), ask(shared, "oh no")
+    assert json.loads(first.json["choices"][0]["message"]["content"])["mood"] == "sad"
+    assert first.json["id"] == again.json["id"]
+    parts = [{"type": "text", "text": "oh no"}]
+    messages = [{"role": "user", "content": parts}]
+    listed = shared.call("POST", "/v1/chat/completions", {"model": "feel", "messages": messages})
+    assert listed.json["id"] == first.json["id"]
+
+
+def test_what_is_not_accepted_does_not_leave(shared: Counter) -> None:
+    """A doubtful answer would reach a user as if it were one."""
+    said = ask(shared, "hm")
+    assert (said.status, said.json["error"]["code"]) == (422, "waiting_review")
+    assert "sad" not in said.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"model": "nothing", "messages": [{"role": "user", "content": "x"}]}, 404),
+        ({"model": "feel", "messages": []}, 400),
+        ({"model": "feel", "messages": [{"role": "system", "content": "x"}]}, 400),
+        ({"model": "feel", "messages": [{"role": "user", "content": "x"}], "n": 2}, 400),
+        ({"model": "feel", "messages": [{"role": "user", "content": '{"id": "c9"}'}]}, 422),
+        ([], 400),
+    ],
+    ids=["no such model", "no messages", "no user", "two answers", "not a record", "a list"],
+)
+def test_a_wrong_request_is_told_as_openai_tells_it(shared: Counter, body: object, status: int) -> None:
+    """A client would meet an error that its SDK cannot read."""
+    said = shared.call("POST", "/v1/chat/completions", body)
+    assert said.status == status, said.body
+    assert said.json["error"]["message"]
+    assert said.json["error"]["type"] == "invalid_request_error"
+
+
+def test_a_stream_is_one_burst_once_accepted(shared: Counter) -> None:
+    """A client that streams would hang, or read something that was not accepted."""
+    said = ask(shared, "what a day", stream=True, stream_options={"include_usage": True})
+    assert said.headers["content-type"].startswith("text/event-stream")
+    events = [line.removeprefix("data: ") for line in said.body.decode().split("\n\n") if line]
+    assert events[-1] == "[DONE]"
+    chunks = [json.loads(event) for event in events[:-1]]
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks if chunk["choices"])
+    assert json.loads(text)["mood"] == "glad"
+    assert chunks[1]["choices"][0]["finish_reason"] == "stop"
+    assert set(chunks[2]["usage"]) == {"prompt_tokens", "completion_tokens", "total_tokens"}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_an_answer_by_a_tool_call_where_the_client_wants_it_so(shared: Counter, stream: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Clients that take structured answers by tool calls would not understand this one."""
+    said = ask(shared, "what a day", tools=[TOOL], tool_choice="required", stream=stream)
+    if stream:
+        first = json.loads(said.body.decode().split("\n\n")[0].removeprefix("data: "))
+        call = first["choices"][0]["delta"]["tool_calls"][0]
+    else:
+        call = said.json["choices"][0]["message"]["tool_calls"][0]
+    assert call["function"]["name"] == "final_result"
+    assert json.loads(call["function"]["arguments"])["mood"] == "glad"
+
+
+def test_the_official_client_works_unchanged(file_build: Build) -> None:
+    """A team that uses the openai package could not switch by its base URL alone."""
+    openai = pytest.importorskip("openai")
+    counter = file_build({"what a day": "glad"})
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{counter.port}/v1", api_key="any", max_retries=0)
+    messages = [{"role": "user", "content": "what a day"}]
+    assert [model.id for model in client.models.list()] == ["feel", "twice"]
+    whole = client.chat.completions.create(model="feel", messages=messages)
+    assert json.loads(whole.choices[0].message.content)["mood"] == "glad"
+    parts = list(client.chat.completions.create(model="feel", messages=messages, stream=True))
+    assert json.loads("".join(part.choices[0].delta.content or "" for part in parts))["mood"] == "glad"
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="nothing", messages=messages)

@@ -1,0 +1,184 @@
+"""Records over HTTP: one outcome each, found again, never bought twice, never lost."""
+
+import json
+import signal
+import time
+
+from tests.serve.conftest import Build
+from tests.serve.counter import Counter, lines
+
+GLAD = {"id": "n1", "text": "what a day"}
+MOODS = {"what a day": "glad", "hm": "?sad", "oh no": "sad"}
+
+
+def until(counter: Counter, key: str, outcome: str) -> dict[str, object]:
+    """Look until a record stands so; at most 20 s."""
+    for _ in range(200):
+        found: dict[str, object] = counter.call("GET", f"/v1/records/{key}").json
+        if found["outcome"] == outcome:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def test_a_record_is_answered_and_found_again(build: Build) -> None:
+    """A caller would get no outcome, another one than the ledger holds, or would pay for the same record twice."""
+    counter = build(MOODS)
+    first = counter.call("POST", "/v1/records/feel", GLAD)
+    assert first.status == 200, first.body
+    assert (first.json["outcome"], first.json["value"]["mood"], first.json["attempts"]) == (
+        "accepted",
+        "glad",
+        1,
+    )
+    again = counter.call("POST", "/v1/records/feel", GLAD)
+    assert (again.status, again.json) == (200, first.json)
+    assert counter.call("GET", first.headers["location"]).json == first.json
+    assert len(counter.sim.requests()) == 1
+    assert counter.call("GET", "/v1/records/nobody").status == 404
+
+
+def test_a_token_names_one_record(build: Build) -> None:
+    """A caller that sends again after a lost response would pay twice, or get another record's answer."""
+    counter = build(MOODS)
+    first = counter.call("POST", "/v1/records/feel", GLAD, Idempotency_Key="k1")
+    again = counter.call("POST", "/v1/records/feel", GLAD, Idempotency_Key="k1")
+    other = counter.call("POST", "/v1/records/feel", {"id": "n2", "text": "oh no"}, Idempotency_Key="k1")
+    assert (first.status, again.json, other.status) == (200, first.json, 409)
+    assert counter.ask("SELECT count(*) FROM record") == [(1,)]
+
+
+def test_what_cannot_be_used_is_told_and_costs_nothing(file_build: Build) -> None:
+    """A wrong request would cost money, or answer with a stack trace."""
+    counter = file_build(MOODS)
+    told = {
+        "no such step": counter.call("POST", "/v1/records/nothing", GLAD).status,
+        "a field is missing": counter.call("POST", "/v1/records/feel", {"id": "n1"}).status,
+        "not JSON": counter.call(
+            "POST", "/v1/records/feel", raw=b"{", Content_Type="application/json"
+        ).status,
+        "a name twice": counter.call(
+            "POST", "/v1/records/feel", raw=b'{"id":"1","id":"2","text":"x"}', Content_Type="application/json"
+        ).status,
+        "not UTF-8": counter.call(
+            "POST", "/v1/records/feel", raw=b'"\xff"', Content_Type="application/json"
+        ).status,
+        "not called JSON": counter.call(
+            "POST", "/v1/records/feel", raw=b"{}", Content_Type="text/plain"
+        ).status,
+    }
+    assert told == {
+        "no such step": 404,
+        "a field is missing": 422,
+        "not JSON": 400,
+        "a name twice": 400,
+        "not UTF-8": 400,
+        "not called JSON": 415,
+    }
+    assert len(counter.sim.requests()) == 0
+
+
+def test_a_doubtful_record_waits_for_feedback_and_goes_on(build: Build) -> None:
+    """A person's ruling over HTTP would not become the record's result, or an invalid correction would pass."""
+    counter = build(MOODS)
+    doubtful = {"id": "n3", "text": "hm"}
+    waits = counter.call("POST", "/v1/records/feel", doubtful)
+    assert (waits.status, waits.json["outcome"], waits.json["waiting_for"]) == (202, "waiting", "review")
+    wrong = {"ruling": "wrong", "answer": {"mood": 7}}
+    assert counter.call("POST", "/v1/records/n3/feedback", wrong).status == 422
+    done = counter.call("POST", "/v1/records/n3/feedback", {"ruling": "wrong", "answer": {"mood": "glad"}})
+    assert done.status == 200, done.body
+    assert until(counter, "n3", "accepted")["value"] == {"mood": "glad", "sure": 0.9}
+    twice = counter.call("POST", "/v1/records/twice", {"id": "n4", "text": "hm"})
+    assert twice.json["waiting_for"] == "review"
+    counter.call("POST", "/v1/records/n4/feedback", {"ruling": "right"})
+    assert until(counter, "n4", "accepted")["value"] == {"mood": "sad", "sure": 0.2}
+
+
+def test_feedback_on_an_accepted_answer_is_a_label(file_build: Build) -> None:
+    """What a user says of an answer that nobody was asked about would be lost."""
+    counter = file_build(MOODS)
+    counter.call("POST", "/v1/records/feel", GLAD)
+    assert counter.call("POST", "/v1/records/n1/feedback", {"ruling": "right"}).status == 200
+    assert counter.ask("SELECT key, correct, source FROM label") == [("n1", 1, "feedback")]
+
+
+def test_who_does_not_wait_gets_an_address(build: Build) -> None:
+    """A caller in a hurry would have to wait, or its record would not be worked on once it is gone."""
+    counter = build(MOODS, latency_ms=1000)
+    sent = counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async")
+    assert (sent.status, sent.json["outcome"]) == (202, "pending")
+    assert until(counter, "n1", "accepted")["value"] == {"mood": "glad", "sure": 0.9}
+
+
+def test_a_killed_service_loses_nothing(build: Build) -> None:
+    """A record that was taken in when the process died would never be answered."""
+    counter = build(MOODS, latency_ms=1000)
+    assert counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async").status == 202
+    counter.stop(signal.SIGKILL)
+    if "://" in counter.ledger:
+        time.sleep(1.5)
+    counter.start()
+    assert until(counter, "n1", "accepted")["outcome"] == "accepted"
+
+
+def test_a_service_that_is_told_to_end_finishes_what_it_has(file_build: Build) -> None:
+    """A deployment would cut off requests that are on the wire and pay for them twice."""
+    counter = file_build(MOODS, latency_ms=1000)
+    assert counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async").status == 202
+    counter.stop()
+    assert counter.ask("SELECT outcome FROM record") == [("accepted",)]
+    assert counter.ask("SELECT state FROM attempt") == [("settled",)]
+
+
+def test_more_than_it_takes_is_told_to_come_later(file_build: Build) -> None:
+    """Overload would queue without bound instead of slowing its callers."""
+    counter = file_build(MOODS, latency_ms=2000, serve_records_max=1)
+    assert counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async").status == 202
+    full = counter.call("POST", "/v1/records/feel", {"id": "n2", "text": "oh no"})
+    assert (full.status, full.headers["retry-after"]) == (429, "1")
+    assert counter.call("GET", "/healthz").status == 200
+
+
+def test_a_file_is_a_job(build: Build) -> None:
+    """A file would lose lines, or its rows would not be those that the command writes."""
+    counter = build(MOODS)
+    notes = [GLAD, {"id": "n2", "text": "oh no"}, {"text": 3}, GLAD]
+    body = "".join(json.dumps(note) + "\n" for note in notes).encode()
+    taken = counter.call("POST", "/v1/jobs/feel", raw=body, Content_Type="application/x-ndjson")
+    assert taken.status == 202, taken.body
+    where = taken.headers["location"]
+    for _ in range(200):
+        stands = counter.call("GET", where).json
+        if not stands["pending"]:
+            break
+        time.sleep(0.1)
+    assert (stands["records"], stands["accepted"], stands["rejected"]) == (4, 3, 1)
+    rows = list(lines(counter.call("GET", f"{where}/rows").body))
+    assert [(row["key"], row["outcome"]) for row in rows] == [
+        ("n1", "accepted"),
+        ("n2", "accepted"),
+        ("line-3", "rejected"),
+        ("n1", "accepted"),
+    ]
+    assert len(counter.sim.requests()) == 2
+
+
+def test_a_cancelled_job_stands_still_and_goes_on_when_it_comes_again(file_build: Build) -> None:
+    """Nobody could stop a job that was handed over by mistake, or it could never be taken up again."""
+    counter = file_build(MOODS, latency_ms=200, concurrency=1, serve_again_s=0.1)
+    body = "".join(json.dumps({"id": f"n{n}", "text": f"note {n}"}) + "\n" for n in range(100)).encode()
+    send = {"raw": body, "Content_Type": "application/x-ndjson"}
+    where = counter.call("POST", "/v1/jobs/feel", **send).headers["location"]  # type: ignore[arg-type] # headers are text
+    assert counter.call("POST", f"{where}/cancel").status == 200
+    time.sleep(1.0)
+    stands = counter.call("GET", where).json
+    assert stands["pending"] > 0
+    time.sleep(1.0)
+    assert counter.call("GET", where).json["pending"] == stands["pending"]
+    counter.call("POST", "/v1/jobs/feel", **send)  # type: ignore[arg-type] # as above
+    for _ in range(100):
+        if counter.call("GET", where).json["pending"] < stands["pending"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(counter.call("GET", where).body)
