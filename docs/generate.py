@@ -115,8 +115,8 @@ def commands_page() -> str:
         "Commands",
         "src/roadworthy/__main__.py",
         "`APP` is `file.py`, `file.py:name` or `module:name`. `INPUT` is a file that ends in `.jsonl`, `.ndjson`, `.csv` or "
-        "`.tsv`, each also with `.gz`; a document or a folder of documents; or `-` for standard input. [Input](intake.md) "
-        "says more. `python -m roadworthy` is the same as `roadworthy`.",
+        "`.tsv`, each also with `.gz`, or in `.parquet`; a document or a folder of documents; the URL of a database with "
+        "`--query`; or `-` for standard input. [Input](intake.md) says more. `python -m roadworthy` is the same as `roadworthy`.",
         _table("Exit status | Meaning", statuses),
         *parts,
     )

@@ -2,6 +2,7 @@
 
 from roadworthy._errors import Failed, Fault, Rejected, Waiting
 from roadworthy.accept.passage import Passage
+from roadworthy.ask.image import Image
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model
@@ -14,6 +15,7 @@ __all__ = [
     "Failed",
     "Fault",
     "Function",
+    "Image",
     "Model",
     "Passage",
     "Passages",

@@ -64,6 +64,18 @@ class Settings:
     merge_answers_max: int = _count(
         20, "answers", "merged by one question; more are merged in several rounds", OURS
     )
+    images_max: int = _count(
+        20, "images", "a prompt with more images rejects its record", "Bedrock: 20 a request"
+    )
+    image_bytes_max: int = _count(
+        3_750_000, "bytes", "a prompt with a larger image rejects its record", "Bedrock: 3.75 MB an image"
+    )
+    image_side_max: int = _count(
+        8_000,
+        "pixels",
+        "a prompt with a wider or higher image rejects its record",
+        "Anthropic, Bedrock: 8,000",
+    )
     answer_bytes_max: int = _count(1_000_000, "bytes", "a larger answer is refused before it is parsed", OURS)
     response_bytes_max: int = _count(16_000_000, "bytes", "a larger HTTP response is cut off", OURS)
 

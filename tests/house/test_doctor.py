@@ -1,12 +1,17 @@
 """`doctor` names what in a ledger contradicts itself, and what to do."""
 
+import re
 import signal
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 from tests.house.conftest import Build
 from tests.house.house import APP, STEP, letter
 from tests.ledgers import change
+
+from roadworthy.run.reading import EXTRAS
 
 DAMAGES = {
     "UPDATE budget SET spent_pico = spent_pico + 1 WHERE scope LIKE 'job:%'": "The account job:1",
@@ -50,3 +55,13 @@ def test_what_a_dead_process_left_is_named_until_the_next_run(build: Build) -> N
     house.sim.script({"latency_ms": 0})
     assert house.json("run", STEP, "in.jsonl")["accepted"] == 30
     assert house.json("doctor", APP)["wrong"] == []
+
+
+def test_every_extra_is_told_with_what_it_installs() -> None:
+    """A user would not learn which extra is missing, or a new one be forgotten."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    declared = {
+        extra: tuple(re.split(r"[\[><=;]", package)[0].strip() for package in packages)
+        for extra, packages in project["optional-dependencies"].items()
+    }
+    assert declared == EXTRAS

@@ -7,6 +7,7 @@ NAMES = [
     "Failed",
     "Fault",
     "Function",
+    "Image",
     "Model",
     "Passage",
     "Passages",

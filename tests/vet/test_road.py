@@ -87,6 +87,26 @@ def test_an_app_that_names_a_place_of_its_own_is_led_to_the_simulated_provider(t
         assert (ran.count("accepted"), [row.model for row in ran.requests]) == (1, ["qwen"])
 
 
+def test_the_teams_own_ledger_teaches_answers_and_is_not_touched(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that ran before would be tested with made-up answers, or its ledger would be written to."""
+    lines = [sample.line for sample in bench.take(25)]
+    ledger = tmp_path / "team.db"
+    with bench.trial(lines, {"latency_ms": 30}) as trial:
+        before = trial.run()
+        ledger.write_bytes(trial.ledger.read_bytes())
+    monkeypatch.setenv("ROADWORTHY_LEDGER", str(ledger))
+    content = ledger.read_bytes()
+    with open_bench(APP, INBOX, seed=3, minutes=1) as taught:
+        assert {sample.key for sample in taught.take(25)} == {sample.key for sample in bench.take(25)}
+        assert taught.learned.models["gpt-5-nano"].latency_ms >= 30
+        with taught.trial(lines) as trial:
+            after = trial.run()
+    assert after.values() == before.values() != {}
+    assert ledger.read_bytes() == content
+
+
 def test_a_plain_function_is_told_from_an_app(tmp_path: Path) -> None:
     """`vet poc.py:function` would end with a message about apps, and the road test of functions would not begin."""
     (tmp_path / "poc.py").write_text("def triage(text: str) -> str:\n    return text\n")

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from roadworthy._errors import Rejected
 from roadworthy._settings import Settings
+from roadworthy.accept.cells import Cells
 from roadworthy.accept.clean import clean_body
 from roadworthy.accept.decode import Line
 from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
@@ -72,23 +73,34 @@ def record_from_value(value: object, *, schema: RecordSchema, key: Key = None, s
 
 
 def _taken(
-    unit: Line | Row, name: str, schema: RecordSchema, key: Key, settings: Settings
+    unit: Line | Row | Cells, name: str, schema: RecordSchema, key: Key, settings: Settings
 ) -> Record | Unusable:
     body: Json = None
     try:
         body = _parsed(unit, settings)
         body, cleanings = _cleaned(body, unit, settings)
-        if isinstance(unit, Row) and isinstance(body, dict):
-            body, value, filled = _row_value(body, schema)
+        if not isinstance(unit, Line) and isinstance(body, dict):
+            body, value, filled = _row_value(body, schema, "" if isinstance(unit, Row) else None)
             cleanings += filled
         else:
             value = schema.validate(body)
         cleanings = unit.cleanings + cleanings
-        record = _identified(body, value, key, unit.number, unit.raw if cleanings else None, cleanings)
-        return replace(record, size=len(unit.raw)) if len(unit.raw) > LARGE else record
+        record = _identified(body, value, key, unit.number, _raw(unit) if cleanings else None, cleanings)
+        return replace(record, size=size) if (size := _size(unit)) > LARGE else record
     except WrongRecord as wrong:
-        own = own_key(body, key) or f"line-{unit.number}"
-        return Unusable(own, unit.number, unit.raw.rstrip(b"\r\n"), f"{name}, line {unit.number}: {wrong}")
+        place = "row" if isinstance(unit, Cells) else "line"
+        own = own_key(body, key) or f"{place}-{unit.number}"
+        raw = (_raw(unit) or b"").rstrip(b"\r\n")
+        return Unusable(own, unit.number, raw, f"{name}, {place} {unit.number}: {wrong}")
+
+
+def _raw(unit: Line | Row | Cells) -> bytes | None:
+    """The bytes that it was; a row of a database or of Parquet is no bytes."""
+    return None if isinstance(unit, Cells) else unit.raw
+
+
+def _size(unit: Line | Row | Cells) -> int:
+    return unit.size if isinstance(unit, Cells) else len(unit.raw)
 
 
 def _taken_document(unit: Paper, name: str, schema: RecordSchema, key: Key) -> Record | Unusable:
@@ -111,8 +123,8 @@ def _taken_document(unit: Paper, name: str, schema: RecordSchema, key: Key) -> R
         return Unusable(document.key, unit.number, b"", f"{name}: {document.key}: {wrong}")
 
 
-def _parsed(unit: Line | Row, settings: Settings) -> Json:
-    if isinstance(unit, Row):
+def _parsed(unit: Line | Row | Cells, settings: Settings) -> Json:
+    if not isinstance(unit, Line):
         body: Json = dict(unit.cells)
     else:
         body = read_document(unit.text, settings.json_depth_max)
@@ -123,20 +135,22 @@ def _parsed(unit: Line | Row, settings: Settings) -> Json:
             )
         if not isinstance(body, dict | str):
             raise WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
-    if len(unit.raw) > settings.field_chars_max:  # no field can be longer than all the bytes
+    if _size(unit) > settings.field_chars_max:  # no field can be longer than all the bytes
         refuse_long_text(body, settings.field_chars_max)
     return body
 
 
-def _cleaned(body: Json, unit: Line | Row, settings: Settings) -> tuple[Json, tuple[Cleaning, ...]]:
+def _cleaned(body: Json, unit: Line | Row | Cells, settings: Settings) -> tuple[Json, tuple[Cleaning, ...]]:
     # JSON in ASCII without a \u escape holds nothing to clean, and that is most of the world's JSONL.
     if isinstance(unit, Line) and unit.text.isascii() and "\\u" not in unit.text:
         return body, ()
     return clean_body(body, depth_max=settings.json_depth_max)
 
 
-def _row_value(cells: dict[str, Json], schema: RecordSchema) -> tuple[Json, object, tuple[Cleaning, ...]]:
-    """The row validated, and what became of its empty cells.
+def _row_value(
+    cells: dict[str, Json], schema: RecordSchema, blank: str | None
+) -> tuple[Json, object, tuple[Cleaning, ...]]:
+    """The row validated, and what became of its empty cells (`blank`: what an empty one holds).
 
     A table has no way to leave a cell out, so an empty one that does not fit its field counts as absent, or as null
     where the field is required.
@@ -144,17 +158,18 @@ def _row_value(cells: dict[str, Json], schema: RecordSchema) -> tuple[Json, obje
     try:
         return cells, schema.validate(cells), ()
     except WrongRecord as wrong:
-        empty = [name for name in wrong.fields if cells.get(name) == ""]
+        empty = [name for name in wrong.fields if name in cells and cells[name] == blank]
         if not empty:
             raise
+        before = "null" if blank is None else blank
         body = {name: cell for name, cell in cells.items() if name not in empty}
-        notes = {name: Cleaning("empty", name, "", "absent") for name in empty}
+        notes = {name: Cleaning("empty", name, before, "absent") for name in empty}
         try:
             return body, schema.validate(body), tuple(notes.values())
         except WrongRecord as again:
             required = [name for name in again.fields if name in notes]
             body |= dict.fromkeys(required)
-            notes |= {name: Cleaning("empty", name, "", "null") for name in required}
+            notes |= {name: Cleaning("empty", name, before, "null") for name in required}
         try:
             return body, schema.validate(body), tuple(notes.values())
         except WrongRecord:

@@ -28,7 +28,8 @@ class Personal:
 @dataclass(frozen=True, slots=True)
 class _Kind:
     pattern: re.Pattern[str]
-    holds: Callable[[str], bool]
+    holds: Callable[[str], int]
+    """How much of a match from its beginning is of this kind; 0 where nothing is."""
 
 
 def find_personal(text: str, kinds: Collection[str] = ()) -> list[Personal]:
@@ -123,19 +124,30 @@ class Mask:
 
 def _candidates(name: str, text: str) -> Iterator[Personal]:
     kind = KINDS[name]
-    for match in kind.pattern.finditer(text):
-        if kind.holds(match[0]):
-            yield Personal(name, match.start(), match.end())
+    place = 0
+    while match := kind.pattern.search(text, place):
+        size = kind.holds(match[0])
+        place = match.start() + (size or 1)  # what is not of this kind may hide the beginning of what is
+        if size:
+            yield Personal(name, match.start(), place)
 
 
 def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
 
+# Digits that cards of an issuer begin with, and how many they have (ISO/IEC 7812 registrations as issuers state them):
+# American Express, Diners, JCB, Mastercard, Visa, Maestro, Discover and UnionPay.
+_ISSUERS: Final = re.compile(
+    r"3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11,16}|35\d{14,17}|(?:222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+    r"|5[1-5]\d{14}|4(?:\d{12}|\d{15}|\d{18})|(?:50|5[6-8]|6)\d{11,17}"
+)
+
+
 def _is_card(text: str) -> bool:
     """Luhn (ISO/IEC 7812-1, annex B), an issuer's first digits, and groups as cards are printed."""
     digits = _digits(text)
-    if not 13 <= len(digits) <= 19 or digits[0] not in "3456" or len(set(digits)) < 2:
+    if not _ISSUERS.fullmatch(digits) or len(digits) < 13:
         return False
     groups = re.split(r"[ -]", text)
     if len(groups) > 1 and not (len(groups) >= 3 and all(3 <= len(group) <= 7 for group in groups)):
@@ -150,16 +162,24 @@ _IBAN_LENGTHS: Final = {
     "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26,
     "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MD": 24,
     "ME": 22, "MK": 19, "MT": 31, "NL": 18, "NO": 15, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24,
-    "RS": 22, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24, "TR": 26, "UA": 29, "XK": 20,
+    "RS": 22, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24, "TR": 26, "UA": 29, "XK": 20, "BI": 27,
+    "BY": 28, "DJ": 27, "FK": 18, "GT": 28, "HN": 28, "IQ": 23, "LC": 32, "LY": 25, "MN": 20, "MR": 27, "MU": 30,
+    "NI": 28, "OM": 23, "RU": 33, "SC": 31, "SD": 18, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "VA": 22, "VG": 24,
+    "YE": 30,
 }  # fmt: skip
 
 
-def _is_iban(text: str) -> bool:
-    """Country length and mod 97 (ISO 13616)."""
-    packed = text.replace(" ", "").upper()
-    if _IBAN_LENGTHS.get(packed[:2]) != len(packed):
-        return False
-    return int("".join(str(int(c, 36)) for c in packed[4:] + packed[:4])) % 97 == 1
+def _iban_in(text: str) -> int:
+    """How many characters are an IBAN: as many as its country has, and mod 97 (ISO 13616 and its registry)."""
+    left = length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    size = 0
+    while left and size < len(text):
+        left -= text[size].isalnum()
+        size += 1
+    packed = re.sub("[ -]", "", text[:size]).upper()
+    if left or not length or text[size : size + 1].isalnum():
+        return 0
+    return size if int("".join(str(int(c, 36)) for c in packed[4:] + packed[:4])) % 97 == 1 else 0
 
 
 def _is_phone(text: str) -> bool:
@@ -182,14 +202,19 @@ def _is_ip(text: str) -> bool:
     return not address.is_unspecified and (":" not in text or any(c.isdigit() for c in text))
 
 
-def _yes(_text: str) -> bool:
-    return True
+def _whole(is_one: Callable[[str], bool]) -> Callable[[str], int]:
+    return lambda text: len(text) if is_one(text) else 0
 
 
 def _is_email(text: str) -> bool:
     local, _, domain = text.rpartition("@")
-    last = domain.rpartition(".")[2]
+    last = domain.rpartition(".")[2].lower()
+    if local == "git" or last in _FILES:  # git@host:path is a place of code; icon@2x.png a picture
+        return False
     return len(local) <= 64 and ".." not in text and not local.endswith(".") and not last.isdigit()
+
+
+_FILES: Final = frozenset(("css", "gif", "jpeg", "jpg", "js", "pdf", "png", "svg", "webp"))
 
 
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z]+_\d+\]")
@@ -202,35 +227,42 @@ _KEY: Final = (
     r"|SG\.[\w-]{22}\.[\w-]{43}|eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{10,1000}"
 )
 
+# Words before what is numbered like an address.
+_NUMBERED: Final = "".join(
+    f"(?<![{word[0]}{word[0].upper()}]{word[1:]} )"
+    for word in ("section", "chapter", "version", "release", "build", "clause", "article", "table", "figure")
+)
+
 KINDS: Final[dict[str, _Kind]] = {
-    "key": _Kind(re.compile(rf"(?<![\w-])(?:{_KEY})(?![\w-])", re.ASCII), _yes),
+    "key": _Kind(re.compile(rf"(?<![\w-])(?:{_KEY})(?![\w-])", re.ASCII), len),
     "email": _Kind(
         re.compile(
-            r"(?<![\w.+%@-])\w[\w.+%-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W_]{2,24}(?![\w@-])"
+            r"(?<![\w.+%@-])(?<!\w')\w(?:[\w.+%-]|'(?=\w)){0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W_]{2,24}(?![\w@-])"
         ),
-        _is_email,
+        _whole(_is_email),
     ),
     "iban": _Kind(
         re.compile(
-            r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
+            r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
         ),
-        _is_iban,
+        _iban_in,
     ),
-    "card": _Kind(re.compile(r"(?<![\w.,-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-]|[.,]\d)"), _is_card),
+    "card": _Kind(re.compile(r"(?<![\w.,-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-]|[.,]\d)"), _whole(_is_card)),
     "ip": _Kind(
         re.compile(
-            r"(?<![\w.:/-])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|[.-]\w)",
+            rf"(?<![\w.:-])(?<![^/]/){_NUMBERED}(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w|[.-]\w|:[A-Za-z])"
+            r"|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:(?:\.\d{1,3}){3})?(?![\w:]|[.-]\w))",
             re.ASCII,
         ),
-        _is_ip,
+        _whole(_is_ip),
     ),
     "phone": _Kind(
         re.compile(
             r"(?<![\w.,+/-])(?:\+[1-9](?:[ ./-]?\(?[0-9]\)?){6,14}|(?<![0-9] )00[1-9](?:[ ./-]?[0-9]){6,12}"
             r"|(?<![0-9] )0[1-9][0-9]{0,4}(?:[ /-][0-9]{2,9}){1,5}|\([0-9]{2,5}\)[ -]?[0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}"
-            r"|[2-9][0-9]{2}([-.])[0-9]{3}\1[0-9]{4})(?![\w-]|[.,:/]\d)"
+            r"|0[1-9][0-9]{8,9}|(?:1[-. ])?[2-9][0-9]{2}([-.])[0-9]{3}\1[0-9]{4})(?![\w-]|[.,:/]\d)"
         ),
-        _is_phone,
+        _whole(_is_phone),
     ),
 }
 """Kinds of personal data in the order of precedence."""

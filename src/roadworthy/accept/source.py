@@ -11,28 +11,32 @@ from typing import BinaryIO, Final, Literal, TypeAlias, cast
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.cells import Cells
+from roadworthy.accept.database import check_database, is_url, read_query, shown_url
 from roadworthy.accept.decode import Line, decode_lines
 from roadworthy.accept.folder import Folder, is_document
 from roadworthy.accept.line import read_lines
 from roadworthy.accept.paper import Paper
 from roadworthy.accept.papers.reader import MEDIA_TYPES
+from roadworthy.accept.parquet import check_parquet, read_parquet
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
 
 Form: TypeAlias = Literal["jsonl", "csv", "tsv"]
-Unit: TypeAlias = Line | Row | Paper | Unusable
+Unit: TypeAlias = Line | Row | Cells | Paper | Unusable
 
 ENDINGS: Final[dict[str, Form]] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 COMPRESSED: Final = ".gz"
+PARQUET: Final = ".parquet"
 STANDARD_INPUT: Final = "standard input"
 
 _JSON_BEGINS: Final = ("{", "[", '"')
 
 
 class Source:
-    """An input that yields its raw units in order: a `Line` of JSONL, a `Row` of a table, a `Paper`, or an `Unusable`.
+    """An input that yields its raw units in order: a `Line` of JSONL, a `Row` or the `Cells` of a table, a `Paper`, or an `Unusable`.
 
-    Made by `from_path` or `from_stream`. Memory is bounded by the limits on one unit, not by the size of the input. A
+    Made by `from_place`, `from_path`, `from_query` or `from_stream`. Memory is bounded by the limits on one unit, not by the size of the input. A
     source of files can be read again from the start; a stream once.
 
     Args:
@@ -45,8 +49,35 @@ class Source:
         self._units = units
 
     @classmethod
+    def from_place(cls, place: str, query: str, settings: Settings) -> Source:
+        """What a command names: a database's URL with a query, else a path.
+
+        Raises:
+            WrongUse: as `from_query` and `from_path`; a query for what is no database.
+        """
+        if is_url(place):
+            return cls.from_query(place, query, settings)
+        if query:
+            raise WrongUse(
+                f"--query is for databases, and {place} is none. Give sqlite:///FILE or postgresql://..."
+            )
+        return cls.from_path(place, settings)
+
+    @classmethod
+    def from_query(cls, url: str, query: str, settings: Settings) -> Source:
+        """The rows of a query on `sqlite:///FILE` or `postgresql://...`.
+
+        Raises:
+            WrongUse: no query, no such file, or an extra is missing.
+        """
+        check_database(url, query)
+        return cls(shown_url(url), lambda: read_query(url, query, settings))
+
+    @classmethod
     def from_path(cls, path: str | Path, settings: Settings) -> Source:
-        """A table or lines (`.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`), a document, or a folder of documents.
+        """A table or lines, a document, or a folder of documents.
+
+        Tables and lines end with `.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`, or `.parquet`.
 
         Raises:
             WrongUse: it is missing, not readable, empty, larger than `file_bytes_max`, its ending says nothing, or an
@@ -62,6 +93,10 @@ class Source:
         if is_document(path):
             _refuse_unreadable(path, settings.document_bytes_max, "document_bytes_max")
             return cls(str(path), Folder(path, settings).__iter__)
+        if path.suffix.lower() == PARQUET:
+            _refuse_unreadable(path, settings.file_bytes_max, "file_bytes_max")
+            check_parquet(path, settings)
+            return cls(str(path), lambda: read_parquet(path, settings))
         form, compressed = _form_of(path)
         _refuse_unreadable(path, settings.file_bytes_max, "file_bytes_max")
 
@@ -147,12 +182,12 @@ def _form_of(path: Path) -> tuple[Form, bool]:
     compressed = bool(endings) and endings[-1] == COMPRESSED
     last = "".join(endings[-2:-1] if compressed else endings[-1:])
     if last not in ENDINGS:
-        known = ", ".join(ENDINGS)
+        known = ", ".join((*ENDINGS, PARQUET))
         hint = f" `jq -c '.[]' {path.name}` writes a JSON array as JSONL." if last == ".json" else ""
         raise WrongUse(
-            f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, each also with "
-            f"{COMPRESSED}, or is a document ({', '.join(MEDIA_TYPES)}); a folder gives its documents; `-` reads "
-            f"standard input.{hint}"
+            f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, lines and rows "
+            f"also with {COMPRESSED}, or is a document ({', '.join(MEDIA_TYPES)}); a folder gives its documents, a "
+            f"database's URL with --query its rows; `-` reads standard input.{hint}"
         )
     return ENDINGS[last], compressed
 

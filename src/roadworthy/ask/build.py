@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
+from roadworthy.accept.reason import WrongRecord
+from roadworthy.ask.image import Image
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
 from roadworthy.ask.prompt import Prompt
@@ -40,13 +43,15 @@ def build_question(
         head, user = template.render(prompt.values)
         source = template.source_hash.hex()
     else:
-        head, user = prompt.instructions, "\n\n".join(map(part_text, prompt.parts))
+        texts = [part for part in prompt.parts if not isinstance(part, Image)]
+        head, user = prompt.instructions, "\n\n".join(map(part_text, texts))
         source = prompt.instructions
-        if not prompt.parts:
+        if not texts:
             head, user = "", head
     examples = "\n\n".join(_examples(prompt.examples, wrapped=schema.wrapped))
     system = "\n\n".join(filter(None, (head, _rules(schema.words), examples)))
-    messages: tuple[Message, ...] = (Message("user", storable(user)),)
+    images = tuple(part for part in prompt.parts if isinstance(part, Image))
+    messages: tuple[Message, ...] = (Message("user", storable(user), images),)
     if system:
         messages = (Message("system", storable(system)), *messages)
     words = schema.words.encode()
@@ -83,7 +88,7 @@ def question_body(question: Question) -> bytes:
     """The messages and passages as JSON, for the ledger; `version` and `fixed` have columns of their own."""
     if not question.passages:
         return _body(question.messages)
-    said = [{"role": message.role, "text": message.text} for message in question.messages]
+    said = list(map(_row, question.messages))
     return orjson.dumps([*said, {"role": PASSAGES, "passages": kept_passages(question)}])
 
 
@@ -95,9 +100,9 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
     """
     try:
         rows = orjson.loads(body)
-        messages = tuple(Message(row["role"], row["text"]) for row in rows if row["role"] != PASSAGES)
+        messages = tuple(_message(row) for row in rows if row["role"] != PASSAGES)
         passages = passages_in(rows)
-    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError) as error:
+    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError, WrongRecord) as error:
         raise LedgerUnavailable(
             f"A stored question of version {version!r} cannot be read: {error}. Restore the ledger from a copy."
         ) from error
@@ -124,7 +129,16 @@ def _examples(examples: Sequence[tuple[object, object]], *, wrapped: bool) -> It
 
 
 def _body(messages: Sequence[Message]) -> bytes:
-    return orjson.dumps([{"role": message.role, "text": message.text} for message in messages])
+    return orjson.dumps(list(map(_row, messages)))
+
+
+def _row(message: Message) -> dict[str, object]:
+    row: dict[str, object] = {"role": message.role, "text": message.text}
+    return row | {"images": [image.base64 for image in message.images]} if message.images else row
+
+
+def _message(row: dict[str, Any]) -> Message:
+    return Message(row["role"], row["text"], tuple(map(Image, row.get("images", ()))))
 
 
 def _digest(*parts: bytes) -> bytes:

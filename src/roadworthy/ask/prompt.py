@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from roadworthy._errors import WrongUse
+from roadworthy.ask.image import Image
 from roadworthy.ask.part import is_part
 
 T_co = TypeVar("T_co", covariant=True)
@@ -21,11 +22,12 @@ class Prompt(Generic[T_co]):
 
     `Prompt("Route this ticket.", ticket.body)` in a function that returns `Prompt[Triage]`. The instructions
     are the team's words and become the system message; the parts carry data and become the user message, in
-    order, with a blank line between them. A prompt without parts is sent as one user message.
+    order, with a blank line between them. A prompt without parts is sent as one user message. An `Image` among the
+    parts is sent as a picture; pictures stand before the text, in order.
 
     Args:
         instructions: what the model shall do. Keep data out of it: the prompt's version is its hash.
-        parts: text as it is; a model, dataclass, dict or list as JSON.
+        parts: text as it is; a model, dataclass, dict or list as JSON; an `Image` as a picture.
         examples: pairs of an input (like a part) and the right answer.
 
     Raises:
@@ -50,12 +52,12 @@ class Prompt(Generic[T_co]):
                 f"A prompt's instructions are {instructions!r}. Say in words what the model shall do."
             )
         for place, part in enumerate((*parts, *(given for given, _ in examples)), start=1):
-            if not is_part(part):
-                late = place > len(parts)
+            late = place > len(parts)
+            if not is_part(part) or (late and isinstance(part, Image)):
                 name = f"The input of example {place - len(parts)}" if late else f"Part {place}"
                 raise WrongUse(
                     f"{name} of the prompt {instructions[:60]!r} is a {type(part).__name__}. "
-                    "Pass text, a model, a dataclass, a dict or a list."
+                    "Pass text, a model, a dataclass, a dict, a list or, as a part, an Image."
                 )
         self._fill(instructions, parts, tuple(examples), "", _NO_VALUES)
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from roadworthy.accept.passage import Passage
+from roadworthy.ask.image import Image
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a question. `system` is the team's words; `user` carries data."""
+    """One message of a question. `system` is the team's words; `user` carries data; its images stand before its text."""
 
     role: Literal["system", "user"]
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +73,8 @@ class Question:
     fixed: bytes
     messages: tuple[Message, ...]
     passages: tuple[Passage, ...] = ()
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of all its messages, in order."""
+        return tuple(image for message in self.messages for image in message.images)

@@ -24,6 +24,7 @@ class Ask:
         worst_pico: an upper bound on its price, in pico-dollars.
         tokens_likely: what it will likely count against a tokens-per-minute limit.
         subject: the record itself, for a model that is the team's own function of it; never sent.
+        images: what its images likely count, and how many of its bytes they are.
         refused: why this model cannot take it, found before anything is sent; "" where it can.
     """
 
@@ -36,6 +37,12 @@ class Ask:
     tokens_likely: int
     subject: object = None
     refused: str = ""
+    images: tuple[int, int] = (0, 0)
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of the request without its images."""
+        return len(self.body) - self.images[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from roadworthy.call.price import pico
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.tokens import input_bound, was_cut
 from roadworthy.call.transport import Transport
+from roadworthy.call.vision import likely_image_tokens
 from roadworthy.call.wire.stream import Stream
 from roadworthy.call.wire.wire import Wording
 
@@ -57,6 +58,9 @@ class Rung(Protocol):
 
     def cost_pico(self, usage: Usage) -> int:
         """The price of reported usage in pico-dollars, exact."""
+
+
+_NO_PICTURES = "no images: a function that is given the prompt gets its text alone; let it take the record"
 
 
 def request_key(namespace: str, model: str, body: bytes, sample: int) -> bytes:
@@ -109,17 +113,22 @@ class EndpointRung:
         )
         plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         body = orjson.dumps(wire.streamed(said), option=orjson.OPT_SORT_KEYS) if self._model.stream else plain
-        likely, most = self.lane.likely_tokens(len(body)), self._model.context_tokens
+        pictures = question.images
+        text_bytes = len(body) - (sizes := sum(len(image.base64) for image in pictures))
+        seen = likely_image_tokens(question)
+        likely, most = self.lane.likely_tokens(text_bytes) + seen, self._model.context_tokens
+        bound = input_bound(text_bytes, self._settings) + sum(map(wire.image_tokens, pictures))
         return Ask(
             model=self.name,
             body=body,
             key=request_key(namespace, self.name, plain, sample),
             words=words,
             output_cap=cap,
-            worst_pico=self._endpoint.price.worst_pico(input_bound(body, self._settings), cap),
+            worst_pico=self._endpoint.price.worst_pico(bound, cap),
             tokens_likely=likely + cap,
             subject=subject,
             refused=f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else "",
+            images=(seen, sizes),
         )
 
     @property
@@ -159,7 +168,7 @@ class EndpointRung:
         else:
             exchange = await self._transport.post(endpoint.url, headers, ask.body, timeout_s)
             outcome = endpoint.wire.read(exchange, now)
-        if endpoint.cuts_prompts and was_cut(len(ask.body), outcome.usage):
+        if endpoint.cuts_prompts and was_cut(ask.text_bytes, outcome.usage):
             detail = f"the server read only {outcome.usage and outcome.usage.input_tokens} tokens of the prompt: it cut it"
             outcome = replace(outcome, ending=Ending.TOO_LONG, detail=detail)
         limits = read_limits(exchange.headers, now)
@@ -188,9 +197,11 @@ class FunctionRung:
     ) -> Ask:
         """The call for a question; the request is the prompt's text and the schema it must meet."""
         messages = [message.text for message in question.messages]
+        seen = [image.sha256 for image in question.images]
         if words:
             messages.append(words)
-        body = orjson.dumps({"prompt": messages, "schema": self._schema.canonical.decode()})
+        said: dict[str, object] = {"prompt": messages, "schema": self._schema.canonical.decode()}
+        body = orjson.dumps(said | {"images": seen} if seen else said)
         return Ask(
             model=self.name,
             body=body,
@@ -200,6 +211,7 @@ class FunctionRung:
             worst_pico=self._price_pico,
             tokens_likely=0,
             subject=subject,
+            refused=_NO_PICTURES if seen and not self._function.takes_record else "",
         )
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:

@@ -14,12 +14,12 @@ _CONTEXT_KEPT = 3
 _SHORT_BYTES = 4_096
 
 
-def input_bound(body: bytes, settings: Settings) -> int:
-    """An upper bound on a request's input tokens: no tokenizer makes more than one token of a byte.
+def input_bound(text_bytes: int, settings: Settings) -> int:
+    """An upper bound on the input tokens of a request's text: no tokenizer makes more than one token of a byte.
 
-    A provider's own framing of messages and schema is covered by `framing_tokens`.
+    Images are bounded by `vision`. A provider's own framing of messages and schema is covered by `framing_tokens`.
     """
-    return len(body) + settings.framing_tokens
+    return text_bytes + settings.framing_tokens
 
 
 def was_cut(request_bytes: int, usage: Usage | None) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import orjson
 
 from roadworthy.accept.passage import Passage
+from roadworthy.ask.image import Image
 from roadworthy.ask.pinned import PASSAGES, passages_in
 from roadworthy.call.price import usd
 from roadworthy.keep.record import Kept
@@ -175,8 +177,14 @@ def _cleanings(text: Value) -> tuple[tuple[str, str, str, str], ...]:
 def _asked(row: Row) -> Asked:
     question_id, step, version, body, _sample, _at = row
     rows = orjson.loads(as_text(body))
-    messages = tuple((row["role"], row["text"]) for row in rows if row["role"] != PASSAGES)
+    messages = tuple((row["role"], _told(row)) for row in rows if row["role"] != PASSAGES)
     return Asked(as_int(question_id), as_text(step), as_text(version), messages, passages_in(rows))
+
+
+def _told(row: dict[str, Any]) -> str:
+    """What a message says; of an image what it is, for its bytes tell a reader nothing."""
+    images = (f"[image {n}: {Image(data).told()}]\n" for n, data in enumerate(row.get("images", ()), start=1))
+    return "".join(images) + str(row["text"])
 
 
 def _tried(row: Row) -> Tried:

@@ -14,6 +14,7 @@ import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.accept.database import is_url, shown_url
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
@@ -40,7 +41,9 @@ class Target:
     job: str
 
 
-def find_target(app: str, place: str, job: str | None, limit: int | None = None) -> Target:
+def find_target(
+    app: str, place: str, job: str | None, limit: int | None = None, query: str | None = None
+) -> Target:
     """The entry and the input that a command names.
 
     Raises:
@@ -55,7 +58,9 @@ def find_target(app: str, place: str, job: str | None, limit: int | None = None)
     def items() -> Iterator[Record | Unusable]:
         stream: BinaryIO = sys.stdin.buffer
         source = (
-            Source.from_stream(stream, settings) if place == "-" else Source.from_path(Path(place), settings)
+            Source.from_stream(stream, settings)
+            if place == "-"
+            else Source.from_place(place, query or "", settings)
         )
         records = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
         yield from (
@@ -63,8 +68,13 @@ def find_target(app: str, place: str, job: str | None, limit: int | None = None)
         )
 
     if place != "-":
-        Source.from_path(Path(place), settings)
-    return Target(entry, loaded.app.start, items, job or str(Path(place).resolve()))
+        Source.from_place(place, query or "", settings)
+    return Target(entry, loaded.app.start, items, job or _job_of(place, query or ""))
+
+
+def _job_of(place: str, query: str) -> str:
+    """The name of the job that an input is: where it is, without what is secret."""
+    return f"{shown_url(place)} {query}" if is_url(place) else str(Path(place).resolve())
 
 
 @click.command()
@@ -74,8 +84,9 @@ def find_target(app: str, place: str, job: str | None, limit: int | None = None)
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write every record of the job here (.jsonl, .csv).",
+    help="Write every record of the job here (.jsonl, .csv, .parquet).",
 )
+@click.option("--query", help="What to read, where INPUT is the URL of a database.")
 @click.option(
     "--budget-usd", type=str, help="The job's cap in USD; what earlier runs of it spent still counts."
 )
@@ -91,7 +102,7 @@ def run(
     app: str, input_: str, *, as_json: bool, retry: str | None, patience: float | None, **given: Any
 ) -> None:
     """Run INPUT through APP: capped, resumable, every record accounted for. The same command again goes on."""
-    target = find_target(app, input_, given["job"], given["limit"])
+    target = find_target(app, input_, given["job"], given["limit"], given["query"])
     output: Path | None = given["output"]
     if output is not None:
         check_output(output)
@@ -154,13 +165,14 @@ def _first(error: BaseException) -> BaseException:
 @click.argument("input_", metavar="INPUT")
 @click.option("--sample", type=click.IntRange(1), help="Pay for N records first; their answers are kept.")
 @click.option("--budget-usd", type=str, help="The cap for the sample.")
+@click.option("--query", help="What to read, where INPUT is the URL of a database.")
 @click.option("--job", help="The job's name; needed for standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan(
-    app: str, input_: str, *, sample: int | None, budget_usd: str | None, job: str | None, as_json: bool
+    app: str, input_: str, *, sample: int | None, budget_usd: str | None, as_json: bool, **given: str | None
 ) -> None:
     """Say what INPUT will cost before it costs anything: low, likely, high."""
-    target = find_target(app, input_, job)
+    target = find_target(app, input_, given["job"], query=given["query"])
     items = target.items
     if input_ == "-":
         held = list(target.items())

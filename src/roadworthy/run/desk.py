@@ -19,6 +19,7 @@ from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
+from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
@@ -233,7 +234,7 @@ class Desk:
                 self.step,
                 rung.name,
                 worst_pico=ask.worst_pico,
-                request_bytes=len(ask.body),
+                request_bytes=ask.text_bytes + round(ask.images[0] / PRIOR_TOKENS_A_BYTE),
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )

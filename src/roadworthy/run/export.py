@@ -15,7 +15,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
 from roadworthy.run.load import load
-from roadworthy.run.output import check_output, csv_row, plain_text, written_whole
+from roadworthy.run.output import ENDINGS, check_output, csv_row, plain_text, written_whole
 from roadworthy.run.reading import reading
 
 _PAGE = 1_000
@@ -113,7 +113,7 @@ TABLES = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool) -> None:
     """Write rows of the ledger to a file: records with their fates, attempts, reviews, labels or runs."""
-    check_output(output)
+    check_output(output, ENDINGS)
     loaded = load(app)
     if job is not None and what == "labels":
         raise WrongUse("Labels belong to keys, not to jobs. Leave --job out.")

@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from roadworthy._errors import Rejected, WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
+from roadworthy.accept.reason import WrongRecord
 from roadworthy.ask.build import build_question, reworded
+from roadworthy.ask.image import refuse_large
 from roadworthy.ask.passages import PLACEHOLDER
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve
@@ -36,8 +39,20 @@ def question_of(
         passages: what was chosen for it, where the step has a corpus. With the placeholder alone the question says
             what does not move: `fixed`, by which the pinned one is found.
     """
-    prepared, prompt = step.prepared, step.prompt(value, passages)
-    question = build_question(prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings))
+    prepared = step.prepared
+    try:
+        prompt = step.prompt(value, passages)
+        question = build_question(
+            prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings)
+        )
+        refuse_large(question.images, settings)
+    except WrongRecord as wrong:  # an image that none is, or too large a one
+        raise Rejected("", str(wrong)) from wrong
+    if step.mask and question.images:
+        raise WrongUse(
+            f"{step.name}: mask= hides text, and what an image shows it cannot see. "
+            "Leave mask= away, or do not send images."
+        )
     if step.context is not None:
         question = replace(question, fixed=step.context.pinned(question.fixed), passages=tuple(passages))
     return hidden(question, step.mask) if step.mask else (question, None)

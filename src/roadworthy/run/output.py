@@ -14,10 +14,12 @@ import orjson
 
 from roadworthy._errors import Passing, WrongUse
 from roadworthy._failpoints import failpoint
+from roadworthy.accept.source import PARQUET
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Line
 from roadworthy.keep.records import page_lines
+from roadworthy.run.columns import check_columns, write_columns
 
 COLUMNS = ("key", "outcome", "value", "confidence", "certified", "model", "attempts", "cost_usd", "reason")
 ENDINGS = (".jsonl", ".csv")
@@ -25,14 +27,16 @@ _PAGE = 1_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, endings: tuple[str, ...] = (*ENDINGS, PARQUET)) -> None:
     """Find a wrong output path before anything is paid.
 
     Raises:
-        WrongUse: the folder is missing or the ending is not one that can be written.
+        WrongUse: the folder is missing, the ending is not one that can be written, or its extra is missing.
     """
-    if path.suffix not in ENDINGS:
-        raise WrongUse(f"The output {str(path)!r} ends in {path.suffix!r}. Use one of {', '.join(ENDINGS)}.")
+    if path.suffix not in endings:
+        raise WrongUse(f"The output {str(path)!r} ends in {path.suffix!r}. Use one of {', '.join(endings)}.")
+    if path.suffix == PARQUET:
+        check_columns()
     if not path.resolve().parent.is_dir():
         raise WrongUse(f"The output {str(path)!r} is in a folder that does not exist. Make the folder first.")
 
@@ -46,6 +50,8 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
         Passing: the disk is full, or the place cannot be written.
     """
     with written_whole(path) as file:
+        if path.suffix == PARQUET:
+            return write_columns(file, map(cells, rows(store, job_id)))
         return _write(file, rows(store, job_id), path.suffix)
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,18 @@ from roadworthy.run.app import App
 from roadworthy.run.load import load
 from roadworthy.run.masking import question_of, shown
 
+EXTRAS = {
+    "bedrock": ("botocore",),
+    "checks": ("jsonschema", "regex"),
+    "dense": ("numpy",),
+    "docs": ("pypdfium2",),
+    "fast": ("uvloop",),
+    "learn": ("scikit-learn", "scipy", "skops"),
+    "parquet": ("pyarrow",),
+    "postgres": ("psycopg",),
+    "serve": ("fastapi", "prometheus-client", "uvicorn"),
+    "vertex": ("google-auth",),
+}
 _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "click")
 
 
@@ -177,7 +189,16 @@ def _libraries() -> dict[str, str]:
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
     }
-    return names | {name: version(name) for name in _LIBRARIES}
+    extras = {f"extra {extra}": _extra(extra, packages) for extra, packages in EXTRAS.items()}
+    return names | {name: version(name) for name in _LIBRARIES} | extras
+
+
+def _extra(extra: str, packages: tuple[str, ...]) -> str:
+    """What of an extra is installed, with versions, or how to install it."""
+    try:
+        return ", ".join(f"{name} {version(name)}" for name in packages)
+    except PackageNotFoundError:
+        return f"not installed: pip install 'roadworthy[{extra}]'"
 
 
 def _models(app: App) -> tuple[dict[str, str], list[str]]:

@@ -12,7 +12,7 @@ from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE, TokenRate, input_bound
 def test_the_bound_is_above_one_token_a_byte(text: str) -> None:
     """A reservation would be smaller than what a tokenizer can make of the text."""
     body = text.encode()
-    assert input_bound(body, DEFAULTS) == len(body) + DEFAULTS.framing_tokens
+    assert input_bound(len(body), DEFAULTS) == len(body) + DEFAULTS.framing_tokens
 
 
 def test_the_estimate_starts_from_the_prior_and_follows_the_reports() -> None:

@@ -11,8 +11,11 @@ from urllib.parse import quote
 
 import orjson
 
+from roadworthy.ask.image import Image
+from roadworthy.ask.question import Message
 from roadworthy.call.model import Model
 from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.vision import anthropic_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, objects
@@ -52,7 +55,7 @@ class AnthropicMessages(Wire):
         system, given = wording.apart(form)
         own: dict[str, object] = {
             "model": wording.model_id,
-            "messages": [{"role": "user", "content": text} for text in given],
+            "messages": [{"role": "user", "content": _said(message)} for message in given],
             "max_tokens": wording.output_cap,
         }
         if system:
@@ -64,6 +67,10 @@ class AnthropicMessages(Wire):
         if wording.model.temperature is not None:
             own["temperature"] = wording.model.temperature
         return merged(wording.model.extra, own)
+
+    def image_tokens(self, image: Image) -> int:
+        """Claude's own."""
+        return anthropic_image_tokens(image)
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """Usage comes unasked."""
@@ -118,6 +125,16 @@ class AnthropicMessages(Wire):
     def assembly(self) -> Assembly:
         """Blocks and their deltas, in whatever order they come."""
         return _MessageAssembly()
+
+
+def _said(message: Message) -> object:
+    if not message.images:
+        return message.text
+    pictures = [
+        {"type": "image", "source": {"type": "base64", "media_type": one.media_type, "data": one.base64}}
+        for one in message.images
+    ]
+    return [*pictures, {"type": "text", "text": message.text}]
 
 
 class VertexAnthropic(AnthropicMessages):

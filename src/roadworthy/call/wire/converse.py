@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
@@ -45,7 +46,7 @@ class BedrockConverse(Wire):
         if wording.model.temperature is not None:
             config["temperature"] = wording.model.temperature
         own: dict[str, object] = {
-            "messages": [{"role": "user", "content": [{"text": text}]} for text in given],
+            "messages": [{"role": "user", "content": _said(message)} for message in given],
             "inferenceConfig": config,
         }
         if system:
@@ -108,6 +109,14 @@ class BedrockConverse(Wire):
     def assembly(self) -> Assembly:
         """Frames, each named in its headers."""
         return _ConverseAssembly()
+
+
+def _said(message: Message) -> list[object]:
+    pictures: list[object] = [
+        {"image": {"format": one.media_type.removeprefix("image/"), "source": {"bytes": one.base64}}}
+        for one in message.images
+    ]
+    return [*pictures, {"text": message.text}]
 
 
 class _ConverseAssembly(Assembly):

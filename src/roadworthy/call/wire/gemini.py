@@ -12,7 +12,10 @@ from urllib.parse import quote
 
 import orjson
 
+from roadworthy.ask.image import Image
+from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.vision import gemini_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, objects
@@ -64,12 +67,16 @@ class GeminiContent(Wire):
         if wording.logprobs:
             config["responseLogprobs"] = True
         own: dict[str, object] = {
-            "contents": [{"role": "user", "parts": [{"text": text}]} for text in given],
+            "contents": [{"role": "user", "parts": _said(message)} for message in given],
             "generationConfig": config,
         }
         if system:
             own["systemInstruction"] = {"parts": [{"text": system}]}
         return merged(wording.model.extra, own)
+
+    def image_tokens(self, image: Image) -> int:
+        """Gemini's own."""
+        return gemini_image_tokens(image)
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """The address says it."""
@@ -116,6 +123,13 @@ class GeminiContent(Wire):
     def assembly(self) -> Assembly:
         """Responses that each hold a piece."""
         return _ContentAssembly()
+
+
+def _said(message: Message) -> list[object]:
+    pictures: list[object] = [
+        {"inlineData": {"mimeType": one.media_type, "data": one.base64}} for one in message.images
+    ]
+    return [*pictures, {"text": message.text}]
 
 
 class VertexGemini(GeminiContent):

@@ -13,7 +13,10 @@ from urllib.parse import quote
 
 import orjson
 
+from roadworthy.ask.image import Image
+from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
@@ -49,7 +52,7 @@ class OpenAIChat(Wire):
         form = wording.form("")
         own: dict[str, object] = {
             "model": wording.model_id,
-            "messages": [{"role": said.role, "content": said.text} for said in wording.messages(form)],
+            "messages": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
             self._cap_field: wording.output_cap,
         }
         if form.schema is not None:
@@ -70,6 +73,11 @@ class OpenAIChat(Wire):
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """A stream that ends with its usage."""
         return {**body, "stream": True, "stream_options": {"include_usage": True}}
+
+    def image_tokens(self, image: Image) -> int:
+        """OpenAI's own where it is asked, else whatever a compatible endpoint serves."""
+        own = self._cap_field == "max_completion_tokens"
+        return openai_image_tokens(image) if own else any_image_tokens(image)
 
     def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
         """The first choice."""
@@ -225,6 +233,14 @@ def _refusal(message: Mapping[str, Any]) -> str:
     if isinstance(said := message.get("refusal"), str) and said.strip():
         return as_text(said)
     return "".join(as_text(part.get("refusal")) for part in objects(message.get("content")))
+
+
+def _said(message: Message) -> object:
+    """Text alone as text, which every compatible endpoint takes; with images as parts."""
+    if not message.images:
+        return message.text
+    pictures = [{"type": "image_url", "image_url": {"url": data_url(one)}} for one in message.images]
+    return [*pictures, {"type": "text", "text": message.text}]
 
 
 def _content(content: object) -> str:

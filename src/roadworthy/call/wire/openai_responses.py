@@ -10,7 +10,10 @@ from typing import Any
 
 import orjson
 
+from roadworthy.ask.image import Image
+from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.vision import data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
@@ -38,7 +41,7 @@ class OpenAIResponses(Wire):
         form = wording.form("")
         own: dict[str, object] = {
             "model": wording.model_id,
-            "input": [{"role": said.role, "content": said.text} for said in wording.messages(form)],
+            "input": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
             "max_output_tokens": wording.output_cap,
             "store": False,
         }
@@ -68,6 +71,10 @@ class OpenAIResponses(Wire):
         if found is None and said.get("status") == "failed":
             return {"message": "the response failed and does not say why"}
         return found
+
+    def image_tokens(self, image: Image) -> int:
+        """OpenAI's own."""
+        return openai_image_tokens(image)
 
     def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
         """The output's messages; what the model says by the way, and its reasoning, are no answer."""
@@ -135,6 +142,13 @@ class _ResponseAssembly(Assembly):
     def whole(self) -> dict[str, Any]:
         """The response."""
         return self._response
+
+
+def _said(message: Message) -> object:
+    if not message.images:
+        return message.text
+    pictures = [{"type": "input_image", "image_url": data_url(one)} for one in message.images]
+    return [*pictures, {"type": "input_text", "text": message.text}]
 
 
 def _parts(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

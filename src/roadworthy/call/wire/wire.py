@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from roadworthy.accept.record import Json
 from roadworthy.ask.form import in_words
+from roadworthy.ask.image import Image
 from roadworthy.ask.question import Form, Message, OutputSchema, Question
 from roadworthy.call.limits import retry_after_s
 from roadworthy.call.model import Model
 from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
+from roadworthy.call.vision import any_image_tokens
 from roadworthy.call.wire.error import asked_wait_s, find_error, inner_status, one_line, read_error, read_page
 from roadworthy.call.wire.stream import Assembly, Stream
 from roadworthy.call.wire.value import as_object
@@ -60,11 +62,11 @@ class Wording:
             said[last] = replace(said[last], text=f"{said[last].text}\n\n{self.again}")
         return said
 
-    def apart(self, form: Form) -> tuple[str, list[str]]:
+    def apart(self, form: Form) -> tuple[str, list[Message]]:
         """The same with the system's words apart, as most providers want them."""
         said = self.messages(form)
         system = "\n\n".join(message.text for message in said if message.role == "system")
-        return system, [message.text for message in said if message.role == "user"]
+        return system, [message for message in said if message.role == "user"]
 
 
 class Wire(ABC):
@@ -104,6 +106,10 @@ class Wire(ABC):
     @abstractmethod
     def assembly(self) -> Assembly:
         """What gathers a stream's events."""
+
+    def image_tokens(self, image: Image) -> int:
+        """What an image counts at most."""
+        return any_image_tokens(image)
 
     def error(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Mapping[str, Any] | None:
         """The error that a body holds; None where there is none."""

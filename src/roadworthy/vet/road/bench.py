@@ -20,6 +20,7 @@ from roadworthy.vet.options import Options
 from roadworthy.vet.process import RunningSimulator, start_simulator
 from roadworthy.vet.road.child import BROKEN
 from roadworthy.vet.road.declared import Declared
+from roadworthy.vet.road.learned import Learned, learn
 from roadworthy.vet.road.trial import Trial
 
 MINUTES: Final = 3.0
@@ -67,6 +68,7 @@ class Bench:
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
+        learned: what the team's own ledger taught.
         memo: what one stage found out and others need.
     """
 
@@ -84,6 +86,7 @@ class Bench:
     passed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     command: str = ""
+    learned: Learned = field(default_factory=Learned)
     memo: dict[str, Any] = field(default_factory=dict)
 
     def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
@@ -162,23 +165,27 @@ def open_bench(
             "stand_in": "copied",
             "fallback_schema": _fallback(declared),
         }
+        learned = learn(declared, scratch)
         if answers:
             options["answers"] = [str(path) for path in answers]
+        elif learned.answers:
+            options["answers"] = learned.answers
         sim = stack.enter_context(start_simulator(**options))
         yield Bench(
             app=app,
             input=input_,
             declared=declared,
-            samples=_samples(scratch / "records.jsonl", seed),
+            samples=_samples(scratch / "records.jsonl", seed, frozenset() if answers else learned.keys),
             seed=seed,
             minutes=minutes,
-            answers=_words(answers),
+            answers=_words(answers, learned),
+            learned=learned,
             options=options,
             sim=sim,
             folder=folder,
             target=target,
             passed=passed or {},
-            notes=_notes(declared, answers),
+            notes=tuple(_notes(declared, answers, learned)),
             command=_command(app, input_, seed, minutes, answers, passed or {}),
         )
 
@@ -235,14 +242,21 @@ def _declare(
     raise WrongUse(f"{target} cannot be tested: {reason}")
 
 
-def _samples(place: Path, seed: int) -> tuple[Sample, ...]:
-    """The first record of each key, in an order that the seed and the keys give: a prefix of it is a sample."""
+def _samples(place: Path, seed: int, known: frozenset[str]) -> tuple[Sample, ...]:
+    """The first record of each key, in an order that the seed and the keys give: a prefix of it is a sample.
+
+    Records whose answers are known come first.
+    """
     first: dict[str, Sample] = {}
     for line in place.read_bytes().splitlines():
         said = orjson.loads(line)
         first.setdefault(said["key"], Sample(said["key"], said["body"]))
     salt = b"%d" % seed
-    return tuple(sorted(first.values(), key=lambda sample: blake2b(sample.key.encode(), key=salt).digest()))
+
+    def place_of(sample: Sample) -> tuple[bool, bytes]:
+        return sample.key not in known, blake2b(sample.key.encode(), key=salt).digest()
+
+    return tuple(sorted(first.values(), key=place_of))
 
 
 class NotAnApp(WrongUse):
@@ -261,20 +275,22 @@ def _fallback(declared: Declared) -> str:
     return orjson.dumps(found[0]).decode() if found else ""
 
 
-def _words(answers: Sequence[Path]) -> str:
+def _words(answers: Sequence[Path], learned: Learned) -> str:
     if answers:
         return "recorded answers from " + ", ".join(str(path) for path in answers)
-    return "stand-ins: the plainest value of the schema, with words copied from the question"
+    made_up = "stand-ins: the plainest value of the schema, with words copied from the question"
+    if learned.answers:
+        return f"the replies that the app's own ledger holds for {len(learned.keys)} records, else {made_up}"
+    return made_up
 
 
-def _notes(declared: Declared, answers: Sequence[Path]) -> tuple[str, ...]:
-    notes = [f"Answers are {_words(answers)}."]
+def _notes(declared: Declared, answers: Sequence[Path], learned: Learned) -> Iterator[str]:
+    yield f"Answers are {_words(answers, learned)}."
+    for model, experience in learned.models.items():
+        yield f"The app's own ledger knows {model} from {experience.text()}."
     functions = [model.name for model in declared.models if model.is_function]
     if functions:
-        notes.append(
-            f"{', '.join(functions)}: what happens inside cannot be seen; the provider's count of requests can."
-        )
-    return tuple(notes)
+        yield f"{', '.join(functions)}: what happens inside cannot be seen; the provider's count of requests can."
 
 
 def _command(

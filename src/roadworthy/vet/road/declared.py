@@ -80,7 +80,7 @@ class Declared:
     Attributes:
         entry: the step or workflow that each record is run through.
         function: the name of a plain function, where the target is no app; then nothing else is set.
-        ledger: the team's own ledger. It is copied, never opened for writing.
+        ledger: the team's own ledger, as the app names it. It is copied, never opened for writing.
         budget_usd: the cap per `budget_period`; "" for none.
         key_field: the field that names a record; "" where a function does.
         records: usable records found in the input, duplicates included.
@@ -146,7 +146,7 @@ def _declared(loaded: Loaded, entry: Entry[Any, Any], usable: int, unusable: int
         app=plan.name,
         entry=entry.name,
         is_workflow=isinstance(entry, Workflow),
-        ledger=loaded.app.ledger_place({}),
+        ledger=plan.ledger or f"{plan.name}.db",
         budget_usd="" if plan.budget_pico is None else f"{usd(plan.budget_pico):f}",
         budget_period=plan.budget_period,
         record_budget_usd="" if plan.record_budget_pico is None else f"{usd(plan.record_budget_pico):f}",
