@@ -31,6 +31,7 @@ class Gated:
         records_likely: the same in records, those on which both say the same included.
         in_shadow: records of the shadow job.
         unbought: whether the candidate has not answered all of them.
+        interrupted: whether someone stopped the shadow run.
         applied: the state that made it the one that runs; 0 for none.
     """
 
@@ -54,6 +55,7 @@ class Gated:
     records_likely: int | None = 0
     in_shadow: int = 0
     unbought: bool = False
+    interrupted: bool = False
     attempts: int = 0
     reused: int = 0
     cost_usd: Decimal = Decimal(0)

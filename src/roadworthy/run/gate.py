@@ -13,7 +13,7 @@ from roadworthy.observe.progress import Progress
 from roadworthy.run.app import App
 from roadworthy.run.candidate import find_candidate
 from roadworthy.run.gating import Wanted, weigh
-from roadworthy.run.job import DONE, STOPPED
+from roadworthy.run.job import DONE, INTERRUPTED, STOPPED
 from roadworthy.run.load import Loaded
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.promotion import apply_promotion
@@ -53,6 +53,8 @@ def gate(loaded: Loaded, given: dict[str, Any], *, apply: bool, as_json: bool) -
         else:
             lines.append("  nothing to apply: it is not promoted")
     click.echo(orjson.dumps(said).decode() if as_json else "\n".join(lines))
+    if found.interrupted:
+        return INTERRUPTED
     return STOPPED if found.ruling == GO_ON and found.unbought else DONE
 
 

@@ -33,7 +33,7 @@ from roadworthy.run.app import App
 from roadworthy.run.candidate import Candidate, choose, shadow_items, shadow_records
 from roadworthy.run.command import finish
 from roadworthy.run.door import start
-from roadworthy.run.job import Job
+from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.options import Options
 from roadworthy.run.pairs import Pair, alike, apart_of, original, pairs, ruled, said
 from roadworthy.run.runtime import Runtime
@@ -96,7 +96,7 @@ async def weigh(app: App, candidate: Candidate, wanted: Wanted, tell: Listener) 
         known = old.store.read(lambda tx: find_gate(tx, test))
         if known is not None and known.ruling != GO_ON:
             return Gated.of(known)
-        summary = await _shadow(candidate, wanted, old, new)
+        summary, status = await _shadow(candidate, wanted, old, new)
         if not summary.records:
             raise WrongUse(
                 f"No record that {candidate.old.name} answered is at hand to compare on. Run it first, as a step: "
@@ -104,7 +104,7 @@ async def weigh(app: App, candidate: Candidate, wanted: Wanted, tell: Listener) 
             )
         gate = known or old.store.write_now(lambda tx: _open(tx, test, old.settings))
         seen = await _look(candidate, wanted, gate, old, new)
-        return _conclude(gate, seen, summary, old)
+        return replace(_conclude(gate, seen, summary, old), interrupted=status == INTERRUPTED)
 
 
 @asynccontextmanager
@@ -118,7 +118,7 @@ async def _runtimes(app: App, candidate: Candidate, tell: Listener) -> AsyncIter
         await new.close()
 
 
-async def _shadow(candidate: Candidate, wanted: Wanted, old: Runtime, new: Runtime) -> Summary:
+async def _shadow(candidate: Candidate, wanted: Wanted, old: Runtime, new: Runtime) -> tuple[Summary, int]:
     """The candidate's job: what it had before costs nothing, and what is new is drawn and bought."""
     store, step = new.store, candidate.old.name
     job_id = store.read(lambda tx: find_job(tx, new.plan.name, step, candidate.version))
@@ -126,8 +126,7 @@ async def _shadow(candidate: Candidate, wanted: Wanted, old: Runtime, new: Runti
     chosen = await _answered(candidate, old, known, max(0, wanted.sample - len(known)))
     options = Options(job=candidate.version, budget_pico=wanted.budget_pico, yes=True)
     items = shadow_items(store, candidate, job_id, chosen)
-    summary, _status = await finish(Job(new, candidate.step, items, options))
-    return summary
+    return await finish(Job(new, candidate.step, items, options))
 
 
 async def _answered(candidate: Candidate, old: Runtime, known: set[str], count: int) -> list[int]:

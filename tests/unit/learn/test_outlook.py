@@ -7,7 +7,7 @@ from roadworthy.learn.outlook import outlook
 def test_it_foresees_what_comes() -> None:
     """A team would be told to rule on a handful, and would sit for a week."""
     gate = _same_again()
-    assert gate.ruling is Ruling.GO_ON
+    assert gate.ruling.value == "go on"
     found = outlook(gate, 50, [1, -1, 1, -1, 1])
     assert found.rulings is not None
     assert found.records is not None
