@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -175,3 +176,13 @@ class Counter:
 def lines(body: bytes) -> Iterator[Any]:
     """JSONL, parsed."""
     return map(json.loads, body.splitlines())
+
+
+def until(counter: Counter, key: str, outcome: str) -> dict[str, object]:
+    """Look until a record stands so; at most 20 s."""
+    for _ in range(200):
+        found: dict[str, object] = counter.call("GET", f"/v1/records/{key}").json
+        if found["outcome"] == outcome:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)

@@ -5,20 +5,10 @@ import signal
 import time
 
 from tests.serve.conftest import Build
-from tests.serve.counter import Counter, lines
+from tests.serve.counter import lines, until
 
 GLAD = {"id": "n1", "text": "what a day"}
 MOODS = {"what a day": "glad", "hm": "?sad", "oh no": "sad"}
-
-
-def until(counter: Counter, key: str, outcome: str) -> dict[str, object]:
-    """Look until a record stands so; at most 20 s."""
-    for _ in range(200):
-        found: dict[str, object] = counter.call("GET", f"/v1/records/{key}").json
-        if found["outcome"] == outcome:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(found)
 
 
 def test_a_record_is_answered_and_found_again(build: Build) -> None:

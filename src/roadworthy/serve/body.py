@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import BinaryIO, Final
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 
@@ -15,7 +16,8 @@ from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json
 from roadworthy.serve.problem import Problem
 
-_JSON_TYPES = ("application/json", "application/x-ndjson", "text/csv")
+_FIELDS_MAX: Final = 10
+_JSON: Final = "application/json"
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
@@ -41,7 +43,7 @@ async def read_json(request: Request, settings: Settings) -> Json:
         Problem: 415, 413, 408, or 400 with the place of what is wrong.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _JSON_TYPES[0]:
+    if kind != _JSON:
         # A page of another site can send text/plain without asking first, and application/json not.
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, and say so: Content-Type: application/json."
@@ -56,6 +58,27 @@ async def read_json(request: Request, settings: Settings) -> Json:
         ) from error
     except WrongRecord as wrong:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is {wrong.what}.") from wrong
+
+
+async def read_form(request: Request, settings: Settings) -> dict[str, str]:
+    """The fields of a form of ours, each once; read once a request.
+
+    Raises:
+        Problem: 415, 413, 408, 400.
+    """
+    known: dict[str, str] | None = getattr(request.state, "form", None)
+    if known is not None:
+        return known
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the form of the page.")
+    body = await read_body(request, settings)
+    try:
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX))
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read.") from error
+    request.state.form = form
+    return form
 
 
 async def _parts(request: Request, most: int, seconds: float, *, whole: bool = True) -> AsyncIterator[bytes]:

@@ -18,8 +18,8 @@ from roadworthy.serve.problem import Problem
 
 Role: TypeAlias = Literal["submit", "review", "operate", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-OPEN: Final = frozenset({"/healthz", "/readyz"})
-"""What anyone may ask: whether the service is up. It says nothing else."""
+OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/static/{name}"})
+"""What anyone may ask: whether the service is up, the page that asks for a key, and how pages look."""
 
 _BEARER: Final = "bearer "
 
@@ -74,14 +74,23 @@ class Doorkeeper:
         given = request.headers.get("authorization", "")
         key = given[len(_BEARER) :].strip() if given.lower().startswith(_BEARER) else ""
         key = key or request.headers.get("x-api-key", "")
-        found = self._store.read(lambda tx: find_access(tx, self._app, key)) if key else None
-        if found is None:
+        caller = self.caller_of(key)
+        if caller is None:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,
                 "No key that is known was shown. Send `Authorization: Bearer KEY`; `roadworthy keys` makes one.",
                 {"WWW-Authenticate": "Bearer"},
             )
-        return Caller(found.name, frozenset(found.roles), found.namespace)
+        return caller
+
+    def caller_of(self, key: str) -> Caller | None:
+        """Who holds a key; None where it is not good."""
+        found = self._store.read(lambda tx: find_access(tx, self._app, key)) if key else None
+        return None if found is None else Caller(found.name, frozenset(found.roles), found.namespace)
+
+    def still_good(self, caller: Caller) -> bool:
+        """Whether somebody who was let in has a key still."""
+        return any(one.name == caller.name and one.revoked_at is None for one in self._all())
 
     def _all(self) -> list[Access]:
         return self._store.read(lambda tx: every_access(tx, self._app))

@@ -6,19 +6,14 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import orjson
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from roadworthy.call.reply import Ending, Reply
-from roadworthy.check.checked import Invalid
 from roadworthy.keep.record import Kept
-from roadworthy.keep.reviews import Label, open_reviews, put_label
-from roadworthy.keep.rulings import PERSON, rule
-from roadworthy.run.entry import Step
 from roadworthy.serve.body import read_json
 from roadworthy.serve.caller import Caller, MayReview, MaySubmit
 from roadworthy.serve.problem import Problem
+from roadworthy.serve.ruling import take_feedback
 from roadworthy.serve.service import Service
 from roadworthy.serve.standing import Feedback, Standing
 
@@ -81,8 +76,7 @@ def add_records(http: FastAPI, service: Service) -> None:
         """Say whether the answer is right. It answers the question to a person where one waits, and becomes a label."""
         given = _feedback(await read_json(request, settings))
         kept = service.find(caller, key)[0]
-        await _rule(service, kept, given, caller)
-        service.look_now()
+        await take_feedback(service, kept, given, caller.name)
         return JSONResponse(Standing.of(service.find(caller, key)[0]).model_dump(mode="json"))
 
 
@@ -118,68 +112,3 @@ def _feedback(body: object) -> Feedback:
             HTTPStatus.UNPROCESSABLE_ENTITY,
             'Send {"ruling": "right" | "wrong" | "reject"}, with `answer` where it is wrong, and a `note` if you like.',
         ) from error
-
-
-async def _rule(service: Service, kept: Kept, given: Feedback, caller: Caller) -> None:
-    """Rule on what waits for a person, else keep a label.
-
-    Raises:
-        Problem: 409 where somebody else ruled or may not; 422 where the answer is not valid.
-    """
-    store, app = service.runtime.store, service.runtime.plan.name
-    if (given.ruling == "wrong") != (given.answer is not None):
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "`wrong` needs the right `answer`, and only `wrong` does."
-        )
-    answer = None if given.answer is None else orjson.dumps(given.answer).decode()
-    numbers = [
-        int(str(row[0]))
-        for row in store.read(lambda tx: tx.rows("open_reviews_of_record", record_id=kept.id))
-    ]
-    if not numbers:
-        await _label(service, kept, given, answer, app)
-        return
-    for number in numbers:
-        page = store.read(lambda tx, number=number: open_reviews(tx, app, number - 1, 1, caller.name))  # type: ignore[misc] # read at once
-        if page and page[0].id == number:
-            break
-    else:
-        raise Problem(
-            HTTPStatus.CONFLICT, "Somebody else's ruling is awaited: you have ruled on this answer before."
-        )
-    waiter = page[0]
-    if given.ruling == "right" and waiter.suggestion is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "No answer was suggested that could be right. Send `wrong` with one.",
-        )
-    _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.body, answer)
-    done = await store.write(lambda tx: rule(tx, number, given.ruling, answer, caller.name, given.note))
-    if not done:
-        raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
-
-
-async def _label(service: Service, kept: Kept, given: Feedback, answer: str | None, app: str) -> None:
-    """Nobody was asked: what a person says all the same is a label."""
-    entry = service.runtime.store.read(lambda tx: tx.row("job_of_record", record_id=kept.id))
-    assert entry is not None
-    if answer is not None:
-        _refuse_invalid(service, str(entry[1]), str(entry[1]), "doubt", kept.body, answer)
-    correct = None if answer is not None else given.ruling == "right"
-    label = Label(app, str(entry[1]), kept.key, "feedback", answer=answer, correct=correct)
-    await service.runtime.store.write(lambda tx: put_label(tx, label))
-
-
-def _refuse_invalid(
-    service: Service, entry: str, step_name: str, kind: str, body: str | None, answer: str | None
-) -> None:
-    """A correction passes the step's schema and checks like any other answer."""
-    step = service.entries.get(step_name)
-    if answer is None or kind == "approval" or not isinstance(step, Step):
-        return
-    alone = entry == step_name and body is not None
-    value: Any = step.record_schema.revive(orjson.loads(body or "null")) if alone else None
-    checker = step.prepared.checker if alone else step.without_checks()
-    checked = checker.check(Reply(0, PERSON, Ending.OK, answer, "stop"), value)
-    if isinstance(checked, Invalid):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer is not valid: {checked.fault.message}")

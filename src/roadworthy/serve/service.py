@@ -37,6 +37,7 @@ from roadworthy.keep.submissions import (
     served_jobs,
     submit,
 )
+from roadworthy.keep.transaction import as_int
 from roadworthy.run.entry import Entry
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
@@ -229,6 +230,17 @@ class Service:
     def look_now(self) -> None:
         """Somebody ruled: what waited for it goes on at the next look."""
         self._again_at = 0.0
+
+    async def judge_again(self, review_id: int) -> None:
+        """A ruling was taken back: what came of it is judged anew, where the service works on the record's job."""
+        store, app = self.runtime.store, self.runtime.plan.name
+        row = store.read(lambda tx: tx.row("record_of_review", review_id=review_id))
+        kept = None if row is None else store.read(lambda tx: find_record(tx, as_int(row[0])))
+        entry = (
+            dict(store.read(lambda tx: served_jobs(tx, app))).get(kept.job_id) if kept is not None else None
+        )
+        if kept is not None and entry in self.entries:
+            self._begin(self.entries[entry], kept, await self._run(kept.job_id), None)
 
     @property
     def in_work(self) -> int:

@@ -56,3 +56,33 @@ SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM atte
 SELECT job.entry, record.outcome, coalesce(record.waiting_for, ''), count(*)
 FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app
 GROUP BY job.entry, record.outcome, coalesce(record.waiting_for, '');
+
+-- recent_runs: The newest runs of an app.
+SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.cancelled_by, run.summary
+FROM run JOIN job ON job.id = run.job_id WHERE job.app = :app ORDER BY run.id DESC LIMIT :count;
+
+-- search_records: A page of an app's records, newest first, by what their key begins with and where they stand.
+SELECT record.id, record.key, job.entry, record.outcome, coalesce(record.waiting_for, ''), record.confidence,
+  record.certified, coalesce(record.model, ''), record.attempts, record.cost_pico, record.updated_at
+FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND record.id < :before AND (:outcome = '' OR record.outcome = :outcome)
+  AND (:entry = '' OR job.entry = :entry) AND (:pattern = '' OR record.key LIKE :pattern ESCAPE '!')
+ORDER BY record.id DESC LIMIT :count;
+
+-- cost_by_step: What each step asked of each model, and what that cost.
+SELECT question.step, attempt.model, count(*), coalesce(sum(attempt.cost_pico), 0),
+  coalesce(sum(attempt.input_tokens), 0), coalesce(sum(attempt.output_tokens), 0), coalesce(sum(attempt.cached_tokens), 0)
+FROM attempt JOIN question ON question.id = attempt.question_id JOIN record ON record.id = attempt.record_id
+  JOIN job ON job.id = record.job_id
+WHERE job.app = :app GROUP BY question.step, attempt.model ORDER BY 4 DESC;
+
+-- cost_by_day: What each day (UTC, as days since 1970) cost, the newest first.
+SELECT CAST(attempt.opened_at / 86400 AS INTEGER), count(*), coalesce(sum(attempt.cost_pico), 0)
+FROM attempt JOIN record ON record.id = attempt.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app GROUP BY 1 ORDER BY 1 DESC LIMIT :count;
+
+-- app_versions: Every version of every step's prompt, newest first.
+SELECT step, version, spec, first_seen FROM app_version WHERE app = :app ORDER BY first_seen DESC LIMIT :count;
+
+-- record_of_review: The record that a question to a person is about.
+SELECT record_id FROM review WHERE id = :review_id;

@@ -1,0 +1,97 @@
+"""A person's word on a record: it answers the question that waits, or becomes a label."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Invalid
+from roadworthy.keep.record import Kept
+from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
+from roadworthy.keep.rulings import PERSON, rule
+from roadworthy.run.entry import Step
+from roadworthy.serve.problem import Problem
+from roadworthy.serve.service import Service
+from roadworthy.serve.standing import Feedback
+
+
+async def take_feedback(service: Service, kept: Kept, given: Feedback, by: str) -> None:
+    """Rule on what waits for a person about this record, else keep a label.
+
+    Raises:
+        Problem: 409 where somebody else ruled or may not; 422 where the answer is not valid.
+    """
+    store = service.runtime.store
+    if (given.ruling == "wrong") != (given.answer is not None):
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "`wrong` needs the right `answer`, and only `wrong` does."
+        )
+    answer = None if given.answer is None else orjson.dumps(given.answer).decode()
+    rows = store.read(lambda tx: tx.rows("open_reviews_of_record", record_id=kept.id))
+    if not rows:
+        await _label(service, kept, given, answer)
+        return
+    for number in [int(str(row[0])) for row in rows]:
+        waiter = find_waiter(service, number, by)
+        if waiter is not None:
+            await rule_on(service, waiter, given.ruling, answer, by, given.note)
+            return
+    raise Problem(
+        HTTPStatus.CONFLICT, f"Somebody else's ruling is awaited: {by} has ruled on this answer before."
+    )
+
+
+def find_waiter(service: Service, number: int, by: str) -> Waiter | None:
+    """The open question of this number, where this person may rule on it."""
+    app = service.runtime.plan.name
+    page = service.runtime.store.read(lambda tx: open_reviews(tx, app, number - 1, 1, by))
+    return page[0] if page and page[0].id == number else None
+
+
+async def rule_on(
+    service: Service, waiter: Waiter, ruling: str, answer: str | None, by: str, note: str
+) -> None:
+    """Decide one question.
+
+    Raises:
+        Problem: 409 where somebody else was first; 422 where the ruling does not fit or the answer is not valid.
+    """
+    if ruling == "right" and waiter.suggestion is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "No answer was suggested that could be right. Give the right one.",
+        )
+    _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.body, answer)
+    done = await service.runtime.store.write(lambda tx: rule(tx, waiter.id, ruling, answer, by, note))
+    if not done:
+        raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
+    service.look_now()
+
+
+async def _label(service: Service, kept: Kept, given: Feedback, answer: str | None) -> None:
+    """Nobody was asked: what a person says all the same is a label."""
+    row = service.runtime.store.read(lambda tx: tx.row("job_of_record", record_id=kept.id))
+    assert row is not None
+    entry = str(row[1])
+    _refuse_invalid(service, entry, entry, "doubt", kept.body, answer)
+    correct = None if answer is not None else given.ruling == "right"
+    label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer=answer, correct=correct)
+    await service.runtime.store.write(lambda tx: put_label(tx, label))
+
+
+def _refuse_invalid(
+    service: Service, entry: str, step_name: str, kind: str, body: str | None, answer: str | None
+) -> None:
+    """A correction passes the step's schema and checks like any other answer."""
+    step = service.entries.get(step_name)
+    if answer is None or kind == "approval" or not isinstance(step, Step):
+        return
+    alone = entry == step_name and body is not None
+    value: Any = step.record_schema.revive(orjson.loads(body or "null")) if alone else None
+    checker = step.prepared.checker if alone else step.without_checks()
+    checked = checker.check(Reply(0, PERSON, Ending.OK, answer, "stop"), value)
+    if isinstance(checked, Invalid):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer is not valid: {checked.fault.message}")
