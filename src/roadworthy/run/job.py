@@ -34,10 +34,10 @@ from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
 from roadworthy.observe.watched import alarm_json
 from roadworthy.run.auditor import stamp_all
-from roadworthy.run.entry import Entry, Step
+from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
 from roadworthy.run.output import write_output
-from roadworthy.run.promotion import check_versions, is_gated
+from roadworthy.run.promotion import check_versions
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
 from roadworthy.run.work import begin, run_record
@@ -127,24 +127,14 @@ class Job:
         return summary
 
     async def _all_of_it(self) -> None:
-        self._check_versions()
+        if not self._options.joins:
+            check_versions(self._runtime, self._entry, yes=self._options.yes)
         await self._runtime.prepare()
         if not self._options.joins:
             await self._work(self._taken_in())
         if not self._runtime.stopped:
             self._guard()
         await self._unfinished()
-
-    def _check_versions(self) -> None:
-        """Stop before a version of a step is run that was rejected, or was never promoted where that is wanted."""
-        plan, store = self._runtime.plan, self._runtime.store
-        if self._options.joins or plan.payer != plan.name:
-            return
-        if plan.gated or store.read(lambda tx: is_gated(tx, plan.name)):
-            steps = [self._entry] if isinstance(self._entry, Step) else plan.steps
-            store.write_now(
-                lambda tx: check_versions(tx, plan.name, steps, gated=plan.gated, yes=self._options.yes)
-            )
 
     async def _until_cancelled(self, work: Coroutine[Any, Any, None]) -> None:
         """Work to the end, or until someone cancels this run; what is on the wire then has a while to come back."""

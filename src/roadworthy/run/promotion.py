@@ -11,8 +11,9 @@ from roadworthy.keep.gates import INCUMBENT, PROMOTE, REJECT, KeptGate, apply_ga
 from roadworthy.keep.states import State, advance, find_state, newest_number
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned
-from roadworthy.run.entry import Step
+from roadworthy.run.entry import Entry, Step
 from roadworthy.run.policy import version_of
+from roadworthy.run.runtime import Runtime
 
 PROMOTED = "promoted"  # in a state's `other`: the version of the step that it made the one that runs
 
@@ -69,16 +70,22 @@ def objection(tx: Transaction, app: str, step: str, version: str, *, gated: bool
     return None
 
 
-def check_versions(
-    tx: Transaction, app: str, steps: Sequence[Step[Any, Any]], *, gated: bool, yes: bool
-) -> None:
+def check_versions(runtime: Runtime, entry: Entry[Any, Any], *, yes: bool) -> None:
     """Refuse versions that were rejected, rolled back or, where the app is gated, never promoted.
 
-    The first version that a gated app runs is the one that others must be promoted over.
+    The first version that a gated app runs is the one that others must be promoted over. A candidate in shadow is
+    what it is.
 
     Raises:
         WrongUse: one of them is such, and nobody gave `--yes`.
     """
+    plan, store = runtime.plan, runtime.store
+    if plan.payer == plan.name and (plan.gated or store.read(lambda tx: bool(gates(tx, plan.name)))):
+        steps = [entry] if isinstance(entry, Step) else plan.steps
+        store.write_now(lambda tx: _check(tx, plan.name, steps, gated=plan.gated, yes=yes))
+
+
+def _check(tx: Transaction, app: str, steps: Sequence[Step[Any, Any]], *, gated: bool, yes: bool) -> None:
     for step in steps:
         version = version_of(step)
         said = objection(tx, app, step.name, version, gated=gated)
@@ -89,11 +96,6 @@ def check_versions(
             )
         if gated:
             note_incumbent(tx, app, step.name, version)
-
-
-def is_gated(tx: Transaction, app: str) -> bool:
-    """Whether an app has gates at all; most have none."""
-    return bool(gates(tx, app))
 
 
 def _first(known: Sequence[KeptGate]) -> str | None:
