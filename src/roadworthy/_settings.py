@@ -182,6 +182,16 @@ class Settings:
         256, "tokens", "added to the byte bound for a provider's own message framing", OURS
     )
 
+    gate_sample: int = _count(
+        2_000, "records", "run in shadow for a candidate; equals that differ on 2 % need about as many", OURS
+    )
+    gate_delta: float = _row(
+        0.05, "chance", "of any wrong promotion, over all candidates against one version of a step", OURS
+    )
+    gate_open_max: int = _count(
+        50, "questions", "of one gate in the queue at a time; the next ones come when these are ruled", OURS
+    )
+
     audit_share: float = _row(
         0.05, "share", "of accepted answers, audited where a step has `max_error` and names no share", OURS
     )

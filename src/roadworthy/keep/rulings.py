@@ -18,6 +18,8 @@ from roadworthy.keep.reviews import Doubt, Label, ask_person, put_label
 from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text, text_or_none
 
 RULINGS = ("right", "wrong", "reject", "skip")
+CHOICES = ("a", "b", "both", "neither")
+GATE = "gate"
 FIRST, SECOND, SETTLER = 0, 1, 2
 PERSON = "person"
 
@@ -88,6 +90,8 @@ def rule(
     case = _case(tx, review_id)
     if ruling == "skip" or case is None or (ruling == "right" and case.suggestion is None):
         return False
+    if case.kind == GATE:
+        return False  # two answers are chosen from, `choose` does that
     kept, before = _before(tx, case)
     if not tx.change(
         "rule",
@@ -105,6 +109,32 @@ def rule(
         _weigh(tx, case, kept, before)
     elif case.kind == "doubt" and case.alone and ruling != "reject":
         put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
+    return True
+
+
+def choose(tx: Transaction, review_id: int, ruling: str, ruled_by: str, note: str = "") -> bool:
+    """A person says which of two answers is right. Where one alone is, it is the record's label too.
+
+    Args:
+        ruling: one of `CHOICES`; anything else decides nothing.
+    """
+    case = _case(tx, review_id)
+    if case is None or case.kind != GATE or ruling not in CHOICES:
+        return False
+    if not tx.change(
+        "rule",
+        review_id=review_id,
+        ruling=ruling,
+        correction=None,
+        note=note or None,
+        ruled_by=ruled_by,
+        stood=None,
+        now=tx.now,
+    ):
+        return False
+    if case.alone and ruling in {"a", "b"}:
+        right = orjson.dumps(orjson.loads(case.suggestion or "{}").get(ruling)).decode()
+        put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", right))
     return True
 
 

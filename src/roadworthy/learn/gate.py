@@ -58,9 +58,9 @@ class Gate:
     Theorem: Ville for bets on D = (new is wrong) - (old is wrong), by `Follower` and by `Bets`, against "D is
     at least `margin` on average", and for `Bets` against its mirror image; each wrong ruling has a chance of at most `delta`, at whatever moment one looks.
     Assumes: records come as they will come; where both say the same D is 0 and nobody is asked. Where they differ a
-    person says of each whether it is right.
-    Does not promise: that the new one is better; use a margin near 0 for that. For the j-th candidate against the
-    same old one spend delta / j^2.
+    person says of each whether it is right. The new one was not made to fit these records.
+    Does not promise: that the new one is better; use a margin near 0 for that. The j-th candidate against the same
+    old one is given `share_of_delta(delta, j)`.
     """
 
     def __init__(self, margin: float, delta: float = 0.05) -> None:
@@ -105,6 +105,15 @@ class Gate:
     def _promotes(self) -> float:
         followed = math.log(FOLLOWED) + self._equal.log_e
         return log_sum([math.log(1 - FOLLOWED) + self._not_worse.log_e, followed])
+
+
+def share_of_delta(delta: float, number: int) -> float:
+    """What the j-th candidate against the same old one may spend: 6 / (pi j)^2 of delta.
+
+    Theorem: the union bound; the shares sum to 1 over all j (Euler), so with however many candidates the chance of
+    any wrong ruling is at most `delta`.
+    """
+    return delta * 6 / (math.pi * number) ** 2
 
 
 class Canary:

@@ -57,6 +57,10 @@ class Learned:
         """What is learned of a step."""
         return self.steps.get(step, NOTHING)
 
+    def untrusting(self) -> Learned:
+        """The same without thresholds: what was learned of one version's doubts says nothing of another's."""
+        return replace(self, steps={name: replace(step, trust=None) for name, step in self.steps.items()})
+
     @classmethod
     def read(cls, state: State) -> Learned:
         """The content of a state of the ledger."""

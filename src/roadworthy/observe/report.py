@@ -15,11 +15,13 @@ from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_t
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
 from roadworthy.observe.certified import agreements
+from roadworthy.observe.gated import gated, short
 from roadworthy.observe.visible import visible
 from roadworthy.observe.watched import watched_lines
 
 _PAGE = 1_000
 _GROUNDS_MAX = 8
+_GATES_MAX = 5
 _Z = 1.959964
 
 
@@ -56,6 +58,7 @@ class Report:
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
+        gates: what the newest gates of candidates say, over all jobs of the app.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
         watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
@@ -80,6 +83,7 @@ class Report:
     grounds: tuple[tuple[str, str, int], ...]
     accuracy: Accuracy | None
     reviews: int
+    gates: tuple[str, ...]
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
@@ -132,6 +136,7 @@ class Report:
             ),
             accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
+            gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},
@@ -200,6 +205,7 @@ class Report:
             )
             yield "  this is a measurement on the records that have labels, not a certificate"
         yield from self.claims
+        yield from self.gates
         for step, agreement in self.readers.items():
             yield f"{step}: {agreement['sentence']}"
         for step, seen in self.watched.items():

@@ -54,6 +54,7 @@ class App:
         namespace: part of every reply's identity; two namespaces never share a reply.
         prices: prices by model name, for models that the bundled price list does not know.
         settings: rows of docs/settings.md that differ from their defaults.
+        gate: an edited step wants `--yes` to run, unless `roadworthy learn APP --candidate FILE --apply` promoted it.
 
     Raises:
         WrongUse: a name, cap or period that cannot be used.
@@ -70,6 +71,7 @@ class App:
         namespace: str = "",
         prices: Mapping[str, Price] | None = None,
         settings: Mapping[str, float | int] | None = None,
+        gate: bool = False,
     ) -> None:
         if not name or not name.replace("-", "").replace("_", "").isalnum():
             raise WrongUse(f"The app's name is {name!r}. Use letters, digits, `-` and `_`.")
@@ -86,6 +88,7 @@ class App:
             record_budget_pico=None if record_budget_usd is None else pico(str(record_budget_usd)),
             prices=dict(prices or {}),
             given_settings=dict(settings or {}),
+            gated=gate,
         )
         self._opened: Door | None = None
         self._thread: _LoopThread | None = None

@@ -38,6 +38,7 @@ from roadworthy.run.auditor import stamp_all
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
 from roadworthy.run.output import write_output
+from roadworthy.run.promotion import check_versions
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
 from roadworthy.run.work import begin, run_record
@@ -127,6 +128,8 @@ class Job:
         return summary
 
     async def _all_of_it(self) -> None:
+        if not self._options.joins:
+            check_versions(self._runtime, self._entry, yes=self._options.yes)
         await self._runtime.prepare()
         if not self._options.joins:
             await self._work(self._taken_in())

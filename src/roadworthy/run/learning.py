@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.states import State, advance, find_state, newest_number, states
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned
+from roadworthy.run.gate import gate
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.reading import reading
@@ -33,15 +35,37 @@ _SHOWN_MAX = 100
     metavar="N",
     help="Go back to state N; without N to the one before. 0 is before anything was learned.",
 )
+@click.option(
+    "--candidate",
+    metavar="FILE[:STEP]",
+    help="Run this file's step in shadow, and promote or reject it by a paired test.",
+)
+@click.option("--sample", type=click.IntRange(1), help="With --candidate: records to run in shadow.")
+@click.option("--budget-usd", type=str, help="With --candidate: the cap in USD on all its shadow runs.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 0.5),
+    help="With --candidate: how much worse it may be, as a share of records; default .01.",
+)
+@click.option("--field", multiple=True, help="With --candidate: a field that counts; default all.")
 @click.option("--history", is_flag=True, help="List the states, newest first.")
 @click.option("--apply", is_flag=True, help="Advance the app's state to what is proposed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bool) -> None:
-    """Learn from labels: propose, and with --apply advance the app's state, for records that have no answer yet."""
+def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bool, **given: Any) -> None:
+    """Learn from labels: propose, and with --apply advance the app's state, for records that have no answer yet.
+
+    With --candidate the step of another file is compared with the app's, and promoted or rejected.
+    """
     loaded = load(app)
     name = loaded.app.name
     if sum((back is not None, history, apply)) > 1:
         raise WrongUse("--apply, --roll-back and --history are three different things. Give one of them.")
+    if given["candidate"] is not None:
+        if back is not None or history:
+            raise WrongUse("--candidate goes with --apply alone. Give --roll-back or --history without it.")
+        sys.exit(gate(loaded, given, apply=apply, as_json=as_json))
+    if extra := [option for option, value in given.items() if value]:
+        raise WrongUse(f"--{extra[0].replace('_', '-')} belongs to --candidate FILE.")
     with reading(loaded.app) as store:
         if history:
             said = _history(store, name)

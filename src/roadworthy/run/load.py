@@ -14,6 +14,8 @@ from roadworthy._errors import WrongUse
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry
 
+APP_MODULE = "_roadworthy_app_"
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -31,14 +33,17 @@ class Loaded:
         return self.app.plan.entry(self.name)
 
 
-def load(target: str) -> Loaded:
+def load(target: str, prefix: str = APP_MODULE) -> Loaded:
     """The app behind `target`. Its file runs, as any Python file that is imported does.
+
+    Args:
+        prefix: of the name that a file is imported under; files of one name under two prefixes are two modules.
 
     Raises:
         WrongUse: no such file or module, its code fails, or it holds no app.
     """
     place, _, name = target.partition(":")
-    module = _run_file(Path(place)) if place.endswith(".py") else _import(place, target)
+    module = _run_file(Path(place), prefix) if place.endswith(".py") else _import(place, target)
     apps = [value for value in vars(module).values() if isinstance(value, App)]
     if name and isinstance(chosen := vars(module).get(name), App):
         return Loaded(chosen, None)
@@ -51,11 +56,11 @@ def load(target: str) -> Loaded:
     return Loaded(unique[0], name or None)
 
 
-def _run_file(path: Path) -> ModuleType:
+def _run_file(path: Path, prefix: str) -> ModuleType:
     if not path.is_file():
         raise WrongUse(f"There is no file {str(path)!r} (looked in {Path.cwd()}).")
     resolved = path.resolve()
-    spec = importlib.util.spec_from_file_location(f"_roadworthy_app_{path.stem}", resolved)
+    spec = importlib.util.spec_from_file_location(prefix + path.stem, resolved)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

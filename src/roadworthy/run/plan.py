@@ -23,6 +23,7 @@ class Plan:
         payer: the app whose money is spent; another one for a candidate, which runs in shadow.
         budget_pico: the app's cap per period in pico-dollars; None for none.
         record_budget_pico: the cap on one record.
+        gated: whether only versions of steps that were promoted run without `--yes`.
         ledger: where its ledger is; "" for `<name>.db` in the working directory.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     prices: Mapping[str, Price]
     given_settings: Mapping[str, float | int]
     settings: Settings | None = None
+    gated: bool = False
     steps: list[Step[Any, Any]] = field(default_factory=list)
     workflows: list[Workflow[Any, Any]] = field(default_factory=list)
 

@@ -23,13 +23,14 @@ from roadworthy.keep.alarms import clear_alarms, standing_alarms
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import PERSON, rule, undo
+from roadworthy.keep.rulings import CHOICES, GATE, PERSON, choose, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
+from roadworthy.run.choice import ask_choice, choose_one, show_choice
 from roadworthy.run.load import load
 from roadworthy.run.pinning import kept_passages
 from roadworthy.run.reading import reading
@@ -45,7 +46,11 @@ _PAGE = 100
     "--as", "--by", "by", help="Who rules; default: the login name. A second reader is someone else."
 )
 @click.option("--id", "review_id", type=click.IntRange(1), help="Rule this one question, without a dialogue.")
-@click.option("--ruling", type=click.Choice(["right", "wrong", "reject"]), help="With --id: the ruling.")
+@click.option(
+    "--ruling",
+    type=click.Choice(["right", "wrong", "reject", *CHOICES]),
+    help="With --id: the ruling; of two answers a, b, both or neither.",
+)
 @click.option("--answer", help="With --ruling wrong: the right answer as JSON.")
 @click.option(
     "--note",
@@ -129,7 +134,10 @@ def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[s
             f"No open question {number} waits for {by}. `roadworthy review APP --json` lists them."
         )
     waiter = page[0]
-    if ruling is None:
+    if waiter.kind == GATE:
+        choose_one(store, waiter, ruling or "", by, given["note"])
+        return {"ruled": 1, "key": waiter.key}
+    if ruling is None or ruling in CHOICES:
         raise WrongUse("Say what you decide: --ruling right, wrong or reject.")
     if (ruling == "wrong") != (answer is not None):
         raise WrongUse("A wrong answer needs the right one, and only that: --ruling wrong --answer JSON.")
@@ -149,8 +157,7 @@ def _go_through(app: App, store: Ledger, by: str) -> int:
     ruled = after = 0
     while page := store.read(lambda tx: open_reviews(tx, app.name, after, 1, by)):  # noqa: B023 - read at once
         waiter = page[0]
-        _show(waiter)
-        ruling = _ask(waiter)
+        ruling = _decided(waiter)
         if ruling == "quit":
             break
         if ruling == "undo":
@@ -159,12 +166,24 @@ def _go_through(app: App, store: Ledger, by: str) -> int:
             after, ruled = (after, ruled) if taken is None else (taken[0] - 1, ruled - 1)
             continue
         after = waiter.id
+        if waiter.kind == GATE:
+            ruled += store.write_now(partial(choose, review_id=waiter.id, ruling=ruling, ruled_by=by))
+            continue
         correction = _correction(app, store, waiter) if ruling == "wrong" else None
         if ruling == "wrong" and correction is None:
             continue
         change = partial(rule, review_id=waiter.id, ruling=ruling, correction=correction, ruled_by=by)
         ruled += store.write_now(change)
     return max(0, ruled)
+
+
+def _decided(waiter: Waiter) -> str:
+    """Show a question, and hear what a person says to it."""
+    if waiter.kind == GATE:
+        show_choice(waiter, _SHOWN_CHARS)
+        return ask_choice(waiter)
+    _show(waiter)
+    return _ask(waiter)
 
 
 def _show(waiter: Waiter) -> None:

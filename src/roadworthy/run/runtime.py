@@ -97,8 +97,9 @@ class Runtime:
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self.watch = Watch(plan.name, store, settings, self.clock)
-        self.states = States(plan.name, store, self.clock, settings.state_look_s)
-        self.showing = Showing(plan.name, store, self.clock, settings)
+        own = plan.payer == plan.name
+        self.states = States(plan.payer, store, self.clock, settings.state_look_s, trusting=own)
+        self.showing = Showing(plan.payer, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self._pulse = _Pulse()
@@ -151,7 +152,7 @@ class Runtime:
         name = f"{step.home_folder}|{declared!r}"
         if name not in self._contexts:
             self._contexts[name] = Context(
-                declared, step.home_folder, self.plan.name, self.store, self.settings, self.tell
+                declared, step.home_folder, self.plan.payer, self.store, self.settings, self.tell
             )
         return self._contexts[name]
 

@@ -18,13 +18,17 @@ class States:
         store: its ledger.
         clock: when the newest one was last looked for.
         look_s: how old that look may be, in seconds.
+        trusting: whether thresholds count; a candidate is compared without.
     """
 
-    def __init__(self, app: str, store: Ledger, clock: Clock, look_s: float) -> None:
+    def __init__(
+        self, app: str, store: Ledger, clock: Clock, look_s: float, *, trusting: bool = True
+    ) -> None:
         self._app = app
         self._store = store
         self._clock = clock
         self._look_s = look_s
+        self._trusting = trusting
         self._newest = 0
         self._looked_at: float | None = None
         self._known: dict[int, Learned] = {0: Learned()}
@@ -43,7 +47,8 @@ class States:
             state = self._store.read(lambda tx: find_state(tx, self._app, number))
             if state is None:
                 raise damaged(f"a state of {self._app}", number)
-            self._known[number] = Learned.read(state)
+            learned = Learned.read(state)
+            self._known[number] = learned if self._trusting else learned.untrusting()
         return self._known[number]
 
     def for_record(self, kept: Kept, *, offline: bool) -> Learned:

@@ -46,8 +46,8 @@ SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome = 
   AND NOT EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NULL)
 ORDER BY record.id LIMIT :count;
 
--- open_reviews_of_record: Open questions to a person about one record, oldest first.
-SELECT id FROM review WHERE record_id = :record_id AND ruling IS NULL ORDER BY id;
+-- open_reviews_of_record: Open questions about one record that feedback can answer, oldest first.
+SELECT id FROM review WHERE record_id = :record_id AND ruling IS NULL AND kind <> 'gate' ORDER BY id;
 
 -- tokens_of_record: What a record's attempts read and wrote.
 SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM attempt WHERE record_id = :record_id;
