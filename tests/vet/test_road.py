@@ -140,6 +140,7 @@ def test_the_command_writes_every_report_and_compares(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 def test_the_demo_is_a_go_and_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
     """Nobody could tell a change of the app from chance, or the shipped example would not hold what it shows."""
     words = (APP, INBOX, "--answers", ANSWERS, "--minutes", "1", "--seed", "5")

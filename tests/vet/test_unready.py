@@ -30,6 +30,7 @@ def test_the_stage_that_is_made_for_it_finds_it(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", list(REASONS))
 def test_it_is_a_no_go_for_the_right_reason_and_only_for_it(name: str, tmp_path: Path) -> None:
     """The report would send the team to mend what is whole."""
@@ -41,6 +42,7 @@ def test_it_is_a_no_go_for_the_right_reason_and_only_for_it(name: str, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_app_that_they_are_made_from_is_a_go(tmp_path: Path) -> None:
     """Whatever the five fail for would be the fault of what they share."""
     status, report = drive(tmp_path, str(HERE / "ready.py"), *INPUT, "--minutes", "1")
