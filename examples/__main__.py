@@ -88,13 +88,15 @@ def _typed(commands: str, folder: Path, environ: dict[str, str]) -> str:
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,  # how far it is, on a slow machine
         text=True,
         timeout=120,
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{folder.name}: {commands}ended with status {done.returncode}:\n{done.stdout}")
+        raise SystemExit(
+            f"{folder.name}: {commands}ended with status {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 
