@@ -87,8 +87,7 @@ def _typed(commands: str, folder: Path, environ: dict[str, str]) -> str:
         cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,  # how far it is, on a slow machine
+        capture_output=True,  # and not shown together: how far it is differs with the machine
         text=True,
         timeout=120,
         check=False,
