@@ -87,14 +87,15 @@ def _typed(commands: str, folder: Path, environ: dict[str, str]) -> str:
         cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,  # and not shown together: how far it is differs with the machine
         text=True,
         timeout=120,
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{folder.name}: {commands}ended with status {done.returncode}:\n{done.stdout}")
+        raise SystemExit(
+            f"{folder.name}: {commands}ended with status {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 

@@ -11,8 +11,8 @@ from roadworthy._errors import Rejected, Waiting
 from roadworthy.keep.record import json_text
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import find_ruling
-from roadworthy.run.desk import subject_of
 from roadworthy.run.session import Session
+from roadworthy.run.subject import subject_of
 
 S = TypeVar("S")
 

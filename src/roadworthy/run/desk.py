@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
-
-import orjson
 
 from roadworthy._errors import Rejected, Waiting
 from roadworthy._events import Noted
@@ -43,6 +40,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
 from roadworthy.run.session import Session, WouldAsk
+from roadworthy.run.subject import subject_of
 
 if TYPE_CHECKING:
     from roadworthy.accept.personal import Mask
@@ -389,18 +387,3 @@ class Desk:
         if words := self.session.runtime.served.saw(settlement.model, settlement.served_model):
             self.session.runtime.tell(Noted(words))
             self._remarks.append(words)
-
-
-def subject_of(step: str, value: object) -> bytes:
-    """The identity of what a step is asked about, for rulings: SHA-256 of the step's name and its input."""
-    return hashlib.sha256(step.encode() + b"\0" + text_of(value)).digest()
-
-
-def text_of(value: object) -> bytes:
-    """What a step is asked about, as JSON."""
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def _plain(value: object) -> object:
-    dump = getattr(value, "model_dump", None)
-    return dump(mode="json") if callable(dump) else repr(value)

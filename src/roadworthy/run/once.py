@@ -15,8 +15,8 @@ from pydantic_core import to_jsonable_python
 from roadworthy._failpoints import failpoint
 from roadworthy.keep.record import json_text
 from roadworthy.keep.reviews import begin_once, finish_once
-from roadworthy.run.desk import subject_of
 from roadworthy.run.session import Session, WouldAsk
+from roadworthy.run.subject import subject_of
 
 T = TypeVar("T")
 

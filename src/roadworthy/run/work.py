@@ -18,11 +18,12 @@ from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
-from roadworthy.run.desk import Desk, text_of
+from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
 from roadworthy.run.split import ask_step
+from roadworthy.run.subject import text_of
 
 R = TypeVar("R")
 T = TypeVar("T")
