@@ -11,6 +11,7 @@ below it), the interval its central 95 %; both are drawn with a fixed seed.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.work import begin, look
 
 DRAWS = 4_000
+_FEW = 30
 TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
 ESCALATED = (0.0, 0.03, 0.3)
@@ -234,11 +236,27 @@ def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, f
     for _ in range(DRAWS):
         true_mean = chance.gauss(mean, spread / number**0.5)
         share = chance.betavariate(len(gone_up) + 0.5, number - len(gone_up) + 0.5)
-        ups = max(0.0, chance.gauss(count * share, (count * share * (1 - share)) ** 0.5))
+        ups = _successes(chance, count, share)
         each = dear * chance.lognormvariate(0, 0.25)
         totals.append(max(0.0, chance.gauss(count * true_mean, spread * count**0.5)) + ups * each)
     totals.sort()
     return totals[int(DRAWS * 0.025)], totals[DRAWS // 2], totals[int(DRAWS * 0.975)]
+
+
+def _successes(chance: random.Random, count: int, share: float) -> float:
+    """How many of `count` go up: counted by the waits between them while they are few, else near normal.
+
+    None at all is often the likeliest number, and a continuous law would never say it.
+    """
+    if count * share > _FEW:
+        return max(0.0, chance.gauss(count * share, (count * share * (1 - share)) ** 0.5))
+    if share <= 0:
+        return 0.0
+    number, at, stays = -1, 0.0, math.log1p(-share)
+    while at <= count:
+        number += 1
+        at += math.floor(math.log(1.0 - chance.random()) / stays) + 1
+    return float(number)
 
 
 async def _look_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._clock import Clock, SystemClock
+from roadworthy._errors import LedgerUnavailable
 from roadworthy._events import Listener, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.question import Question
@@ -34,6 +36,7 @@ from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
 from roadworthy.run.states import States
+from roadworthy.run.watch import Watch
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -88,6 +91,7 @@ class Runtime:
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
+        self.watch = Watch(plan.name, store, settings, self.clock)
         self.states = States(plan.name, store, self.clock, settings.state_look_s)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
@@ -190,8 +194,10 @@ class Runtime:
                 await asyncio.to_thread(self.reap)
 
     async def close(self) -> None:
-        """Close the wire and the ledger."""
+        """Close the wire and the ledger; what was counted and not kept yet is kept, where that can be."""
         await self._transport.close()
+        with contextlib.suppress(LedgerUnavailable):
+            await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
 
     def _every_rung(self) -> list[Rung]:

@@ -65,6 +65,8 @@ class Bench:
         seed: all chance comes from it.
         minutes: the effort; `count` scales numbers with it.
         answers: where the simulated provider's answers come from, in words.
+        labels: right answers by key, as far as the team has them.
+        live_usd: what asking the real provider may cost; "" for never asking it.
         options: of the simulated provider, for a stage that starts its own.
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
@@ -84,6 +86,8 @@ class Bench:
     folder: Path
     target: str
     passed: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    live_usd: str = ""
     notes: tuple[str, ...] = ()
     command: str = ""
     learned: Learned = field(default_factory=Learned)
@@ -137,7 +141,7 @@ class Bench:
 
 
 @contextmanager
-def open_bench(
+def open_bench(  # noqa: PLR0913 - what the command gives, by name
     app: str,
     input_: str,
     *,
@@ -145,8 +149,20 @@ def open_bench(
     minutes: float,
     answers: Sequence[Path] = (),
     passed: Mapping[str, str] | None = None,
+    labels: Path | None = None,
+    live_usd: str = "",
 ) -> Iterator[Bench]:
     """Load the app in a child, read its input there, and start the simulated provider.
+
+    Args:
+        app: `file.py`, `file.py:name` or `module:name`.
+        input_: the input's name.
+        seed: all chance comes from it.
+        minutes: the effort.
+        answers: files of recorded answers.
+        passed: variables that the app sees besides the dummies.
+        labels: a file of right answers; else those beside recorded answers, else those in the team's ledger.
+        live_usd: what asking the real provider may cost; "" for never asking it.
 
     Raises:
         WrongUse: app or input cannot be used.
@@ -185,9 +201,20 @@ def open_bench(
             folder=folder,
             target=target,
             passed=passed or {},
+            labels=_labels(declared, options, labels),
+            live_usd=live_usd,
             notes=tuple(_notes(declared, answers, learned)),
-            command=_command(app, input_, seed, minutes, answers, passed or {}),
+            command=_command(app, input_, seed, minutes, answers, passed or {}, labels)
+            + (f" --live {live_usd}" if live_usd else ""),
         )
+
+
+def _labels(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:
+    from roadworthy.vet.road.label import ledger_labels, read_labels, recorded_labels  # noqa: PLC0415 - loads the rooms
+
+    if given is not None:
+        return read_labels(given)
+    return recorded_labels(options) or ledger_labels(declared.ledger, declared.app)
 
 
 def _copy(app: str, to: Path) -> tuple[Path, str]:
@@ -300,10 +327,13 @@ def _command(
     minutes: float,
     answers: Sequence[Path],
     passed: Mapping[str, str],
+    labels: Path | None = None,
 ) -> str:
     words = ["roadworthy", "vet", app, input_, "--seed", str(seed), "--minutes", f"{minutes:g}"]
     for path in answers:
         words += ["--answers", str(path)]
+    if labels is not None:
+        words += ["--labels", str(labels)]
     for name in passed:
         words += ["--pass", name]
     return shlex.join(words)

@@ -15,6 +15,7 @@ import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.call.price import pico
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.vet.road.bench import MINUTES, open_bench
 from roadworthy.vet.road.compare import compare
@@ -54,6 +55,13 @@ class Progress:
         self._out.flush()
 
 
+def _dollars(_context: click.Context, _option: click.Parameter, said: str) -> str:
+    """An amount above 0, as it was written; "" for none."""
+    if said and not pico(said):
+        raise click.BadParameter("give an amount above 0, such as 0.50.")
+    return said
+
+
 @click.command()
 @click.argument("app")
 @click.argument("input_", metavar="INPUT")
@@ -80,6 +88,19 @@ class Progress:
     help="JSONL of recorded answers; repeatable.",
 )
 @click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Right answers: JSONL or CSV with key and label.",
+)
+@click.option(
+    "--live",
+    "live_usd",
+    default="",
+    metavar="USD",
+    callback=_dollars,
+    help="Ask the real provider, too, for quality and consistency: it may cost so much.",
+)
+@click.option(
     "--compare",
     "older",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -97,7 +118,7 @@ class Progress:
 )
 @click.option("--verbose", is_flag=True, help="Show the evidence of what passed, too.")
 def vet(app: str, input_: str, *, fail_on: str, verbose: bool, **given: Any) -> None:
-    """Try to break APP with INPUT on a simulated provider, and say go or no-go. Nothing is paid, nothing of yours is changed.
+    """Try to break APP with INPUT on a simulated provider, and say go or no-go. Nothing of yours is changed, and nothing is paid unless --live says so.
 
     The status is 0 for go and 1 for no-go.
     """
@@ -115,6 +136,8 @@ def vet(app: str, input_: str, *, fail_on: str, verbose: bool, **given: Any) -> 
         minutes=minutes,
         answers=given["answers"],
         passed=_passed(given["passed"]),
+        labels=given["labels"],
+        live_usd=given["live_usd"],
     ) as bench:
         results = drive(stages, bench, Progress())
         report = Report(

@@ -11,6 +11,7 @@ from roadworthy._settings import read_settings
 from roadworthy.observe.report import wilson
 from roadworthy.vet.road.faithful import TEXT_CHARS_MAX, Faithful, Variant, same_answer, variants, without
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
+from roadworthy.vet.road.live import MODEL, model_consistency
 from roadworthy.vet.road.mess.body import main_text
 from roadworthy.vet.road.mess.twins import TWINS
 from roadworthy.vet.road.mess.words import KEEPING
@@ -27,7 +28,6 @@ _TWINNED: Final = 12
 _SHOWN: Final = 5
 _SAME: Final = "A record said differently, with its meaning kept, gets the same answer from a model that answers the same."
 _OWN: Final = "Two records that look alike each get an answer of their own: the model is asked about both."
-_MODEL: Final = "The model itself answers the same when a record is said differently."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,12 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     else:
         yield from _said_differently(bench, faithful, samples[: bench.count(_RECORDS, least=2)])
         yield _twins(bench, faithful, samples[: bench.count(_TWINNED, least=2)])
+    if bench.live_usd and samples:
+        yield from model_consistency(bench, samples, faithful.fixed)
+        return
     yield not_tested(
         "model",
-        _MODEL,
+        MODEL,
         f"No model was asked: answers were {bench.answers}. "
         "How the real one takes other words is measured with --live alone.",
         advice="Give --live USD: the most that asking the real provider may cost.",

@@ -37,6 +37,7 @@ class DeclaredModel:
         name: as the app names it.
         id: its name on the wire; "" for a function.
         price: `INPUT,OUTPUT` in USD per million tokens; for a function, of a call.
+        cached: USD per million input tokens read from the provider's cache; "" for a function.
         is_function: the team's own function; what happens inside is its own affair.
         requests_per_minute: the app's own limit, where it sets one.
     """
@@ -46,6 +47,7 @@ class DeclaredModel:
     price: str
     is_function: bool
     requests_per_minute: int | None = None
+    cached: str = ""
     tokens_per_minute: int | None = None
 
 
@@ -188,6 +190,7 @@ def _model(model: Model | Function, app: App) -> DeclaredModel:
         price=_said(endpoint.price),
         is_function=False,
         requests_per_minute=model.requests_per_minute,
+        cached=f"{endpoint.price.cached:f}",
         tokens_per_minute=model.tokens_per_minute,
     )
 

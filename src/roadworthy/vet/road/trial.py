@@ -22,6 +22,7 @@ from roadworthy._settings import DEFAULTS
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.transaction import as_int, as_text
 from roadworthy.observe.soundness import contradictions
+from roadworthy.observe.story import Story, stories
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.naked.environ import environ_of
 from roadworthy.vet.process import RunningSimulator
@@ -234,6 +235,17 @@ class Trial:
                 found += [_attempt(row) for row in page]
                 after = found[-1].id
             return tuple(found)
+        finally:
+            store.close()
+
+    def stories(self, keys: Sequence[str]) -> dict[str, Story | None]:
+        """What `why` tells of each of these records: its newest story; None where there is none."""
+        if not self.ledger.exists():
+            return dict.fromkeys(keys)
+        store = open_ledger(str(self.ledger), DEFAULTS)
+        try:
+            told = {key: store.read(lambda tx: stories(tx, self.app, key)) for key in keys}  # noqa: B023 - read at once
+            return {key: found[0] if found else None for key, found in told.items()}
         finally:
             store.close()
 
