@@ -128,8 +128,7 @@ class App:
             audit_share: the share that is picked; default the setting `audit_share`.
             hold_until_certified: answers wait for `review` until the step is certified; then the same run accepts them.
             context: a folder or table; the function takes the passages of it that fit as its second parameter.
-            split: the field of the record's text that is cut where it is too long for one question: each part is asked
-                about as a record of its own, and `@step.merge` says how the answers become one.
+            split: the field of text that is cut where it is too long; `@step.merge` says how its parts' answers become one.
             part_chars: the most characters of a part; default the setting `part_chars_max`.
             judge: a second model that each answer must convince once it has passed the checks.
             examples: so many corrections of other records, which `learn --apply` chose, are shown to the models.
