@@ -195,6 +195,21 @@ class Settings:
     second_reader_share: float = _row(
         0.0, "share", "of audits, put to a second reader who does not see the first one's ruling", OURS
     )
+    alarm_every: float = _row(
+        5_000.0, "audited labels", "between two false alarms of a step, on average at least", OURS
+    )
+    warning_every: float = _row(
+        1_000.0, "readings", "between two false warnings of a step, on average at least", OURS
+    )
+    reading_answers: int = _count(
+        500, "answers", "of a step in one reading, which is compared with the earlier ones", OURS
+    )
+    warning_share_factor: float = _row(
+        2.0,
+        "factor",
+        "what the audit share of a step is multiplied with while a warning or an alarm stands",
+        OURS,
+    )
     review_usd: float = _row(
         0.5, "USD", "what one ruling of a person costs; `plan` prices people's work with it", OURS
     )

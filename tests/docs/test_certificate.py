@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from tests.docs.pages import ROOT, Block, Terminal, blocks, matches
+
 from roadworthy.learn.certificate import (
     Audits,
     State,
@@ -32,4 +34,22 @@ def test_the_figures_are_the_codes_own() -> None:
 
 def test_every_state_is_explained() -> None:
     """A state would be printed that no page explains."""
-    assert set(re.findall(r"^\| ([a-z ]+) \|", PAGE, re.MULTILINE)) == {str(state) for state in State}
+    table = PAGE.split("## The states")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE)) == {str(state) for state in State}
+
+
+def test_the_run_through_shows_what_a_reader_will_see(tmp_path: Path) -> None:
+    """Whoever tries the page's commands would get something else."""
+    steps = list(blocks(ROOT / "docs" / "certificate.md"))
+    first = next(place for place, block in enumerate(steps) if block.note == "moods.py")
+    last = next(place for place, block in enumerate(steps) if "--clear-alarm feel" in block.text) + 2
+    terminal = Terminal(tmp_path, 0, "")
+    said = ""
+    for block in steps[first:last]:
+        match block:
+            case Block("sh", ""):
+                said = terminal.type(block.text)
+            case Block("text", ""):
+                assert matches(block.text, said), f"the page shows:\n{block.text}\nthe terminal said:\n{said}"
+            case _:
+                terminal.save(block)

@@ -16,6 +16,7 @@ from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.visible import visible
+from roadworthy.observe.watched import watched_lines
 
 _PAGE = 1_000
 _GROUNDS_MAX = 8
@@ -57,6 +58,7 @@ class Report:
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
+        watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
     """
 
     app: str
@@ -81,6 +83,7 @@ class Report:
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
+    watched: dict[str, dict[str, object]]
 
     @classmethod
     def of_job(
@@ -90,12 +93,14 @@ class Report:
         job_id: int,
         claims: Sequence[Claim] = (),
         apart: Mapping[str, str] | None = None,
+        watched: dict[str, dict[str, object]] | None = None,
     ) -> Report:
         """The report as the ledger stands.
 
         Args:
             claims: what is certified of the app's steps.
             apart: by entry, the field of an answer that says how sure it is and is not compared with labels.
+            watched: what is watched of them.
         """
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
@@ -129,6 +134,7 @@ class Report:
             reviews=as_int(queue[0]) if queue else 0,
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
+            watched=watched or {},
             readers={step: found.as_json() for step, found in agreements(tx, app).items()},
         )
 
@@ -196,6 +202,8 @@ class Report:
         yield from self.claims
         for step, agreement in self.readers.items():
             yield f"{step}: {agreement['sentence']}"
+        for step, seen in self.watched.items():
+            yield from watched_lines(step, seen)
         if self.reviews:
             yield f"{self.reviews} questions wait for a person: roadworthy review"
 

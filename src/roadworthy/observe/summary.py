@@ -10,6 +10,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.claim import Claim
+from roadworthy.observe.watched import alarm_line
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Summary:
             appearance; the last name of an earlier run comes first. More than one: the model behind a name changed.
         budget_usd: the job's cap, else the app's; None where neither has one.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
+        alarms: warnings and alarms of the app's steps that nobody has cleared.
         stopped: what stopped this command before the end: `budget`, `provider` or `cancelled`; "" for nothing.
     """
 
@@ -70,9 +72,10 @@ class Summary:
     stopped: str
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
+    alarms: tuple[dict[str, object], ...]
 
     @classmethod
-    def of_job(
+    def of_job(  # noqa: PLR0913 - what a summary is made of, by name
         cls,
         tx: Transaction,
         *,
@@ -82,6 +85,7 @@ class Summary:
         did: Did,
         app_cap_pico: int | None,
         claims: Sequence[Claim] = (),
+        alarms: Sequence[dict[str, object]] = (),
     ) -> Summary:
         """The summary of a job as the ledger stands, with what this command did."""
         outcomes, waiting = fates(tx, job_id)
@@ -110,6 +114,7 @@ class Summary:
             stopped=did.stopped,
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
+            alarms=tuple(alarms),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -132,7 +137,7 @@ class Summary:
             f"{self.repaired} repaired, {self.escalated} escalated, {self.cost_usd:f} USD in {self.seconds:.1f} s\n"
             f"job so far: {self.job_cost_usd:f} USD ({budget})"
             + "".join(self._changes())
-            + "".join(f"\n{line}" for line in self.claims)
+            + "".join(f"\n{line}" for line in (*self.claims, *map(alarm_line, self.alarms)))
         )
 
     def _changes(self) -> Iterator[str]:

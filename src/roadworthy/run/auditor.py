@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roadworthy._secret import Secret
 from roadworthy._settings import Settings
 from roadworthy.decide.promise import Promise
-from roadworthy.decide.verdict import Accept, Hold, Verdict
+from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
+from roadworthy.keep.alarms import ALARM, Alarm
 from roadworthy.keep.audits import (
     Audited,
     Epoch,
@@ -27,8 +29,10 @@ from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.coin import is_audited
 from roadworthy.observe.certified import claim_for, claims
+from roadworthy.observe.watched import share_now
 from roadworthy.run.entry import Step
 from roadworthy.run.policy import version_of
+from roadworthy.run.watch import raise_alarms, standing
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
@@ -82,16 +86,21 @@ class Auditor:
         self._epochs: dict[str, Epoch] = {}
         self._policies: dict[tuple[str, int], Policy] = {}
         self._claims: dict[str, tuple[float, Claim]] = {}  # until when each is good
+        self._alarms: dict[str, list[Alarm]] = {}
+        self._looked_until = -math.inf
 
     def judge(self, step: Step[R, T], desk: Case, verdict: Verdict[T]) -> tuple[Verdict[T], Draw | None]:
         """What becomes of a verdict where the step makes a promise, and the coin that goes with it.
 
-        A person's answer is nobody's to audit.
+        A person's answer is nobody's to audit. While an alarm stands nothing new is accepted; what was accepted before
+        stays.
         """
         promise = step.promise
         if promise is None or not isinstance(verdict, Accept) or verdict.valid.reply.model == PERSON:
             return verdict, None
         draw = Draw(self, self.policy(step, promise, desk.since), desk, verdict)
+        if (words := self.alarm(step.name)) and not self._store.read(draw.is_known):
+            return Review(f"alarm: {words}", verdict.valid.body, verdict.confidence), None
         if promise.hold and desk.vouched != draw.answer and not self.claim(step, promise).is_certified:
             return Hold(HELD), draw
         return verdict, draw
@@ -113,10 +122,31 @@ class Auditor:
         seen = self._claims.get(step.name)
         if seen is None or now >= seen[0]:
             found = self._store.read(lambda tx: claim_for(tx, self.app, step.name, promise, self.settings))
+            if raise_alarms(self._store, self.app, {step.name: promise}, self.settings):
+                self.look_again()
             after = self._clock.monotonic()
             rest_s = max(self.settings.certificate_look_s, _REST * (after - now))
             seen = self._claims[step.name] = (after + rest_s, found)
         return seen[1]
+
+    def alarm(self, step: str) -> str:
+        """Why everything of a step goes to review; "" where it does not."""
+        return next((alarm.words for alarm in self._standing(step) if alarm.kind == ALARM), "")
+
+    def share(self, policy: Policy) -> float:
+        """The chance that an answer is picked with by now; the share of its policy, or more."""
+        return share_now(policy.share, self._standing(policy.step), self.settings)
+
+    def look_again(self) -> None:
+        """Something was raised in this process: see it with the next answer."""
+        self._looked_until = -math.inf
+
+    def _standing(self, step: str) -> list[Alarm]:
+        now = self._clock.monotonic()
+        if now >= self._looked_until:
+            self._alarms = standing(self._store, self.app)
+            self._looked_until = now + self.settings.certificate_look_s
+        return self._alarms.get(step, [])
 
     def epoch(self, policy: Policy, asked: str, served: str) -> Epoch | None:
         """The epoch an answer belongs to, as far as this process knows."""
@@ -161,7 +191,7 @@ class Draw:
         asked, served = self._reply.model, self._reply.served_model
         epoch = auditor.epoch(self._policy, asked, served) or enter_epoch(tx, self._policy, asked, served)
         self._found = secret, epoch
-        share = self._policy.share
+        share = auditor.share(self._policy)
         name, version = f"{self._kept.id} {self.item} {self._kept.key}", str(epoch.id)
         picked = is_audited(secret, name, version, share)
         if not put_audit(tx, Audited(self._kept.id, epoch.id, self.item, share, picked)) or not picked:
@@ -186,9 +216,10 @@ class Draw:
 
 
 def stamp_all(store: Ledger, app: str, promises: Mapping[str, Promise], settings: Settings) -> None:
-    """Mark each accepted record as covered or not, as the certificates stand now."""
+    """Mark each accepted record as covered or not, as the certificates stand now; raise what the rulings tell."""
     if not promises:
         return
+    raise_alarms(store, app, promises, settings)
     found = store.read(lambda tx: claims(tx, app, promises, settings))
 
     def change(tx: Transaction) -> None:

@@ -93,6 +93,8 @@ class Desk:
         self._mask: Mask | None = None
         self._value: object = None
         self._version: Change[None] | None = None
+        self.asked = False
+        """Whether something was bought for this step now."""
         self.vouched: str | None = None
         """The answer, as JSON, that a person has audited and found right."""
 
@@ -289,7 +291,7 @@ class Desk:
         self.session.runtime.settled(len(owed.settlements))
         if isinstance(opened, Opened):
             failpoint("intent_committed")
-            self.session.asked = True
+            self.session.asked = self.asked = True
             self._pin = replace(pin, question_id=opened.question_id)
             self.session.question_id = opened.question_id
             self.session.runtime.tally.attempts += 1
@@ -383,8 +385,12 @@ class Desk:
 
 def subject_of(step: str, value: object) -> bytes:
     """The identity of what a step is asked about, for rulings: SHA-256 of the step's name and its input."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return hashlib.sha256(step.encode() + b"\0" + text).digest()
+    return hashlib.sha256(step.encode() + b"\0" + text_of(value)).digest()
+
+
+def text_of(value: object) -> bytes:
+    """What a step is asked about, as JSON."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: object) -> object:

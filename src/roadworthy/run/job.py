@@ -24,6 +24,7 @@ from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
+from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
@@ -31,6 +32,7 @@ from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
+from roadworthy.observe.watched import alarm_json
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
@@ -107,8 +109,10 @@ class Job:
         return summary, status
 
     def _stamp(self) -> None:
-        """Mark what the certificates cover by now."""
+        """Keep what was counted; mark what the certificates cover by now, and raise what the rulings tell."""
         runtime = self._runtime
+        for words in runtime.watch.keep_all():
+            runtime.tell(Noted(f"warning: {words}"))
         stamp_all(runtime.store, runtime.plan.name, runtime.plan.promises, runtime.settings)
 
     def end(self, status: int) -> Summary:
@@ -365,6 +369,7 @@ class Job:
             did=did,
             app_cap_pico=self._runtime.plan.budget_pico,
             claims=claims(tx, plan.name, plan.promises, self._runtime.settings),
+            alarms=[alarm_json(alarm) for alarm in standing_alarms(tx, plan.name)],
         )
 
 

@@ -24,6 +24,7 @@ from roadworthy.call.model import Function
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.decide.confidence import STUDENT
+from roadworthy.keep.alarms import ALARM, standing_alarms
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
 from roadworthy.keep.transaction import Transaction, as_int, as_text
@@ -32,6 +33,7 @@ from roadworthy.observe.certified import claims
 from roadworthy.observe.report import Report
 from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.story import Story, stories
+from roadworthy.observe.watched import alarm_json, alarm_line, watched
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
 from roadworthy.run.load import load
@@ -156,9 +158,12 @@ def report(app: str, job: str | None, *, as_json: bool) -> None:
             raise WrongUse(
                 f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
             )
+        name, promises, settings = loaded.app.name, loaded.app.plan.promises, loaded.app.start_settings()
         apart = {step.name: step.apart for step in loaded.app.plan.steps}
         found = store.read(
-            lambda tx: Report.of_job(tx, loaded.app.name, named[0], claims_of(tx, loaded.app), apart)
+            lambda tx: Report.of_job(
+                tx, name, named[0], claims_of(tx, loaded.app), apart, watched(tx, name, promises, settings)
+            )
         )
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
@@ -249,6 +254,13 @@ def _ledger(app: App) -> tuple[dict[str, str], list[str]]:
         ] + store.read(lambda tx: contradictions(tx, store.is_alive))
         open_leases = store.read(lambda tx: tx.rows("live_leases"))
         waiting = store.read(lambda tx: tx.row("queue_length", app=app.name))
+        alarms = store.read(lambda tx: standing_alarms(tx, app.name))
+    for alarm in alarms:
+        line = alarm_line(alarm_json(alarm))
+        if alarm.kind == ALARM:
+            wrong.append(line)
+        else:
+            facts[f"{alarm.step}: {alarm.what}"] = line
     facts["processes on it"] = str(len(open_leases) - 1)
     facts["waiting for a person"] = str(waiting[0] if waiting else 0)
     return facts, wrong

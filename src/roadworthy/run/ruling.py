@@ -19,6 +19,7 @@ from roadworthy.accept.schema import RecordSchema
 from roadworthy.accept.source import Source
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
+from roadworthy.keep.alarms import clear_alarms, standing_alarms
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
@@ -26,6 +27,7 @@ from roadworthy.keep.rulings import PERSON, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
+from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.load import load
@@ -45,8 +47,13 @@ _PAGE = 100
 @click.option("--id", "review_id", type=click.IntRange(1), help="Rule this one question, without a dialogue.")
 @click.option("--ruling", type=click.Choice(["right", "wrong", "reject"]), help="With --id: the ruling.")
 @click.option("--answer", help="With --ruling wrong: the right answer as JSON.")
-@click.option("--note", default="", help="With --id: words that are kept with the ruling.")
+@click.option(
+    "--note",
+    default="",
+    help="Words that are kept: with --id of the ruling, with --clear-alarm of what was done.",
+)
 @click.option("--undo", "undone", is_flag=True, help="Take your last ruling back.")
+@click.option("--clear-alarm", "step", help="Say that you have seen to what was raised of this step.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; alone: the queue.")
 def review(app: str, by: str | None, *, undone: bool, as_json: bool, **given: Any) -> None:
     """Decide what waits for a person: one key a ruling. Audits and doubts stand in one queue."""
@@ -56,6 +63,8 @@ def review(app: str, by: str | None, *, undone: bool, as_json: bool, **given: An
         if undone:
             taken = store.write_now(lambda tx: undo(tx, loaded.app.name, by))
             said: dict[str, Any] = {"undone": taken and taken[1], "said": _taken_back(taken, by)}
+        elif given["step"] is not None:
+            said = _clear(loaded.app, store, by, given)
         elif given["review_id"] is not None:
             said = _rule_one(loaded.app, store, by, given)
         elif given["ruling"] or given["answer"] or given["note"]:
@@ -70,12 +79,31 @@ def review(app: str, by: str | None, *, undone: bool, as_json: bool, **given: An
             stamp_all(store, loaded.app.name, loaded.app.plan.promises, settings)
             found = store.read(lambda tx: claims(tx, loaded.app.name, loaded.app.plan.promises, settings))
             said["certificates"] = {claim.step: claim.as_json() for claim in found}
+            said["alarms"] = [
+                alarm_json(one) for one in store.read(lambda tx: standing_alarms(tx, loaded.app.name))
+            ]
     if as_json:
         click.echo(orjson.dumps(said).decode())
         return
     click.echo(said.get("said") or _closing(said["ruled"]))
     for claim in found:
         click.echo("\n".join(claim.lines()))
+    for one in said["alarms"]:
+        click.echo(alarm_line(one))
+
+
+def _clear(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Somebody has seen to a step.
+
+    Raises:
+        WrongUse: nothing stands of it.
+    """
+    step = given["step"]
+    cleared = store.write_now(lambda tx: clear_alarms(tx, app.name, step, by, given["note"]))
+    if not cleared:
+        raise WrongUse(f"Nothing is raised of the step {step!r}. `roadworthy report APP` says what stands.")
+    words = f"{cleared} cleared of {step}. The same run command accepts what waited because of an alarm; it costs nothing."
+    return {"cleared": cleared, "step": step, "said": words}
 
 
 def _closing(ruled: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy._clock import Clock, SystemClock
-from roadworthy._errors import WrongUse
+from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Listener, Noted, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
@@ -39,6 +40,7 @@ from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
 from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
+from roadworthy.run.watch import Watch
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -94,6 +96,7 @@ class Runtime:
         self.served = ServedModels(store, self.tally.served_models)
         self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
+        self.watch = Watch(plan.name, store, settings, self.clock)
         self.states = States(plan.name, store, self.clock, settings.state_look_s)
         self.showing = Showing(plan.name, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
@@ -219,8 +222,10 @@ class Runtime:
                 await asyncio.to_thread(self.reap)
 
     async def close(self) -> None:
-        """Close the wire and the ledger."""
+        """Close the wire and the ledger; what was counted and not kept yet is kept, where that can be."""
         await self._transport.close()
+        with contextlib.suppress(LedgerUnavailable):
+            await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
 
     def _every_rung(self) -> list[Rung]:

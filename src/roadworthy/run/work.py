@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
-from roadworthy._events import RecordEnded
+from roadworthy._events import Noted, RecordEnded
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
@@ -18,7 +18,7 @@ from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
-from roadworthy.run.desk import Desk
+from roadworthy.run.desk import Desk, text_of
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
@@ -71,9 +71,11 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     desk = Desk(session, step.name, value)
     doubt: Doubt | None = None
     draw: Draw | None = None
+    found: Verdict[T] | None = None
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
+        found = await ask_step(step, value, desk)
+        verdict, draw = auditor.judge(step, desk, found)
         session.certified.append(auditor.is_certified(step))
         fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
     except (Waiting, Rejected, Failed) as stop:
@@ -86,6 +88,7 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
     await _write(session, desk, fate, doubt, draw)
+    await _watch(step, value, desk, found)
     return fate
 
 
@@ -117,7 +120,8 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     try:
-        verdict, draw = auditor.judge(step, desk, await ask_step(step, value, desk))
+        found = await ask_step(step, value, desk)
+        verdict, draw = auditor.judge(step, desk, found)
     except BaseException:
         await desk.finish()
         raise
@@ -134,6 +138,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     await desk.finish(change=change if doubt is not None or draw is not None else None)
     if draw is not None:
         draw.committed()
+    await _watch(step, value, desk, found)
     session.certified.append(auditor.is_certified(step))
     match verdict:
         case Accept(valid, confidence, _):
@@ -145,6 +150,20 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
             raise Waiting("review", f"{step.name}: {grounds}")
         case _:
             raise Failed(session.kept.key, f"{step.name}: {verdict.grounds}")
+
+
+async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None) -> None:
+    """Count a first answer; one that came from the ledger was counted when it was bought."""
+    runtime = desk.session.runtime
+    if (
+        found is None
+        or not desk.asked
+        or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
+    ):
+        return
+    for words in await runtime.watch.keep(step.name):
+        runtime.auditor.look_again()
+        runtime.tell(Noted(f"warning: {words}"))
 
 
 def _fate(verdict: Verdict[T], session: Session) -> Fate:

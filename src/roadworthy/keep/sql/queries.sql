@@ -712,3 +712,34 @@ SELECT record.id FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND job.entry = :entry AND record.outcome = 'accepted' AND record.body IS NOT NULL
   AND record.value IS NOT NULL AND coalesce(substr(record.model, 1, 8), '') <> 'student:' AND record.id > :after
 ORDER BY record.id LIMIT :count;
+
+-- add_reading: Keep a stretch of answers, counted.
+INSERT INTO reading (app, step, version, began_at, ended_at, answers, accepted, counts, served)
+VALUES (:app, :step, :version, :began_at, :now, :answers, :accepted, :counts, :served);
+
+-- readings: The newest readings of a step that began after a moment, newest first.
+SELECT id, version, began_at, ended_at, answers, accepted, counts, served FROM reading
+WHERE app = :app AND step = :step AND began_at >= :since ORDER BY id DESC LIMIT :count;
+
+-- read_steps: The steps of an app that there are readings of.
+SELECT DISTINCT step FROM reading WHERE app = :app;
+
+-- add_alarm: Raise a warning or an alarm, unless it stands already.
+INSERT INTO alarm (app, step, kind, what, words, raised_at) VALUES (:app, :step, :kind, :what, :words, :now)
+ON CONFLICT DO NOTHING;
+
+-- standing_alarms: What was raised and not cleared, oldest first.
+SELECT id, step, kind, what, words, raised_at FROM alarm WHERE app = :app AND cleared_at IS NULL ORDER BY id;
+
+-- clear_alarms: A person clears everything that stands of a step.
+UPDATE alarm SET cleared_at = :now, cleared_by = :cleared_by, note = :note
+WHERE app = :app AND step = :step AND cleared_at IS NULL;
+
+-- last_cleared: When something of a step was last cleared.
+SELECT max(cleared_at) FROM alarm WHERE app = :app AND step = :step;
+
+-- rulings_of_step: What the rulings on a step's audits came to after a moment, in the order they were given.
+SELECT audit.state, max(review.ruled_at) FROM audit JOIN epoch ON epoch.id = audit.epoch_id
+JOIN review ON review.record_id = audit.record_id AND review.audit_id = audit.id
+WHERE epoch.app = :app AND epoch.step = :step AND audit.state IN ('right', 'wrong', 'disputed')
+GROUP BY audit.id, audit.state HAVING max(review.ruled_at) > :since ORDER BY max(review.ruled_at), audit.id;
