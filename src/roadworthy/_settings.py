@@ -183,7 +183,10 @@ class Settings:
     )
 
     gate_sample: int = _count(
-        2_000, "records", "run in shadow for a candidate; equals that differ on 2 % need about as many", OURS
+        3_000,
+        "records",
+        "run in shadow for a candidate; equals that differ on 2 % need 2,000 on average",
+        OURS,
     )
     gate_delta: float = _row(
         0.05, "chance", "of any wrong promotion, over all candidates against one version of a step", OURS

@@ -95,6 +95,12 @@ class Model:
         if self.temperature is not None and not 0 <= self.temperature < math.inf:
             raise WrongUse(f"Model({self.name!r}, temperature={self.temperature}): give 0 or more.")
 
+    @property
+    def manner(self) -> tuple[object, ...]:
+        """What changes its answers; what it costs and how fast it may be asked does not."""
+        settings = (self.max_output_tokens, self.temperature, sorted(self.extra.items()), self.structured)
+        return (self.name, *settings)
+
     def _check_extra(self) -> None:
         inside = ((name, value) for name, value in self.extra.items() if isinstance(value, Mapping))
         own = sorted(_OWN & set(self.extra))
@@ -148,6 +154,11 @@ class Function:
         self.usd_per_call = Decimal(pico(usd_per_call)).scaleb(-12)
         self.name = f"function:{name or getattr(fn, '__qualname__', type(fn).__name__)}"
         self.takes_record = _takes_record(fn)
+
+    @property
+    def manner(self) -> tuple[object, ...]:
+        """What changes its answers."""
+        return (self.name,)
 
     def __repr__(self) -> str:
         return f"Function({self.name!r}, usd_per_call={self.usd_per_call:f})"

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from roadworthy.call.model import Function, Model, as_model
+=======
+>>>>>>> gate
 from roadworthy.run.entry import Step
 
 
@@ -24,7 +27,7 @@ def version_of(step: Step[Any, Any]) -> str:
     parts = [
         code,
         step.prepared.schema.canonical.decode(),
-        repr([_how(model) for model in step.models]),
+        repr([model.manner for model in step.models]),
         repr(step.rule),
         repr(sorted(step.mask)),
         "" if step.context is None else step.context.pinned(b"").hex(),
@@ -40,14 +43,6 @@ def version_of(step: Step[Any, Any]) -> str:
         text = part.encode("utf-8", "surrogatepass")
         found.update(len(text).to_bytes(8, "big") + text)
     return found.hexdigest()[:16]
-
-
-def _how(model: Model | Function) -> object:
-    """A model with what changes its answers; what it costs and how fast it may be asked does not."""
-    if isinstance(model, Function):
-        return model.name
-    settings = (model.max_output_tokens, model.temperature, sorted(model.extra.items()), model.structured)
-    return (model.name, *settings)
 
 
 def code_of(fn: Callable[..., object]) -> str:
