@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from roadworthy.call.model import Function, Model, as_model
-=======
->>>>>>> gate
+from roadworthy.call.model import as_model
 from roadworthy.run.entry import Step
 
 
