@@ -1,8 +1,8 @@
 """The system around the model: one input becomes one accepted, priced, explained, correctable result."""
 
 from roadworthy._errors import Failed, Fault, Rejected, Waiting
+from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
-from roadworthy.ask.image import Image
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model

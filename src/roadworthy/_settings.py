@@ -38,6 +38,15 @@ class Settings:
     folder_files_max: int = _count(1_000_000, "files", "a folder with more files is refused as input", OURS)
     document_bytes_max: int = _count(100_000_000, "bytes", "a larger document is rejected unread", OURS)
     document_pages_max: int = _count(2_000, "pages", "a PDF with more pages is rejected", OURS)
+    document_scans_max: int = _count(
+        0,
+        "pages",
+        "pages of a PDF without text that are rendered as images; 0 = none, a scan is rejected",
+        OURS,
+    )
+    document_scan_side: int = _count(
+        1_568, "pixels", "longer side of a page that is rendered", "Anthropic, vision: scaled down beyond"
+    )
     document_chars_max: int = _count(60_000_000, "characters", "a document with more text is rejected", OURS)
     document_depth_max: int = _count(20, "levels", "an e-mail with deeper parts is rejected", OURS)
     document_cpu_s: float = _row(60.0, "seconds", "processor time to read one document", OURS)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.bench import Bench
-from tests.unit.ask.test_image import png
+from tests.unit.accept.test_image import png
 
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.call.vision import OPENAI_MAX, any_image_tokens
 from roadworthy.vet.process import start_simulator
 

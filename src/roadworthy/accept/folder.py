@@ -14,13 +14,16 @@ from typing import Final
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.identity import KEY_CHARS_MAX
-from roadworthy.accept.paper import Paper
+from roadworthy.accept.image import Image, refuse_large
+from roadworthy.accept.paper import Paper, Picture
 from roadworthy.accept.papers.reader import MEDIA_TYPES, PaperReader
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Unusable
 
 _HIDDEN: Final = (".", "~$")  # what shells do not list, and the locks that office programs leave
 _HASH_CHARS: Final = 16
+
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Folder:
             raise WrongUse(f"{path} holds no files. Give a folder with documents in it.")
         _refuse_missing_extras(self._files)
 
-    def __iter__(self) -> Iterator[Paper | Unusable]:
+    def __iter__(self) -> Iterator[Paper | Picture | Unusable]:
         """Each file in order, read; one whose bytes came before comes as what it repeats."""
         first: dict[bytes, str] = {}
         with PaperReader(self._settings) as reader:
@@ -63,9 +66,24 @@ class Folder:
                     if found.wrong is not None:
                         raise found.wrong
                     own = first.setdefault(self._digest(found.path), found.name)
-                    yield Paper(number, reader.read(found.path, own))
+                    if found.path.suffix.lower() in PICTURES:
+                        yield Picture(number, own, self._image(found.path))
+                    else:
+                        yield Paper(number, reader.read(found.path, own))
                 except WrongRecord as wrong:
                     yield Unusable(found.name, number, b"", f"{self.name}: {found.name}: {wrong}")
+
+    def _image(self, path: Path) -> Image:
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(self._settings.image_bytes_max + 1)
+        except OSError as error:
+            raise WrongRecord(f"it cannot be read: {error.strerror}", "Check its permissions.") from error
+        if not data:
+            raise WrongRecord("it is empty", "Leave it out.")
+        image = Image(data)
+        refuse_large((image,), self._settings)
+        return image
 
     def _digest(self, path: Path) -> bytes:
         """SHA-256 of a file; of one that will not be read for its size or its permissions, of its name."""
@@ -152,5 +170,5 @@ def _refuse_missing_extras(files: list[_Found]) -> None:
 
 
 def is_document(path: Path) -> bool:
-    """Whether the ending is one of a document."""
-    return path.suffix.lower() in MEDIA_TYPES
+    """Whether the ending is one of a document or of an image."""
+    return path.suffix.lower() in MEDIA_TYPES or path.suffix.lower() in PICTURES

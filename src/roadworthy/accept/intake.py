@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -16,7 +16,7 @@ from roadworthy.accept.clean import clean_body
 from roadworthy.accept.decode import Line
 from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
 from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
-from roadworthy.accept.paper import FACTS, Paper, body_of
+from roadworthy.accept.paper import FACTS, Paper, Picture, body_of, picture_body
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Cleaning, Json, Record, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -46,7 +46,13 @@ def read_records(
         if isinstance(unit, Unusable):
             yield unit
         elif isinstance(unit, Paper):
-            yield _taken_document(unit, source.name, schema, key)
+            document = unit.document
+            found = _Found(document.key, unit.number, body_of(document), document.cleanings)
+            yield _taken_document(found, source.name, schema, key)
+        elif isinstance(unit, Picture):
+            yield _taken_document(
+                _Found(unit.name, unit.number, picture_body(unit)), source.name, schema, key
+            )
         else:
             yield _taken(unit, source.name, schema, key, settings)
 
@@ -103,10 +109,19 @@ def _size(unit: Line | Row | Cells) -> int:
     return unit.size if isinstance(unit, Cells) else len(unit.raw)
 
 
-def _taken_document(unit: Paper, name: str, schema: RecordSchema, key: Key) -> Record | Unusable:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file of documents or images is, as a body."""
+
+    name: str
+    number: int
+    body: dict[str, Json]
+    cleanings: tuple[Cleaning, ...] = ()
+
+
+def _taken_document(unit: _Found, name: str, schema: RecordSchema, key: Key) -> Record | Unusable:
     """A document was cleaned as it was read: again would move text away from the offsets of its pages and headings."""
-    document = unit.document
-    body: dict[str, Json] = body_of(document)
+    body = unit.body
     try:
         try:
             value = schema.validate(body)
@@ -117,10 +132,17 @@ def _taken_document(unit: Paper, name: str, schema: RecordSchema, key: Key) -> R
                 field: item for field, item in body.items() if field != FACTS
             }  # a type that has no place for it
             value = schema.validate(body)
-        record = _identified(body, value, key, unit.number, None, document.cleanings)
-        return replace(record, size=len(document.text))
+        record = _identified(body, value, key, unit.number, None, unit.cleanings)
+        return replace(record, size=_chars(body))
     except WrongRecord as wrong:
-        return Unusable(document.key, unit.number, b"", f"{name}: {document.key}: {wrong}")
+        return Unusable(unit.name, unit.number, b"", f"{name}: {unit.name}: {wrong}")
+
+
+def _chars(body: dict[str, Json]) -> int:
+    """How many characters its texts and images are."""
+    scans = body.get("images", [])
+    held = [body.get("text"), body.get("image"), *(scans if isinstance(scans, list) else ())]
+    return sum(len(text) for text in held if isinstance(text, str))
 
 
 def _parsed(unit: Line | Row | Cells, settings: Settings) -> Json:

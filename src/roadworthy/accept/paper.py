@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, cast
 
+from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Document, Heading
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Json
 
 FACTS: Final = "document"
 """The field of a record's body that holds what is known of the file its text came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image file of an input, by the name that its record has."""
+
+    number: int
+    name: str
+    image: Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +36,28 @@ class Paper:
     document: Document
 
 
+def picture_body(picture: Picture) -> dict[str, Json]:
+    """The body of the record that an image file becomes: `id`, `image` in base64, and `document`."""
+    image = picture.image
+    facts: dict[str, Json] = {
+        "name": picture.name,
+        "kind": image.media_type,
+        "sha256": image.sha256,
+        "width": image.width,
+        "height": image.height,
+    }
+    return {"id": picture.name, "image": image.base64, FACTS: facts}
+
+
 def body_of(document: Document) -> dict[str, Json]:
     """The body of the record that a document becomes.
 
     `document` in it holds `name`, `kind` (the media type), `sha256`, `pages` (offsets in `text`), `blank_pages`,
     `headings` (`start`, `level`, `title`) and `attachments`. Passages are a function of these: `document_of` gives the
-    document back, whose `passages()` makes them.
+    document back, whose `passages()` makes them. Pages that were rendered are `images`, in base64.
     """
-    return {
+    scans: dict[str, Json] = {"images": list(document.scans)} if document.scans else {}
+    return scans | {
         "id": document.key,
         "text": document.text,
         FACTS: {

@@ -67,6 +67,7 @@ class Document:
         attachments: names of what an e-mail carries besides its text; they are not read.
         sha256: of the file, 64 hex digits; empty where there is no file.
         cleanings: what was changed in the text, with where, before and after.
+        scans: pages without text as images, in base64, where the settings ask for them; the first of `blank_pages`.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Document:
     attachments: tuple[str, ...] = ()
     sha256: str = ""
     cleanings: tuple[Cleaning, ...] = field(default=(), repr=False)
+    scans: tuple[str, ...] = field(default=(), repr=False)
 
     def page_at(self, offset: int) -> int | None:
         """The 1-based page that the character at `offset` stands on; None without pages."""

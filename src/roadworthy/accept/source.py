@@ -14,16 +14,16 @@ from roadworthy._settings import Settings
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.database import check_database, is_url, read_query, shown_url
 from roadworthy.accept.decode import Line, decode_lines
-from roadworthy.accept.folder import Folder, is_document
+from roadworthy.accept.folder import PICTURES, Folder, is_document
 from roadworthy.accept.line import read_lines
-from roadworthy.accept.paper import Paper
+from roadworthy.accept.paper import Paper, Picture
 from roadworthy.accept.papers.reader import MEDIA_TYPES
 from roadworthy.accept.parquet import check_parquet, read_parquet
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
 
 Form: TypeAlias = Literal["jsonl", "csv", "tsv"]
-Unit: TypeAlias = Line | Row | Cells | Paper | Unusable
+Unit: TypeAlias = Line | Row | Cells | Paper | Picture | Unusable
 
 ENDINGS: Final[dict[str, Form]] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 COMPRESSED: Final = ".gz"
@@ -186,7 +186,7 @@ def _form_of(path: Path) -> tuple[Form, bool]:
         hint = f" `jq -c '.[]' {path.name}` writes a JSON array as JSONL." if last == ".json" else ""
         raise WrongUse(
             f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, lines and rows "
-            f"also with {COMPRESSED}, or is a document ({', '.join(MEDIA_TYPES)}); a folder gives its documents, a "
+            f"also with {COMPRESSED}, or is a document or image ({', '.join((*MEDIA_TYPES, *PICTURES))}); a folder gives its documents, a "
             f"database's URL with --query its rows; `-` reads standard input.{hint}"
         )
     return ENDINGS[last], compressed

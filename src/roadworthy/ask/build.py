@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
+from roadworthy.accept.image import Image
 from roadworthy.accept.reason import WrongRecord
-from roadworthy.ask.image import Image
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
 from roadworthy.ask.prompt import Prompt

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from roadworthy._errors import WrongUse
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.ask.part import is_part
 
 T_co = TypeVar("T_co", covariant=True)

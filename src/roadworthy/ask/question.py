@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
-from roadworthy.ask.image import Image
 
 
 @dataclass(frozen=True, slots=True)

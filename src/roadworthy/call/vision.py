@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.ask.question import Question
 
 # platform.openai.com/docs/guides/images-vision, "Calculating costs". By tiles: an image is fitted into 2,048 x 2,048, its

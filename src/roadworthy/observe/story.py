@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
-from roadworthy.ask.image import Image
 from roadworthy.ask.pinned import PASSAGES, passages_in
 from roadworthy.call.price import usd
 from roadworthy.keep.record import Kept

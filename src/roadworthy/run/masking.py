@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Rejected, WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.image import refuse_large
 from roadworthy.accept.passage import Passage
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.ask.build import build_question, reworded
-from roadworthy.ask.image import refuse_large
 from roadworthy.ask.passages import PLACEHOLDER
 from roadworthy.ask.question import Question
 from roadworthy.ask.template import resolve

@@ -1,6 +1,7 @@
 """Folders and single documents as input: what is a unit, in which order, under which name, and what is not opened."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
+from tests.unit.accept.papers.test_reader import pdf
+from tests.unit.accept.test_image import png
 
+from roadworthy import Image
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.folder import storable_name
 from roadworthy.accept.identity import checked_key
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.paper import document_of
+from roadworthy.accept.papers.pdf import grey_png
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -171,3 +176,76 @@ def test_a_body_that_was_no_document_is_refused_or_taken_as_text() -> None:
         document_of({"id": 7})
     with pytest.raises(WrongRecord, match="no document"):
         document_of({"text": "x", "document": {"name": "n"}})
+
+
+class Scan(BaseModel):
+    id: str
+    image: str = ""
+    images: list[str] = []
+    document: dict[str, Any]
+
+
+def test_image_files_are_records_with_the_image(tmp_path: Path) -> None:
+    """A folder of photographs could not be an input, or a file that only calls itself one would be sent."""
+    (tmp_path / "a.jpg").write_bytes(png(3, 5))
+    (tmp_path / "b.png").write_bytes(b"<svg/>")
+    (tmp_path / "c.png").write_bytes(png(3, 5))
+    (tmp_path / "d.gif").write_bytes(b"")
+    (tmp_path / "e.png").write_bytes(png(9_000, 1))
+    first, broken, again, empty, wide = records(tmp_path, Scan)
+    assert isinstance(first, Record)
+    assert isinstance(first.value, Scan)
+    assert Image(first.value.image).data == png(3, 5)
+    assert (first.value.document["kind"], first.value.document["width"]) == ("image/png", 3)
+    assert isinstance(again, Record)
+    assert (again.key, again.body_hash) == ("a.jpg", first.body_hash)
+    for item, words in (
+        (broken, "no image that models take"),
+        (empty, "it is empty"),
+        (wide, "9000 x 1 pixels"),
+    ):
+        assert isinstance(item, Unusable)
+        assert words in item.reason
+
+
+def test_pages_without_text_are_rendered_where_the_settings_ask(tmp_path: Path) -> None:
+    """A scan could only be rejected, or pages be sent as images that nobody asked for."""
+    (tmp_path / "scan.pdf").write_bytes(pdf(["", "", "typed", ""]))
+    (plain,) = records(tmp_path / "scan.pdf", Scan)
+    assert isinstance(plain, Record)
+    assert isinstance(plain.value, Scan)
+    assert plain.value.images == []
+    (tmp_path / "all.pdf").write_bytes(pdf(["", ""]))
+    (refused,) = records(tmp_path / "all.pdf", Scan)
+    assert isinstance(refused, Unusable)
+    assert "document_scans_max" in refused.reason
+    limits = {"document_scans_max": 2, "document_scan_side": 400}
+    for name, blank in (("scan.pdf", [1, 2, 4]), ("all.pdf", [1, 2])):
+        (found,) = records(tmp_path / name, Scan, **limits)
+        assert isinstance(found, Record)
+        assert isinstance(found.value, Scan)
+        assert found.value.document["blank_pages"] == blank
+        sizes = [(image.width, image.height) for image in map(Image, found.value.images)]
+        assert sizes == [(310, 400), (310, 400)]
+
+
+def test_a_page_is_rendered_as_it_looks(tmp_path: Path) -> None:
+    """A model would be sent a page that is white, cut or skewed."""
+    lines = [bytes(200 if (x + y) % 2 else 10 for x in range(7)) for y in range(5)]
+    image = Image(grey_png(7, lines))
+    assert (image.width, image.height) == (7, 5)
+    chunk = image.data[image.data.index(b"IDAT") + 4 : image.data.index(b"IEND") - 8]
+    assert zlib.decompress(chunk) == b"".join(b"\0" + line for line in lines)
+    drawn = pdf([""]).replace(
+        b"<</Length 0>>stream\n\nendstream", b"<</Length 24>>stream\n0 0 612 396 re f        \nendstream"
+    )
+    (tmp_path / "half.pdf").write_bytes(drawn)
+    (found,) = records(tmp_path / "half.pdf", Scan, document_scans_max=1, document_scan_side=80)
+    assert isinstance(found, Record)
+    assert isinstance(found.value, Scan)
+    data = Image(found.value.images[0]).data
+    rows = zlib.decompress(data[data.index(b"IDAT") + 4 : data.index(b"IEND") - 8])
+    width = 62
+    page = [rows[place + 1 : place + 1 + width] for place in range(0, len(rows), width + 1)]
+    assert page[5][30] == 255, "the upper half is white"
+    assert page[70][30] == 0, "the lower half is black"

@@ -60,7 +60,7 @@ def read_here(path: Path, key: str, media_type: str, settings: Settings) -> Docu
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     document = replace(draft.done(key, media_type), sha256=digest)
-    if not document.text.strip():
+    if not document.text.strip() and not document.scans:
         raise WrongRecord("it holds no text", "Leave it out, or check how it was made.")
     return document
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from roadworthy._settings import Settings
 from roadworthy.accept.clean import clean_body
 from roadworthy.accept.passage import Document, Heading
@@ -21,6 +23,7 @@ class Draft:
         self._headings: list[Heading] = []
         self._attachments: list[str] = []
         self._cleanings: list[Cleaning] = []
+        self._scans: list[str] = []
 
     def add(self, text: str, where: str) -> None:
         """Text as it came; what cleaning changes is noted with `where`.
@@ -55,6 +58,15 @@ class Draft:
         """The page that began last holds no text."""
         self._blank.append(len(self._pages))
 
+    def scan(self, image: bytes) -> None:
+        """The page that began last, as an image."""
+        self._scans.append(base64.b64encode(image).decode())
+
+    @property
+    def scans(self) -> int:
+        """How many pages are images by now."""
+        return len(self._scans)
+
     def heading(self, level: int, title: str) -> None:
         """A heading begins."""
         title = " ".join(title.split())[:200]
@@ -77,4 +89,5 @@ class Draft:
             tuple(self._blank),
             tuple(self._attachments),
             cleanings=tuple(self._cleanings),
+            scans=tuple(self._scans),
         )

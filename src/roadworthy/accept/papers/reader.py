@@ -128,7 +128,7 @@ class PaperReader:
 
 def _document(answer: dict[str, Any]) -> Document:
     if found := answer.get("document"):
-        for name in ("pages", "blank_pages", "attachments"):
+        for name in ("pages", "blank_pages", "attachments", "scans"):
             found[name] = tuple(found[name])
         found["headings"] = tuple(Heading(**one) for one in found["headings"])
         found["cleanings"] = tuple(Cleaning(**one) for one in found["cleanings"])

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.ask.question import Message
 from roadworthy.call.model import Model
 from roadworthy.call.reply import Ending, Outcome, Usage

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from roadworthy.ask.image import Image
+from roadworthy.accept.image import Image
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from roadworthy.accept.image import Image
 from roadworthy.accept.record import Json
 from roadworthy.ask.form import in_words
-from roadworthy.ask.image import Image
 from roadworthy.ask.question import Form, Message, OutputSchema, Question
 from roadworthy.call.limits import retry_after_s
 from roadworthy.call.model import Model

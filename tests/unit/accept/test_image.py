@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from roadworthy import Image, Prompt
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.image import refuse_large
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.ask.build import asked_again, build_question, question_body, question_from
-from roadworthy.ask.image import refuse_large
 from roadworthy.ask.schema import compile_schema
 from roadworthy.call.model import Model
 from roadworthy.call.vision import ANTHROPIC_MAX, OPENAI_MAX, any_image_tokens, gemini_image_tokens
