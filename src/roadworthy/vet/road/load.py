@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Table
 from roadworthy.vet.road.stage import Stage
+from roadworthy.vet.road.steady import unsteady
 
 if TYPE_CHECKING:
     from roadworthy.vet.road.bench import Bench
@@ -146,6 +147,7 @@ def _drive(bench: Bench, lines: Sequence[bytes], rate: float) -> Leg:
 def _answered(bench: Bench, name: str, factor: int, alone: Ran, leg: Leg) -> Finding:
     """Every record that arrived fares as it does when nothing else is going on."""
     before, after = _fates(alone), _fates(leg.ran)
+    before = {key: fate for key, fate in before.items() if key not in unsteady(bench)}
     lost = [key for key in before if key not in after]
     other = [key for key in before if key in after and after[key] != before[key]]
     ended = leg.ran.status in {0, 1} and leg.ran.is_whole

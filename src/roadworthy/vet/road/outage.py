@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.stage import Stage
+from roadworthy.vet.road.steady import unsteady
 
 if TYPE_CHECKING:
     from roadworthy.vet.process import RunningSimulator
@@ -97,6 +98,7 @@ def _outage(sim: RunningSimulator, faults: Mapping[str, float], after: int) -> I
 def _drained(bench: Bench, name: str, does: str, calm: Ran, storm: Storm) -> Finding:
     """After the outage every record stands where it stands without one."""
     before, after = _fates(calm), _fates(storm.last)
+    before = {key: fate for key, fate in before.items() if key not in unsteady(bench)}
     lost = [key for key in before if key not in after]
     behind = [key for key in before if key in after and after[key][0] != before[key][0]]
     other = [key for key in before if key in after and key not in behind and after[key] != before[key]]
