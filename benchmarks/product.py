@@ -43,9 +43,9 @@ class Stopwatch:
         self.ended_at: list[float] = []
         prompt = target.entry.prompt  # type: ignore[attr-defined] # the app's entry is a step
 
-        def timed(ticket: Any) -> Any:
+        def timed(ticket: Any, *passages: Any) -> Any:
             self._began.setdefault(ticket.id, time.perf_counter())
-            return prompt(ticket)
+            return prompt(ticket, *passages)
 
         target.entry.prompt = timed  # type: ignore[attr-defined] # as above
 

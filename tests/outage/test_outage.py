@@ -26,7 +26,7 @@ def test_three_minutes_of_outage_drain_by_themselves() -> None:
     drained(found, 600)
     assert len(found.log) <= 1.2 * 600
     assert found.well_again_s(0.9, 60) <= 2 * (found.ended_s - found.began_s)
-    assert [line.split(": ")[0].partition("/")[2] for line in found.told] == [
+    assert [line.split(": ")[0].partition("/")[2] for line in found.told if "/" in line.split(": ")[0]] == [
         "small does not answer",
         "small answers again",
     ]

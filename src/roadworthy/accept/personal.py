@@ -93,15 +93,25 @@ class Mask:
         return f"Mask({len(self._by_value)} hidden)"
 
     def hide(self, text: str) -> str:
-        """`text` with every find replaced."""
+        """`text` with every find replaced; what is hidden may bring out what stood beside it, such as a phone before a card."""
+        while finds := self._finds(text):
+            parts: list[str] = []
+            end = 0
+            for found in finds:
+                parts += (
+                    text[end : found.start],
+                    self._placeholder(found.kind, text[found.start : found.end]),
+                )
+                end = found.end
+            text = "".join(parts) + text[end:]
+        return text
+
+    def _finds(self, text: str) -> list[Personal]:
+        """What is to be hidden; never around a placeholder, which could not be shown again."""
         if not self._kinds:
-            return text
-        parts: list[str] = []
-        end = 0
-        for found in find_personal(text, self._kinds):
-            parts += (text[end : found.start], self._placeholder(found.kind, text[found.start : found.end]))
-            end = found.end
-        return "".join(parts) + text[end:]
+            return []
+        found = find_personal(text, self._kinds)
+        return [one for one in found if not _PLACEHOLDER.search(text, one.start, one.end)]
 
     def show(self, text: str) -> str:
         """`text` with every placeholder that this mask gave out replaced by what it stands for."""
