@@ -39,9 +39,13 @@ def test_a_long_input_is_estimated_from_a_sample_and_says_so(calm: Bench) -> Non
     assert abs(part["input_tokens"] / whole["input_tokens"] - 1) < 0.05
     likely = Decimal(whole["cost_usd"]["likely"])
     assert Decimal(part["cost_usd"]["low"]) <= likely <= Decimal(part["cost_usd"]["high"])
-    assert "200 were looked at" in calm.call("plan", APP, "messages.jsonl", **few).stdout.replace("of which ", "")
+    assert "200 were looked at" in calm.call("plan", APP, "messages.jsonl", **few).stdout.replace(
+        "of which ", ""
+    )
 
     calm.run(APP, "messages.jsonl", "--limit", "1540")
     half = json.loads(calm.call("plan", APP, "messages.jsonl", "--json", **few).stdout)
     assert half["answered"] + half["to_ask"] == 3080
-    assert abs(half["to_ask"] - 1540) < 4 * 3080 * (0.25 / 200) ** 0.5, "four standard errors of a share of 200"
+    assert abs(half["to_ask"] - 1540) < 4 * 3080 * (0.25 / 200) ** 0.5, (
+        "four standard errors of a share of 200"
+    )
