@@ -281,6 +281,16 @@ class Settings:
         20.0, "seconds", "a service that is told to end waits this long for what is on the wire", OURS
     )
 
+    work_drain_s: float = _row(
+        20.0, "seconds", "a worker that is told to end waits this long for what is on the wire", OURS
+    )
+    worker_restart_s: float = _row(
+        1.0, "seconds", "before a worker that died is placed again; doubles while they die at once", OURS
+    )
+    worker_losses_max: int = _count(
+        20, "deaths", "workers that died in a row without a record done: the run stops with status 3", OURS
+    )
+
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
     lease_s: float = _row(
         30.0, "seconds", "a process on a Postgres ledger that is silent so long is taken for dead", OURS

@@ -105,7 +105,7 @@ ORDER BY line.number LIMIT :count;
 
 -- unfinished_jobs: Jobs with records that somebody may go on with, oldest first.
 SELECT job.entry, job.name FROM job WHERE job.app = :app AND EXISTS
-  (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending'
+  (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending' OR record.stale_run = :stale_run
     OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))) ORDER BY job.id;
 
 -- fates: How many lines of a job stand where.
