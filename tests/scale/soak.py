@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -95,10 +95,16 @@ class Nodes:
         os.environ.update(LOOPBACK)
         from ray.cluster_utils import Cluster  # noqa: PLC0415 - it reads the environment when it is imported
 
-        node = {"node_ip_address": "127.0.0.1", "num_cpus": WORKERS, "object_store_memory": STORE_BYTES}
+        node: dict[str, Any] = {
+            "node_ip_address": "127.0.0.1",
+            "num_cpus": WORKERS,
+            "object_store_memory": STORE_BYTES,
+        }
         self._node = node
-        self._cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-        self._second = self._cluster.add_node(**node)
+        self._cluster = _patient(
+            lambda: Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        )
+        self._second = _patient(lambda: self._cluster.add_node(**node))
 
     @property
     def address(self) -> str:
@@ -113,11 +119,22 @@ class Nodes:
     def whole(self) -> None:
         """Have two nodes again."""
         if self._second is None:
-            self._second = self._cluster.add_node(**self._node)
+            self._second = _patient(lambda: self._cluster.add_node(**self._node))
 
     def close(self) -> None:
         """End every process of the cluster."""
         self._cluster.shutdown()
+
+
+def _patient(start: Callable[[], Any]) -> Any:
+    """Ray gives a node 30 s to start, which a busy machine may need more of."""
+    for turn in range(3):
+        try:
+            return start()
+        except Exception:
+            if turn == 2:
+                raise
+    return None
 
 
 @dataclass

@@ -7,7 +7,6 @@ is lost is placed anew, and the ledger says what is left to do. Nothing here sen
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -96,7 +95,7 @@ class Fleet:
     losses: int = 0
     _engine: Engine | None = None
     _draining: bool = False
-    _placed: dict[int, Placed] = field(default_factory=dict)
+    _placed: dict[int, tuple[Placed, asyncio.Future[Report]]] = field(default_factory=dict)
 
     @property
     def stopped(self) -> str:
@@ -124,44 +123,47 @@ class Fleet:
     async def drain(self) -> None:
         """Have every worker end in order; those that do not are ended."""
         self._draining = True
-        placed = list(self._placed.values())
-        for worker in placed:
-            with contextlib.suppress(Lost):
-                await worker.drain()
-        ends = self.clock.monotonic() + self.settings.work_drain_s + _DRAIN_MARGIN_S
-        while self._placed and self.clock.monotonic() < ends:
-            await self.clock.sleep(0.05)
-        for worker in list(self._placed.values()):
-            worker.end()
+        placed = dict(self._placed)
+        await asyncio.gather(*(worker.drain() for worker, _ in placed.values()))
+        if placed:
+            within = self.settings.work_drain_s + _DRAIN_MARGIN_S
+            await asyncio.wait([working for _, working in placed.values()], timeout=within)
+        for worker, working in placed.values():
+            if not working.done():
+                worker.end()
 
     async def _keep(self, engine: Engine, number: int) -> None:
         """One place in the fleet: a worker, and the next one where it was lost."""
         losses, seen = 0, self.done()
         while not self._draining:
             began = self.clock.monotonic()
-            worker = self._placed[number] = engine.place()
+            worker = engine.place()
+            working = asyncio.ensure_future(worker.work())
+            self._placed[number] = (worker, working)
             try:
-                report = await worker.work()
+                report = await asyncio.shield(working)  # a run that is interrupted drains what it has placed
             except Lost as lost:
                 worker.end()
                 self.losses += 1
                 moved = self.done() > seen or self.clock.monotonic() - began > _LIVED_S
                 losses, seen = 1 if moved else losses + 1, self.done()
-                self.tell(Noted(f"worker {number + 1} on {engine.name} is lost and is placed again: {lost}"))
+                self._say_lost(engine, number, lost)
             else:
                 self.reports.append(report)
                 if report.wrong:
                     raise WrongUse(f"A worker on {engine.name} cannot begin: {report.wrong}")
                 if report.stopped or not self.left():
                     return
-            finally:
-                self._placed.pop(number, None)
             if losses > self.settings.worker_losses_max:
                 raise Passing(
                     f"{losses} workers on {engine.name} died one after the other and nothing got done meanwhile. Nothing "
                     "that was kept is lost; see why they die and run the same command again."
                 )
             await self._pause(losses)
+
+    def _say_lost(self, engine: Engine, number: int, lost: Lost) -> None:
+        if not self._draining:
+            self.tell(Noted(f"worker {number + 1} on {engine.name} is lost and is placed again: {lost}"))
 
     async def _pause(self, losses: int) -> None:
         """A worker that died is placed at once the first time, then later and later."""

@@ -75,9 +75,8 @@ class PlacedJob(Job):
             wait_s=float("inf"),
             gives_up=True,
         )
-        engine = placing.engine(work, runtime.store.name, runtime.settings)
         self._fleet = Fleet(
-            engine,
+            lambda: placing.engine(work, runtime.store.name, runtime.settings),
             placing.count,
             runtime.settings,
             runtime.clock,
