@@ -98,7 +98,11 @@ class SharedLanes:
         if lane.down:
             span_s = max(0.0, lane.tried_at - self._clock.monotonic())
             self._down.add(lane.name)
-            self._write(partial(open_lane, name=lane.name, span_s=span_s))
+            self._write(
+                partial(
+                    open_lane, name=lane.name, owner=self._store.owner, span_s=span_s, now=self._clock.now()
+                )
+            )
         else:
             self._down.discard(lane.name)
             self._write(partial(close_lane, name=lane.name))
@@ -110,7 +114,7 @@ class SharedLanes:
             return
         self._looked_at = now
         try:
-            down = self._store.read(lanes_down)
+            down = self._store.read(partial(lanes_down, now=self._clock.now()))
         except LedgerUnavailable:
             return  # whoever writes meets it too
         for name, lane in self._lanes().items():
@@ -127,7 +131,9 @@ class SharedLanes:
 
     async def _may_probe(self, lane: Lane) -> bool:
         span_s = self._settings.breaker_open_s
-        claim: Change[bool] = partial(claim_probe, name=lane.name, owner=self._store.owner, span_s=span_s)
+        claim: Change[bool] = partial(
+            claim_probe, name=lane.name, owner=self._store.owner, span_s=span_s, now=self._clock.now()
+        )
         return await self._store.write(claim)
 
     def _spend(self, share: _Share, tokens: int, *, bounded: bool) -> float | None:
@@ -165,6 +171,7 @@ class SharedLanes:
                 requests_s=request_s * count,
                 tokens_s=token_s * (tokens * count + owed),
                 ahead_s=settings.share_ahead_s,
+                now=self._clock.now(),
             )
         )
         now = self._clock.monotonic()

@@ -6,6 +6,7 @@ CREATE TABLE lane (
   requests_at REAL NOT NULL DEFAULT 0,
   tokens_at   REAL NOT NULL DEFAULT 0,
   open_until  REAL NOT NULL DEFAULT 0,
+  opened_by   INTEGER,
   probe_owner INTEGER,
   probe_until REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
