@@ -37,6 +37,8 @@ LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_worker_prestart": "0",
+    "RAY_raylet_start_wait_time_s": "180",  # a node may start on a machine that is busy
+    "RAY_worker_niceness": "0",
 }
 # Faults that end an attempt without an answer cost a retry and, where it was sent, its worst case.
 FAULTS = {"500": 0.01, "reset": 0.005, "fenced": 0.02}

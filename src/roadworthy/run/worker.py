@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import click
 import orjson
@@ -15,6 +16,8 @@ from roadworthy.run.app import App
 from roadworthy.run.helper import Helper, Work
 from roadworthy.run.load import load
 from roadworthy.run.loop import first_error, run_to_end
+
+_TOUCH_EVERY_S = 1.0
 
 
 @click.command()
@@ -29,14 +32,23 @@ from roadworthy.run.loop import first_error, run_to_end
     show_default=True,
     help="Seconds to wait for more work when there is none.",
 )
+@click.option(
+    "--alive",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that is touched each second while the worker is not stuck; for a liveness probe.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, as_json: bool) -> None:
+def work(
+    app: str, *, job: str | None, concurrency: int | None, wait_s: float, alive: Path | None, as_json: bool
+) -> None:
     """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger.
 
     SIGTERM drains: nothing more is claimed, what is on the wire has `work_drain_s` seconds to come back. SIGINT ends at once.
     """
     loaded = load(app)
-    found, status = run_to_end(_help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s)))
+    found, status = run_to_end(
+        _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive)
+    )
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
     else:
@@ -47,15 +59,24 @@ def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, a
     sys.exit(status)
 
 
-async def _help(app: App, work: Work) -> tuple[list[Summary], int]:
+async def _help(app: App, work: Work, alive: Path | None) -> tuple[list[Summary], int]:
     progress = Progress(0, None)
     helper = Helper(app, work, progress)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, helper.drain)
     loop.add_signal_handler(signal.SIGINT, helper.cut_off)
+    touching = None if alive is None else asyncio.create_task(_touch(alive))
     try:
         return await helper.run()
     except BaseExceptionGroup as group:
         raise first_error(group) from group
     finally:
+        if touching is not None:
+            touching.cancel()
         progress.close()
+
+
+async def _touch(alive: Path) -> None:
+    while True:
+        await asyncio.to_thread(alive.touch)
+        await asyncio.sleep(_TOUCH_EVERY_S)
