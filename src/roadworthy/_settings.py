@@ -147,6 +147,22 @@ class Settings:
         0, "tokens per minute", "0 = learned from the provider's headers only", OURS
     )
 
+    share_ahead_s: float = _row(
+        1.0,
+        "seconds",
+        "of a provider's rate that a process may hold before its time; bounds what a death burns",
+        OURS,
+    )
+    share_slice_s: float = _row(
+        0.25,
+        "seconds",
+        "of a provider's rate that a busy process takes from the ledger at a time, at most",
+        OURS,
+    )
+    share_look_s: float = _row(
+        1.0, "seconds", "a process looks this often whether others found a provider down or up again", OURS
+    )
+
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
@@ -291,6 +307,16 @@ class Settings:
     )
     serve_drain_s: float = _row(
         20.0, "seconds", "a service that is told to end waits this long for what is on the wire", OURS
+    )
+
+    work_drain_s: float = _row(
+        20.0, "seconds", "a worker that is told to end waits this long for what is on the wire", OURS
+    )
+    worker_restart_s: float = _row(
+        1.0, "seconds", "before a worker that died is placed again; doubles while they die at once", OURS
+    )
+    worker_losses_max: int = _count(
+        20, "deaths", "workers that died in a row without a record done: the run stops with status 3", OURS
     )
 
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)

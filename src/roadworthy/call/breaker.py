@@ -42,13 +42,28 @@ class Breaker:
         self._in_flight = max(0, self._in_flight - 1)
         self._probing = False
 
+    @property
+    def until(self) -> float:
+        """While it is open: monotonic seconds before which nothing is tried."""
+        return self._until
+
+    def follow(self, until: float) -> None:
+        """Another process found that the provider only fails: be open until then."""
+        self.open, self._probing = True, False
+        self._until = until
+        self._stale = self._in_flight
+
+    def heal(self) -> None:
+        """Another process got an answer."""
+        self._failures = self._opened = self._stale = 0
+        self.open = self._probing = False
+
     def saw(self, ending: Ending, now: float) -> None:
         """A request ended. Any answer shows that the provider lives; a throttled one says nothing of its health."""
         self._in_flight = max(0, self._in_flight - 1)
         trips = TREATMENT[ending].trips
         if not trips and ending is not Ending.THROTTLED:
-            self._failures = self._opened = self._stale = 0
-            self.open = self._probing = False
+            self.heal()
         elif self.open and self._stale > 0:
             self._stale -= 1
         elif not trips:

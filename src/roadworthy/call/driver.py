@@ -17,6 +17,7 @@ from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, Meter, NoMoney, Opene
 from roadworthy.call.reply import Ending, Outcome, Reply
 from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
+from roadworthy.call.sharing import Sharing
 
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _NEVER_LEFT = frozenset({Ending.UNSENT, Ending.UNTRUSTED})
@@ -45,9 +46,13 @@ class Driver:
         settings: timeouts, patience.
         clock: time and chance.
         tell: hears of attempts.
+        sharing: the other processes that ask the same providers; None for none.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, tell: Listener) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, tell: Listener, sharing: Sharing | None = None
+    ) -> None:
+        self._sharing = sharing
         self._settings = settings
         self._clock = clock
         self._tell = tell
@@ -92,9 +97,13 @@ class Driver:
         """Wait until the lane lets one more request go; it then holds a slot and has spent its tokens."""
         while not lane.closed:
             now = self._clock.monotonic()
+            if self._sharing is not None:
+                self._sharing.look()
             if now >= deadline:
                 return NoReply("parked", f"{lane.name}: out of time before it could be asked")
             wait = lane.admit(now, ask.tokens_likely)
+            if wait <= 0 and self._sharing is not None and (lane.down or any(lane.limits)):
+                wait = await self._shared_turn(self._sharing, lane, ask)
             if wait <= 0:
                 return None
             silent = lane.silent_s(now)
@@ -102,8 +111,20 @@ class Driver:
                 self._close(lane, f"no answer for {self._settings.patience_s:g} s")
                 break
             patience = self._settings.patience_s - silent if silent > 0 else math.inf
-            await self._turn(lane, min(wait, deadline - now, patience))
+            look = self._settings.share_look_s if lane.down and self._sharing is not None else math.inf
+            await self._turn(lane, min(wait, deadline - now, patience, look))
         return NoReply("closed", f"{lane.name}: {lane.closed}")
+
+    async def _shared_turn(self, sharing: Sharing, lane: Lane, ask: Ask) -> float:
+        """Spend what all processes share; where it is not this one's turn, the lane has its slot and tokens back."""
+        try:
+            wait = await sharing.turn(lane, ask.tokens_likely)
+        except BaseException:
+            self._release(lane, ask)
+            raise
+        if wait > 0:
+            lane.give_back(self._clock.monotonic(), ask.tokens_likely)
+        return wait
 
     async def _turn(self, lane: Lane, seconds: float) -> None:
         """Wait for a time, or, where only a slot is missing, for one to come free."""
@@ -209,9 +230,11 @@ class Driver:
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
         """The lane learns from an ending; a person hears when it closes, when it goes down and when it is back."""
-        was_closed, was_down = lane.closed, lane.down
+        was_closed, was_down, was_tried_at = lane.closed, lane.down, lane.tried_at
         lane.saw(outcome, now, ask.tokens_likely)
         self._wake(lane)
+        if self._sharing is not None and (was_down, was_tried_at) != (lane.down, lane.tried_at):
+            self._sharing.changed(lane)
         if lane.closed and not was_closed:
             self._tell(LaneChanged(lane.name, "closed", lane.closed))
         elif lane.down and not was_down:

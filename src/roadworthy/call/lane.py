@@ -59,6 +59,34 @@ class Lane:
         """Whether its breaker is open: it only failed of late and is tried with one request at a time."""
         return self._breaker.open
 
+    @property
+    def tried_at(self) -> float:
+        """While it is down: monotonic seconds at which it is tried again."""
+        return self._breaker.until
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Requests and tokens a minute that are known; 0 where they are not."""
+        return self._pace.limits
+
+    def take_owed(self) -> int:
+        """Tokens that were spent beyond what was reckoned with since the last look."""
+        owed, self._pace.owed = max(0, self._pace.owed), min(0, self._pace.owed)
+        return owed
+
+    def owe(self, tokens: int) -> None:
+        """Put them back: nobody was told."""
+        self._pace.owed += tokens
+
+    def follow(self, until: float) -> None:
+        """Another process found that the provider only fails."""
+        self._breaker.follow(until)
+
+    def heal(self) -> None:
+        """Another process got an answer of the provider."""
+        self._breaker.heal()
+        self._silent_since = None
+
     def likely_tokens(self, request_bytes: int) -> int:
         """What a request of this size likely counts against the limit."""
         return self.rate.likely(request_bytes)

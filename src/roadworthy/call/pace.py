@@ -99,6 +99,13 @@ class Pace:
         self._limits = {"requests": self._own_requests, "tokens": self._own_tokens}
         self._share = 1.0
         self._throttled = False
+        self.owed = 0
+        """Tokens that answers came to above what was reckoned with, and that those who share the lane do not know of."""
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Requests and tokens a minute that are known, the team's own or the provider's; 0 where they are not."""
+        return self._limits["requests"], self._limits["tokens"]
 
     @property
     def full(self) -> bool:
@@ -135,6 +142,7 @@ class Pace:
         self.in_flight -= 1
         if actual is not None:
             self.tokens.take(now, actual - likely)
+            self.owed += actual - likely
         if self.in_flight + 1 >= _FULL_SHARE * self.slots:
             won = 1 / self.slots if self._throttled else 1.0
             self.slots = min(float(self._settings.lane_concurrency_max), self.slots + won)

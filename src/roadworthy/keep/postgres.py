@@ -326,14 +326,14 @@ def _migrate(connection: psycopg.Connection[Row], name: str) -> None:
         transaction = PostgresTransaction(connection, 0.0, sure=False)
         transaction.row("migrate_lock")
         transaction.change("migration_table")
-        row = transaction.row("schema_version")
-        version = as_int(row[0]) if row else 0
+        done = {as_int(row[0]) for row in transaction.rows("migrations_done")}
+        version = max(done, default=0)
         if version > known[-1][0]:
             raise WrongUse(
                 f"The ledger {name} has schema {version}; this Roadworthy knows {known[-1][0]}. "
                 "Install the version that wrote it, or a newer one."
             )
         for number, script in known:
-            if number > version:
+            if number not in done:
                 connection.execute(script)
                 transaction.change("migrated", number=number)

@@ -15,7 +15,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.liveness import LifeSign, forget_sign, is_alive
-from roadworthy.keep.queries import migrations
+from roadworthy.keep.queries import migrations, queries
 from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
 from roadworthy.keep.turn import Turn
 from roadworthy.keep.writer import Writer
@@ -193,7 +193,10 @@ def _open(path: Path, settings: Settings) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to today's shape, all of it or nothing."""
+    """Bring the file to today's shape, all of it or nothing; the caller has the turn to write.
+
+    What was done is listed by number, so that one that came in between two others is not passed over.
+    """
     known = migrations()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > known[-1][0]:
@@ -201,11 +204,21 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"The ledger {str(path)!r} has schema {version}; this Roadworthy knows {known[-1][0]}. "
             "Install the version that wrote it, or a newer one."
         )
-    missing = "\n".join(script for number, script in known if number > version)
-    if missing:
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{missing}\nPRAGMA user_version = {known[-1][0]};\nCOMMIT;"
-        )
+    transaction = Transaction(connection, 0.0)
+    listed = transaction.row("migration_table_there") is not None
+    done = {as_int(row[0]) for row in transaction.rows("migrations_done")} if listed else set()
+    # A ledger from before the list of them had each up to its number.
+    done = done or {number for number, _ in known if number <= version}
+    missing = [(number, script) for number, script in known if number not in done]
+    if listed and not missing:
+        return
+    listing = "" if listed else f"{queries()['migration_table']};"
+    scripts = "\n".join(script for _, script in missing)
+    numbers = ", ".join(f"({number})" for number in sorted({*done, *(number for number, _ in missing)}))
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{listing}\n{scripts}\nINSERT OR IGNORE INTO migration (number) VALUES {numbers};\n"
+        f"PRAGMA user_version = {known[-1][0]};\nCOMMIT;"
+    )
 
 
 def _explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> LedgerUnavailable | WrongUse:

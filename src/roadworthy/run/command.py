@@ -26,9 +26,10 @@ from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import forecast
 from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
-from roadworthy.run.loop import run_to_end
+from roadworthy.run.loop import first_error, run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.output import check_output
+from roadworthy.run.placed import PlacedJob, Placing
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Drawn, draw_sample
 
@@ -102,6 +103,12 @@ def _job_of(place: str, query: str) -> str:
 @click.option("--retry", type=click.Choice(["failed"]), help="Ask failed records anew.")
 @click.option("--refresh", is_flag=True, help="Ask every answered record anew.")
 @click.option("--patience", type=click.FloatRange(0), help="Seconds to wait for a provider that is down.")
+@click.option(
+    "--engine", type=click.Choice(["ray"]), help="Have workers placed by an engine, over a Postgres ledger."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), default=2, show_default=True, help="With --engine: how many."
+)
 @click.option("--yes", is_flag=True, help="Go on when an edit asks many answered records anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(
@@ -124,7 +131,8 @@ def run(
     )
     progress = Progress(options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
-    summary, status = run_to_end(_run(target, options, progress, changes))
+    placing = _placing(given["engine"], app, given["workers"])
+    summary, status = run_to_end(_run(target, options, progress, changes, placing))
     if as_json:
         click.echo(orjson.dumps(summary.as_json()).decode())
     else:
@@ -135,15 +143,30 @@ def run(
 
 
 async def _run(
-    target: Target, options: Options, progress: Progress, changes: dict[str, float]
+    target: Target,
+    options: Options,
+    progress: Progress,
+    changes: dict[str, float],
+    placing: Placing | None,
 ) -> tuple[Summary, int]:
     """One run, from opening the ledger to closing it; an interrupt ends it in order."""
     runtime = target.start(tell=progress, **changes)
     try:
-        return await finish(Job(runtime, target.entry, target.items(), options))
+        if placing is None:
+            return await finish(Job(runtime, target.entry, target.items(), options))
+        return await finish(PlacedJob(runtime, target.entry, target.items(), options, placing))
     finally:
         progress.close()
         await runtime.close()
+
+
+def _placing(engine: str | None, app: str, count: int) -> Placing | None:
+    """Where the workers of a run go; None for this process alone."""
+    if engine is None:
+        return None
+    from roadworthy.run.on_ray import open_ray  # noqa: PLC0415 - an extra
+
+    return Placing(open_ray(app), count)
 
 
 async def finish(job: Job) -> tuple[Summary, int]:
@@ -157,13 +180,7 @@ async def finish(job: Job) -> tuple[Summary, int]:
     except asyncio.CancelledError:
         return job.end(INTERRUPTED), INTERRUPTED
     except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        raise first_error(group) from group
 
 
 @click.command()

@@ -331,7 +331,7 @@ class Job:
                 change = partial(
                     claim_unfinished,
                     job_id=self.job_id,
-                    run_id=self.run_id,
+                    run_id=self._options.stale_run or self.run_id,
                     after=after,
                     count=count,
                     owner=owner,

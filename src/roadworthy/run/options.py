@@ -20,6 +20,7 @@ class Options:
         yes: go on when an edit re-asks more answered records than the guard lets pass.
         output: where every record of the job is written.
         joins: take no input; work on what other runs of the job took in and nobody works on.
+        stale_run: the run whose stale records are asked anew too, where it is another's; 0 for this run's own.
     """
 
     job: str
@@ -31,3 +32,4 @@ class Options:
     yes: bool = False
     output: Path | None = None
     joins: bool = False
+    stale_run: int = 0

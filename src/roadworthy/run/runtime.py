@@ -38,6 +38,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
+from roadworthy.run.sharing import SharedLanes
 from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
 from roadworthy.run.watch import Watch
@@ -88,7 +89,8 @@ class Runtime:
         self.tally = Did()
         self.tell = tell
         self.stopped = ""
-        self.driver = Driver(settings, self.clock, tell)
+        self.sharing = SharedLanes(store, settings, self.clock, self._lanes_of_name)
+        self.driver = Driver(settings, self.clock, tell, self.sharing)
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
@@ -227,9 +229,13 @@ class Runtime:
     async def close(self) -> None:
         """Close the wire and the ledger; what was counted and not kept yet is kept, where that can be."""
         await self._transport.close()
+        await self.sharing.close()
         with contextlib.suppress(LedgerUnavailable):
             await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
+
+    def _lanes_of_name(self) -> Mapping[str, Lane]:
+        return self._lanes
 
     def _every_rung(self) -> list[Rung]:
         return [rung for rungs in self._rungs.values() for rung in rungs]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
+from pathlib import Path
 
 import click
 import orjson
 
-from roadworthy._errors import WrongUse
-from roadworthy.keep.transaction import Transaction, as_text
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
-from roadworthy.run.command import finish
-from roadworthy.run.job import DONE, Job
+from roadworthy.run.helper import Helper, Work
 from roadworthy.run.load import load
-from roadworthy.run.loop import run_to_end
-from roadworthy.run.options import Options
-from roadworthy.run.runtime import Runtime
+from roadworthy.run.loop import first_error, run_to_end
 
-_LOOK_EVERY_S = 0.5
+_TOUCH_EVERY_S = 1.0
 
 
 @click.command()
@@ -34,12 +32,23 @@ _LOOK_EVERY_S = 0.5
     show_default=True,
     help="Seconds to wait for more work when there is none.",
 )
+@click.option(
+    "--alive",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that is touched each second while the worker is not stuck; for a liveness probe.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, as_json: bool) -> None:
-    """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger."""
+def work(
+    app: str, *, job: str | None, concurrency: int | None, wait_s: float, alive: Path | None, as_json: bool
+) -> None:
+    """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger.
+
+    SIGTERM drains: nothing more is claimed, what is on the wire has `work_drain_s` seconds to come back. SIGINT ends at once.
+    """
     loaded = load(app)
-    progress = Progress(0, None)
-    found, status = run_to_end(_help(loaded.app, job, concurrency, wait_s, progress))
+    found, status = run_to_end(
+        _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive)
+    )
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
     else:
@@ -50,40 +59,24 @@ def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, a
     sys.exit(status)
 
 
-async def _help(
-    app: App, job: str | None, concurrency: int | None, wait_s: float, progress: Progress
-) -> tuple[list[Summary], int]:
-    runtime = app.start(tell=progress)
-    found: dict[str, Summary] = {}
-    status = DONE
-    ends = runtime.clock.monotonic() + wait_s
+async def _help(app: App, work: Work, alive: Path | None) -> tuple[list[Summary], int]:
+    progress = Progress(0, None)
+    helper = Helper(app, work, progress)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, helper.drain)
+    loop.add_signal_handler(signal.SIGINT, helper.cut_off)
+    touching = None if alive is None else asyncio.create_task(_touch(alive))
     try:
-        while not runtime.stopped:
-            jobs = runtime.store.read(lambda tx: _unfinished_jobs(tx, app.name, job))
-            for entry, name in jobs:
-                helping = _job(app, runtime, entry, Options(job=name, concurrency=concurrency, joins=True))
-                found[name], ended = await finish(helping)
-                status = max(status, ended)
-                ends = runtime.clock.monotonic() + wait_s
-            if runtime.clock.monotonic() >= ends:
-                break
-            await runtime.wait_for_settlement(_LOOK_EVERY_S)
+        return await helper.run()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
     finally:
+        if touching is not None:
+            touching.cancel()
         progress.close()
-        await runtime.close()
-    return list(found.values()), status
 
 
-def _unfinished_jobs(tx: Transaction, app: str, job: str | None) -> list[tuple[str, str]]:
-    """(entry, name) of each job with records that a worker may go on with."""
-    rows = tx.rows("unfinished_jobs", app=app)
-    return [(as_text(entry), as_text(name)) for entry, name in rows if job in {None, name}]
-
-
-def _job(app: App, runtime: Runtime, entry: str, options: Options) -> Job:
-    entries = {known.name: known for known in [*app.plan.steps, *app.plan.workflows]}
-    if entry not in entries:
-        raise WrongUse(
-            f"The job {options.job!r} is of {entry!r}, which the app {app.name!r} has no more. Name another one: --job."
-        )
-    return Job(runtime, entries[entry], iter(()), options)
+async def _touch(alive: Path) -> None:
+    while True:
+        await asyncio.to_thread(alive.touch)
+        await asyncio.sleep(_TOUCH_EVERY_S)

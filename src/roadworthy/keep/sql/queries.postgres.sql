@@ -4,9 +4,6 @@ SELECT pg_advisory_xact_lock(7236528193);
 -- migration_table: Where the schema's number is kept.
 CREATE TABLE IF NOT EXISTS migration (number BIGINT PRIMARY KEY);
 
--- schema_version: The number of the newest migration.
-SELECT coalesce(max(number), 0) FROM migration;
-
 -- migrated: Note that a migration is done.
 INSERT INTO migration (number) VALUES (:number);
 

@@ -105,7 +105,7 @@ ORDER BY line.number LIMIT :count;
 
 -- unfinished_jobs: Jobs with records that somebody may go on with, oldest first.
 SELECT job.entry, job.name FROM job WHERE job.app = :app AND EXISTS
-  (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending'
+  (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending' OR record.stale_run = :stale_run
     OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))) ORDER BY job.id;
 
 -- fates: How many lines of a job stand where.
@@ -744,3 +744,12 @@ SELECT record.id FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND job.entry = :entry AND record.outcome = 'accepted' AND record.body IS NOT NULL
   AND record.value IS NOT NULL AND coalesce(substr(record.model, 1, 8), '') <> 'student:' AND record.id > :after
 ORDER BY record.id LIMIT :count;
+
+-- migration_table: Where the numbers of the migrations that are done are listed.
+CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY);
+
+-- migration_table_there: Whether there is such a list.
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration';
+
+-- migrations_done: The numbers of the migrations that are done.
+SELECT number FROM migration;
