@@ -213,3 +213,25 @@ def test_one_key_a_ruling(build: Build) -> None:
     assert rulings == [("b",), ("both",), ("neither",)]
     (labels,) = trial.ask("SELECT count(*) FROM label")
     assert labels == (1,), "where one alone is right it is the label"
+
+
+def test_a_ruling_that_corrects_a_result_is_the_result(build: Build) -> None:
+    """People would say which answer is right, and the wrong one would go on leaving."""
+    trial = build(40, moods(40, [3, 7]), moods(40, [9]))
+    for name, model in (("shop.py", "small"), ("better.py", "big")):
+        trial.write(name, model, step=f", {SURE}")
+    trial.run()
+    trial.gate("--sample", "40", *MARGIN)
+    assert trial.people(moods(40, [])) == 3
+    results = "SELECT key, model, value FROM record JOIN job ON job.id = job_id WHERE app = 'shop' ORDER BY record.id"
+    corrected = [row for row in trial.ask(results) if row[1] == "person"]
+    assert [row[0] for row in corrected] == ["N0003", "N0007"], "what was right stays the model's"
+    assert all('"glad"' in row[2] for row in corrected)
+    before = trial.sim.bill().total.requests
+    trial.run()
+    assert [row for row in trial.ask(results) if row[1] == "person"] == corrected, "a run finds the ruling again"
+    assert trial.sim.bill().total.requests == before
+    assert "was accepted: " in trial.call("why", "shop.py", "N0003")
+    for _ in range(3):
+        assert "taken back" in trial.call("review", "shop.py", "--by", "ann", "--undo")
+    assert not [row for row in trial.ask(results) if row[1] == "person"], "what a ruling replaced is put back"

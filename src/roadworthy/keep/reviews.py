@@ -13,10 +13,11 @@ class Doubt:
 
     Attributes:
         subject: 32 bytes: the hash of what the step was asked about, so that a ruling finds its step again.
-        kind: `doubt`, `approval` or `audit`.
+        kind: `doubt`, `approval`, `audit`, `batch` or `gate`.
         suggestion: the best answer so far as JSON text, where there is one.
         audit_id: the audit it is about, 0 for none.
         reader: whose turn it is in an audit: 0 the first reader's, 1 the second's, 2 that of who settles it.
+        about: the hash of what the step was asked about, where `subject` is another one: that of two answers.
     """
 
     step: str
@@ -27,6 +28,7 @@ class Doubt:
     confidence: float | None = None
     audit_id: int = 0
     reader: int = 0
+    about: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
         confidence=doubt.confidence,
         audit_id=doubt.audit_id,
         reader=doubt.reader,
+        about=doubt.about,
         now=tx.now,
     )
 

@@ -19,7 +19,11 @@ from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_t
 
 RULINGS = ("right", "wrong", "reject", "skip")
 CHOICES = ("a", "b", "both", "neither")
-GATE = "gate"
+AUDIT, BATCH, GATE = "audit", "batch", "gate"
+SOURCES = {
+    BATCH: "batch ruling by",
+    GATE: "choice by",
+}  # what a label says of its origin; "ruling by" for the others
 FIRST, SECOND, SETTLER = 0, 1, 2
 PERSON = "person"
 
@@ -37,6 +41,10 @@ class Ruling:
     @property
     def who(self) -> str:
         """In words."""
+        if self.kind == GATE:
+            return f"right, and another answer wrong, by {self.ruled_by}" + (
+                f": {self.note}" if self.note else ""
+            )
         return f"{self.ruling} by {self.ruled_by}" + (f": {self.note}" if self.note else "")
 
 
@@ -55,6 +63,12 @@ class _Case:
     audit_id: int
     subject: bytes
     stood: str | None
+    about: bytes | None
+
+    @property
+    def source(self) -> str:
+        """Where a label that comes of it says it comes from, but for who ruled."""
+        return SOURCES.get(self.kind, "ruling by")
 
     @property
     def alone(self) -> bool:
@@ -68,7 +82,7 @@ def find_ruling(tx: Transaction, record_id: int, step: str, subject: bytes) -> R
     if row is None:
         return None
     _, ruling, correction, suggestion, ruled_by, words, kind = row
-    answer = {"right": suggestion, "wrong": correction}.get(as_text(ruling))
+    answer = {"right": suggestion, "wrong": correction, "a": correction, "b": correction}.get(as_text(ruling))
     return Ruling(
         as_text(ruling),
         text_or_none(answer),
@@ -105,15 +119,19 @@ def rule(
     ):
         return False
     answer = correction if ruling == "wrong" else case.suggestion
-    if case.kind == "audit":
+    if case.kind == AUDIT:
         _weigh(tx, case, kept, before)
+    elif case.kind == BATCH:
+        found = find_ruling(tx, case.record_id, case.step, case.subject)
+        _label(tx, case, found)
+        _replace(tx, case, kept, found, ())
     elif case.kind == "doubt" and case.alone and ruling != "reject":
         put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
     return True
 
 
 def choose(tx: Transaction, review_id: int, ruling: str, ruled_by: str, note: str = "") -> bool:
-    """A person says which of two answers is right. Where one alone is, it is the record's label too.
+    """A person says which of two answers is right. Where one alone is, it is the record's label, and its result too.
 
     Args:
         ruling: one of `CHOICES`; anything else decides nothing.
@@ -121,21 +139,39 @@ def choose(tx: Transaction, review_id: int, ruling: str, ruled_by: str, note: st
     case = _case(tx, review_id)
     if case is None or case.kind != GATE or ruling not in CHOICES:
         return False
+    kept = find_record(tx, case.record_id)
+    assert kept is not None
+    right, corrects = _chosen(case, kept, ruling)
     if not tx.change(
         "rule",
         review_id=review_id,
         ruling=ruling,
-        correction=None,
+        correction=right if corrects else None,
         note=note or None,
         ruled_by=ruled_by,
-        stood=None,
+        stood=_stood(kept) if corrects else None,
         now=tx.now,
     ):
         return False
-    if case.alone and ruling in {"a", "b"}:
-        right = orjson.dumps(orjson.loads(case.suggestion or "{}").get(ruling)).decode()
-        put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", right))
+    if right is not None:
+        put_label(tx, Label(case.app, case.entry, case.key, f"{case.source} {ruled_by}", right))
+    if corrects:
+        _note_result(tx, kept)
+        keep(tx, kept.id, Fate("accepted", value=right, confidence=1.0, model=PERSON))
     return True
+
+
+def _chosen(case: _Case, kept: Kept, ruling: str) -> tuple[str | None, bool]:
+    """The answer that alone is right, and whether it takes the place of the record's: where that is the other one.
+
+    A result that is neither of the two came about since they were shown, and stays.
+    """
+    if not case.alone or ruling not in {"a", "b"}:
+        return None, False
+    shown = orjson.loads(case.suggestion or "{}")
+    right, other = shown.get(ruling), shown.get("b" if ruling == "a" else "a")
+    stands = kept.outcome == "accepted" and kept.value is not None and orjson.loads(kept.value) == other
+    return orjson.dumps(right).decode(), stands and case.about is not None and right is not None
 
 
 def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
@@ -147,8 +183,8 @@ def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
     kept, before = _before(tx, case)
     tx.change("unrule", review_id=case.review_id)
     if case.alone:
-        tx.change("drop_label", app=app, entry=case.entry, key=case.key, source=f"ruling by {ruled_by}")
-    if case.kind == "audit":
+        tx.change("drop_label", app=app, entry=case.entry, key=case.key, source=f"{case.source} {ruled_by}")
+    if case.kind == AUDIT:
         _weigh(tx, case, kept, before)
     elif case.stood is not None and kept.outcome != "pending":
         keep(tx, case.record_id, _fate(case.stood))
@@ -203,7 +239,7 @@ def _replace(
     tx: Transaction, case: _Case, kept: Kept, ruling: Ruling | None, readings: Sequence[Row]
 ) -> None:
     """What a person says is the result from this moment on; what no ruling supports any more is put back."""
-    if ruling is not None and ruling.kind == "audit" and ruling.ruling != "right":
+    if ruling is not None and ruling.kind in {AUDIT, BATCH} and ruling.ruling != "right":
         fate = Fate("rejected", reason=f"ruled {ruling.who}")
         if ruling.answer is not None:
             fate = Fate("accepted", value=ruling.answer, confidence=1.0, model=PERSON)
@@ -220,20 +256,24 @@ def _replace(
     if fate.is_of(kept):
         return
     if kept.outcome == "accepted" and kept.value is not None:
-        note(tx, "changed", f"was accepted: {kept.value}", record_id=kept.id)
+        _note_result(tx, kept)
     keep(tx, kept.id, fate)
 
 
 def _put_back(tx: Transaction, kept: Kept) -> None:
     """A step's answer in a workflow is another one now: the workflow goes through from the top, free where it can."""
     if tx.change("put_back_record", record_id=kept.id, now=tx.now) and kept.outcome == "accepted":
-        note(tx, "changed", f"was accepted: {kept.value}", record_id=kept.id)
+        _note_result(tx, kept)
+
+
+def _note_result(tx: Transaction, kept: Kept) -> None:
+    note(tx, "changed", f"was accepted: {kept.value}", record_id=kept.id)
 
 
 def _label(tx: Transaction, case: _Case, ruling: Ruling | None) -> None:
     if ruling is None:
         return
-    source = f"ruling by {ruling.ruled_by}"
+    source = f"{case.source} {ruling.ruled_by}"
     if ruling.answer is None:
         put_label(tx, Label(case.app, case.entry, case.key, source, correct=False, judged=case.suggestion))
     else:
@@ -266,7 +306,7 @@ def _case(tx: Transaction, review_id: int) -> _Case | None:
     row = tx.row("review", review_id=review_id)
     if row is None:
         return None
-    record_id, step, suggestion, key, app, entry, kind, audit_id, subject, stood = row
+    record_id, step, suggestion, key, app, entry, kind, audit_id, subject, stood, about = row
     return _Case(
         review_id,
         as_int(record_id),
@@ -279,6 +319,7 @@ def _case(tx: Transaction, review_id: int) -> _Case | None:
         as_int(audit_id),
         as_bytes(subject),
         text_or_none(stood),
+        None if about is None else as_bytes(about),
     )
 
 

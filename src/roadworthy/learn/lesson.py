@@ -3,7 +3,8 @@
 Labels are parted before they are looked at. On one part gauges are fitted and the caps are laid out; on the other the
 threshold is tested. The test wants a random sample of what is answered, so it uses one kind of label alone: audits
 with doubts, or labels from files. Audits are a random share of the accepted; of the doubts, all of which people see,
-the same share is drawn by a hash, so that neither weighs more than the other.
+the same share is drawn by a hash, so that neither weighs more than the other. What was asked because two versions
+differ, or because a batch's worst rows are looked at, is no random sample of anything: it tunes and never tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from roadworthy.learn.binomial import binomial_p_value
 from roadworthy.learn.calibration import fit_isotonic, fit_platt
 from roadworthy.learn.threshold import Threshold, caps_of, choose_among, start_among
 
-AUDIT, DOUBT, FILE = "audit", "doubt", "file"
+AUDIT, DOUBT, FILE, CHOSEN = "audit", "doubt", "file", "chosen"
 GAUGE_LABELS_MIN = 10  # answers of a model that have labels, below which it gets no gauge
 STEPS_LABELS_MIN = 400  # labels from which on a gauge is a step function, below a curve with two parameters
 LABELS_MAX = 50_000  # no hope beyond
@@ -49,7 +50,7 @@ class Case:
     """One labelled record.
 
     Attributes:
-        kind: where its label comes from: `audit`, `doubt` or `file`.
+        kind: where its label comes from: `audit`, `doubt`, `file`, or `chosen`, which is never tested on.
         share: the chance that an audit was picked with; 1 for the others.
         heard: the valid answers of the models of the ladder, in its order.
         asked: the models that were asked; one that is not in `heard` gave no valid answer.
@@ -123,7 +124,7 @@ def part(aim: Aim, cases: Sequence[Case]) -> Parted:
         AUDIT: [
             case
             for case in cases
-            if shares and case.kind != FILE and _draw(aim, case, "thin") * _odds(case) < share
+            if shares and case.kind in {AUDIT, DOUBT} and _draw(aim, case, "thin") * _odds(case) < share
         ],
     }
     kind = max(of_kind, key=lambda name: len(of_kind[name]))

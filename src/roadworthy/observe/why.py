@@ -165,7 +165,9 @@ def _price(tried: Tried) -> str:
 
 
 def _review(review: Reviewed, most: int) -> Iterator[str]:
-    what = {"approval": "APPROVAL", "audit": "CHECK", "gate": "CHOICE"}.get(review.kind, "REVIEW")
+    what = {"approval": "APPROVAL", "audit": "CHECK", "batch": "CHECK", "gate": "CHOICE"}.get(
+        review.kind, "REVIEW"
+    )
     yield f"{what} ({review.step}): {visible(review.grounds)}"
     if review.suggestion is not None:
         yield f"  shown to the person: {visible(shortened(review.suggestion, most))}"

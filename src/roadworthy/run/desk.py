@@ -33,7 +33,7 @@ from roadworthy.keep.attempts import (
 from roadworthy.keep.jobs import note, set_cap
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
-from roadworthy.keep.rulings import PERSON, find_ruling
+from roadworthy.keep.rulings import AUDIT, BATCH, PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
@@ -125,7 +125,7 @@ class Desk:
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
         if ruling is None:
             return None
-        if ruling.kind == "audit" and ruling.ruling == "right":
+        if ruling.kind in {AUDIT, BATCH} and ruling.ruling == "right":
             self.vouched = ruling.answer  # it stays the model's answer, as long as that is what comes of it
             return None
         who = ruling.who

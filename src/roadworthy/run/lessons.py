@@ -13,9 +13,10 @@ from roadworthy.accept.reason import WrongRecord
 from roadworthy.keep.audits import PASSED
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
+from roadworthy.keep.rulings import SOURCES
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement
-from roadworthy.learn.lesson import AUDIT, DOUBT, FILE, Case, Heard
+from roadworthy.learn.lesson import AUDIT, CHOSEN, DOUBT, FILE, Case, Heard
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
 from roadworthy.run.runtime import Runtime
@@ -24,6 +25,7 @@ from roadworthy.run.work import begin
 
 _PAGE = 500
 _RULED = "ruling by "
+_CHOSEN = tuple(f"{source} " for source in SOURCES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Labelled:
     """A labelled record of a step.
 
     Attributes:
-        kind: where the label comes from: `audit`, `doubt` or `file`.
+        kind: where the label comes from: `audit`, `doubt`, `file`, or `chosen` for what somebody asked about.
         share: the chance that its audit was picked with; 1 for the others.
     """
 
@@ -64,6 +66,8 @@ def _labelled(tx: Transaction, row: Row, step: Step[Any, Any]) -> Labelled | Non
     judgement = Judgement(
         text_or_none(answer), None if correct is None else bool(correct), standing, step.apart
     )
+    if as_text(source).startswith(_CHOSEN):
+        return Labelled(kept, judgement, CHOSEN, 1.0)
     if not as_text(source).startswith(_RULED):
         return Labelled(kept, judgement, FILE, 1.0)
     picked = [

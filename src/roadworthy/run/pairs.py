@@ -25,6 +25,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
 from roadworthy.run.split import ask_step
+from roadworthy.run.subject import subject_of
 from roadworthy.run.work import begin
 
 R = TypeVar("R")
@@ -53,6 +54,7 @@ class Pair:
 
     Attributes:
         entry: the job's entry, for labels.
+        about: the hash of what the step was asked about.
         a: the answer that is shown first, by a hash: which one that is says nothing of which one is new.
     """
 
@@ -62,6 +64,7 @@ class Pair:
     key: str
     old: str | None
     new: str | None
+    about: bytes | None = None
 
     @property
     def subject(self) -> bytes:
@@ -88,7 +91,8 @@ class Pair:
             if self.a is not None and self.b is not None
             else "; null is no answer: a person would be asked"
         )
-        return Doubt(self.step, self.subject, GATE, f"two versions of the step differ{none}", shown.decode())
+        grounds = f"two versions of the step differ{none}"
+        return Doubt(self.step, self.subject, GATE, grounds, shown.decode(), about=self.about)
 
     def wrong(self, ruling: str) -> tuple[bool, bool]:
         """(whether the new one is wrong, whether the old one is), by a person's ruling."""
@@ -145,7 +149,15 @@ async def pairs(candidate: Candidate, old: Runtime, new: Runtime, job_id: int) -
         if not after.known and copied.outcome != "rejected":
             yield None
             return
-        yield Pair(kept.id, step.name, step.name, kept.key, before.answer, after.answer)
+        yield Pair(kept.id, step.name, step.name, kept.key, before.answer, after.answer, _about(step, kept))
+
+
+def _about(step: Step[Any, Any], kept: Kept) -> bytes | None:
+    """What a run finds a ruling on this record's answer by."""
+    try:
+        return subject_of(step.name, step.record_schema.revive(orjson.loads(kept.body or "null")))
+    except WrongRecord:
+        return None
 
 
 def original(tx: Transaction, app: str, entry: str, copied: Kept) -> Kept | None:

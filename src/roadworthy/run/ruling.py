@@ -23,7 +23,7 @@ from roadworthy.keep.alarms import clear_alarms, standing_alarms
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import CHOICES, GATE, PERSON, choose, rule, undo
+from roadworthy.keep.rulings import AUDIT, BATCH, CHOICES, GATE, PERSON, choose, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
@@ -187,7 +187,7 @@ def _decided(waiter: Waiter) -> str:
 
 
 def _show(waiter: Waiter) -> None:
-    what = "audit, " if waiter.kind == "audit" else ""
+    what = f"{waiter.kind}, " if waiter.kind in {AUDIT, BATCH} else ""
     click.echo(f"\n{visible(waiter.key)}  ({what}{waiter.step})")
     click.echo(f"why: {visible(waiter.grounds)}")
     click.echo(f"record:\n{visible(shortened(waiter.body or '', _SHOWN_CHARS))}")

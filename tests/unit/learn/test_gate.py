@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from roadworthy.learn.gate import Canary, Follower, Gate, Ruling
+from roadworthy.learn.gate import Canary, Follower, Gate, Ruling, share_of_delta
 
 
 def run(gate: Gate, seed: int, new_only: float, old_only: float, most: int) -> Ruling:
@@ -37,7 +37,17 @@ def test_equals_are_promoted_with_few_labels() -> None:
         gate = Gate(0.01)
         assert run(gate, seed, 0.01, 0.01, 20_000) is Ruling.PROMOTE
         labels.append(gate.labels)
-    assert sum(labels) / len(labels) <= 40
+    assert sum(labels) / len(labels) <= 35
+
+
+def test_the_first_candidate_wants_few_labels_at_its_own_share_of_delta() -> None:
+    """The command would ask for more rulings than were promised: it has less than all of delta."""
+    labels = []
+    for seed in range(100):
+        gate = Gate(0.01, share_of_delta(0.05, 1))
+        assert run(gate, seed, 0.01, 0.01, 20_000) is Ruling.PROMOTE
+        labels.append(gate.labels)
+    assert sum(labels) / len(labels) <= 35
 
 
 def test_a_much_worse_one_is_rejected_early() -> None:

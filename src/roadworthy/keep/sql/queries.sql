@@ -276,8 +276,8 @@ WHERE run.job_id = :job_id ORDER BY event.id DESC LIMIT :count;
 SELECT at, kind, data FROM event WHERE record_id = :record_id ORDER BY id;
 
 -- put_review: Ask a person; the newest grounds and suggestion stand, a ruling that was made stays.
-INSERT INTO review (record_id, step, subject, kind, grounds, suggestion, confidence, opened_at, audit_id, reader)
-VALUES (:record_id, :step, :subject, :kind, :grounds, :suggestion, :confidence, :now, :audit_id, :reader)
+INSERT INTO review (record_id, step, subject, kind, grounds, suggestion, confidence, opened_at, audit_id, reader, about)
+VALUES (:record_id, :step, :subject, :kind, :grounds, :suggestion, :confidence, :now, :audit_id, :reader, :about)
 ON CONFLICT (record_id, step, subject, audit_id, reader) DO UPDATE SET grounds = excluded.grounds,
   suggestion = excluded.suggestion, confidence = excluded.confidence WHERE review.ruling IS NULL;
 
@@ -285,10 +285,11 @@ ON CONFLICT (record_id, step, subject, audit_id, reader) DO UPDATE SET grounds =
 DELETE FROM review
 WHERE record_id = :record_id AND step = :step AND subject = :subject AND ruling IS NULL AND audit_id = 0;
 
--- ruling: What a person decided about a step of a record; of an audit, what stands by its rulings so far.
+-- ruling: What a person decided about a step of a record; of an audit, what stands by its rulings; of two answers, the one that took the result's place.
 SELECT review.id, review.ruling, review.correction, review.suggestion, review.ruled_by, review.note, review.kind
 FROM review LEFT JOIN audit ON audit.id = review.audit_id
-WHERE review.record_id = :record_id AND review.step = :step AND review.subject = :subject AND review.ruling IS NOT NULL
+WHERE review.record_id = :record_id AND review.step = :step AND review.ruling IS NOT NULL
+  AND (review.subject = :subject OR (review.about = :subject AND review.correction IS NOT NULL))
   AND (review.audit_id = 0 OR (review.ruling = 'right') = (audit.state = 'right'))
 ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
 
@@ -348,7 +349,7 @@ DELETE FROM review WHERE record_id = :record_id AND audit_id = :audit_id AND rea
 
 -- review: One question to a person, with the record and job it belongs to.
 SELECT review.record_id, review.step, review.suggestion, record.key, job.app, job.entry, review.kind, review.audit_id,
-  review.subject, review.stood
+  review.subject, review.stood, review.about
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id WHERE review.id = :review_id;
 
 -- put_label: The right answer, or right or wrong, for one record; the newest one stands.
