@@ -23,7 +23,8 @@ from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
 from roadworthy.run.split import ask_step
-from roadworthy.run.subject import text_of
+from roadworthy.run.subject import head_of
+from roadworthy.run.watch import LOOKED_AT_CHARS
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -159,7 +160,7 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
     if (
         found is None
         or not desk.asked
-        or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
+        or not runtime.watch.see(step, head_of(value, LOOKED_AT_CHARS), found, desk.since)
     ):
         return
     for words in await runtime.watch.keep(step.name):
