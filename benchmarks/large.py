@@ -54,7 +54,8 @@ from roadworthy.__main__ import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    own, reader = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(own, reader, file=sys.stderr)
 """
 
 
@@ -117,9 +118,9 @@ def measured(folder: Path, name: str, lines: int) -> str:
     assert done.returncode == 0, done.stderr[-2_000:]
     (row,) = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
     assert row["value"] == {"lines": lines, "last": lines}, row
-    peak = int(done.stderr.split()[-1]) / 1024
+    own, reader = (int(n) / 1024 for n in done.stderr.split()[-2:])
     size = (folder / name).stat().st_size / 1e6
-    return f"{name:12} {size:6.1f} MB  {row['attempts']:5} questions  {took:6.1f} s  peak {peak:6.0f} MiB"
+    return f"{name:12} {size:6.1f} MB  {row['attempts']:5} questions  {took:6.1f} s  peak {own:6.0f} MiB, of its reader {reader:6.0f} MiB"
 
 
 def main() -> None:

@@ -48,6 +48,9 @@ class Settings:
         1_568, "pixels", "longer side of a page that is rendered", "Anthropic, vision: scaled down beyond"
     )
     document_chars_max: int = _count(60_000_000, "characters", "a document with more text is rejected", OURS)
+    document_held_chars: int = _count(
+        250_000, "characters", "a document with more text is kept in pieces and never held whole", OURS
+    )
     document_depth_max: int = _count(20, "levels", "an e-mail with deeper parts is rejected", OURS)
     document_cpu_s: float = _row(60.0, "seconds", "processor time to read one document", OURS)
     document_memory_bytes: int = _count(

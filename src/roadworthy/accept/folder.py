@@ -69,7 +69,7 @@ class Folder:
                     if found.path.suffix.lower() in PICTURES:
                         yield Picture(number, own, self._image(found.path))
                     else:
-                        yield Paper(number, reader.read(found.path, own))
+                        yield Paper(number, *reader.read_long(found.path, own))
                 except WrongRecord as wrong:
                     yield Unusable(found.name, number, b"", f"{self.name}: {found.name}: {wrong}")
 

@@ -16,7 +16,8 @@ from roadworthy.accept.clean import clean_body
 from roadworthy.accept.decode import Line
 from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
 from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
-from roadworthy.accept.paper import FACTS, Paper, Picture, body_of, picture_body
+from roadworthy.accept.long import MARK, LongText, long_hash
+from roadworthy.accept.paper import FACTS, TEXT, Paper, Picture, body_of, picture_body
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Cleaning, Json, Record, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -47,7 +48,7 @@ def read_records(
             yield unit
         elif isinstance(unit, Paper):
             document = unit.document
-            found = _Found(document.key, unit.number, body_of(document), document.cleanings)
+            found = _Found(document.key, unit.number, body_of(document), document.cleanings, unit.long)
             yield _taken_document(found, source.name, schema, key)
         elif isinstance(unit, Picture):
             yield _taken_document(
@@ -117,25 +118,34 @@ class _Found:
     number: int
     body: dict[str, Json]
     cleanings: tuple[Cleaning, ...] = ()
+    long: LongText | None = None
 
 
 def _taken_document(unit: _Found, name: str, schema: RecordSchema, key: Key) -> Record | Unusable:
     """A document was cleaned as it was read: again would move text away from the offsets of its pages and headings."""
-    body = unit.body
+    body, long = unit.body, unit.long
     try:
         try:
-            value = schema.validate(body)
+            value = _validated(body, schema, long)
         except WrongRecord as wrong:
             if wrong.fields != (FACTS,):
                 raise
             body = {
                 field: item for field, item in body.items() if field != FACTS
             }  # a type that has no place for it
-            value = schema.validate(body)
+            value = _validated(body, schema, long)
+        if long is not None:
+            own = record_key(body, value, key, content := long_hash(body, TEXT, long))
+            marked = body | {TEXT: {MARK: long.chars}}
+            return Record(own, marked, content, unit.number, value, None, unit.cleanings, long.chars, long)
         record = _identified(body, value, key, unit.number, None, unit.cleanings)
         return replace(record, size=_chars(body))
     except WrongRecord as wrong:
         return Unusable(unit.name, unit.number, b"", f"{name}: {unit.name}: {wrong}")
+
+
+def _validated(body: dict[str, Json], schema: RecordSchema, long: LongText | None) -> object:
+    return schema.validate(body) if long is None else schema.validate_long(body, TEXT, long)
 
 
 def _chars(body: dict[str, Json]) -> int:

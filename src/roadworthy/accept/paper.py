@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from roadworthy.accept.image import Image
+from roadworthy.accept.long import LongText
 from roadworthy.accept.passage import Document, Heading
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Json
 
+TEXT: Final = "text"
+"""The field of a record's body that holds a document's text."""
 FACTS: Final = "document"
 """The field of a record's body that holds what is known of the file its text came from."""
 
@@ -30,10 +33,12 @@ class Paper:
     Attributes:
         number: its place in the input, 1-based.
         document: what was read; its key is the file's path within the folder, or its name.
+        long: its text, where that is too long to be held; the document then has none.
     """
 
     number: int
     document: Document
+    long: LongText | None = None
 
 
 def picture_body(picture: Picture) -> dict[str, Json]:

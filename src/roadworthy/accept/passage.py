@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from roadworthy.accept.record import Cleaning
 
@@ -91,10 +91,14 @@ class Document:
         A section longer than `chars_max` is cut at the last paragraph, else the last sentence, else the last white
         space that fits, else at the limit. All characters but white space are in exactly one passage.
         """
+        text = self.text
+        return self.passages_of(lambda start, end: text[start:end], len(text), chars_max)
+
+    def passages_of(self, read: Read, chars: int, chars_max: int) -> Iterator[Passage]:
+        """The same where the text lies elsewhere: `read(start, end)` gives a stretch of its `chars` characters."""
         number = 0
-        for start, end, heading in self._sections():
-            for first, after in _cut(self.text, start, end, chars_max):
-                piece = self.text[first:after]
+        for start, end, heading in self._sections(chars):
+            for first, piece in _cut(read, start, end, chars_max):
                 if not (text := piece.strip()):
                     continue
                 number += 1
@@ -102,32 +106,38 @@ class Document:
                 page = self.page_at(begin)
                 yield Passage(self.key, number, begin, begin + len(text), text, page, heading)
 
-    def _sections(self) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    def _sections(self, chars: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         """Start, end and heading path of what lies between two headings or page breaks."""
         titles = {found.start: found for found in self.headings}
         starts = sorted({0, *self.pages, *titles})
         path: tuple[Heading, ...] = ()
-        for start, end in zip(starts, [*starts[1:], len(self.text)], strict=True):
+        for start, end in zip(starts, [*starts[1:], chars], strict=True):
             if found := titles.get(start):
                 path = (*(above for above in path if above.level < found.level), found)
             yield start, end, tuple(above.title for above in path)
 
 
-def _cut(text: str, start: int, end: int, chars_max: int) -> Iterator[tuple[int, int]]:
+Read: TypeAlias = Callable[[int, int], str]
+"""Gives the characters between two offsets."""
+
+
+def _cut(read: Read, start: int, end: int, chars_max: int) -> Iterator[tuple[int, str]]:
+    """A section in pieces that fit, each with where it begins; one window of the text is held at a time."""
     while end - start > chars_max:
-        stop = _last_break(text, start, start + chars_max)
-        yield start, stop
-        start = stop
-    yield start, end
+        window = read(start, start + chars_max)
+        stop = _last_break(window)
+        yield start, window[:stop]
+        start += stop
+    yield start, read(start, end)
 
 
-def _last_break(text: str, start: int, limit: int) -> int:
+def _last_break(window: str) -> int:
     """Where to cut; a break in the first half would leave crumbs, so a weaker one in the second half is taken."""
-    half = start + max(1, (limit - start) // 2)
+    half = max(1, len(window) // 2)
     for pattern in (_PARAGRAPH, _SENTENCE, _SPACE):
         last = 0
-        for found in pattern.finditer(text, half, limit):
+        for found in pattern.finditer(window, half):
             last = found.end()
         if last:
             return last
-    return limit
+    return len(window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -16,6 +16,21 @@ class Cleaning:
     where: str
     before: str
     after: str
+
+
+class Pieces(Protocol):
+    """A text that is kept in pieces, beside its record."""
+
+    chars: int
+
+    @property
+    def count(self) -> int:
+        """How many pieces it has."""
+        ...
+
+    def piece(self, number: int) -> str:
+        """One of them, from 0."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,7 @@ class Record:
         raw: the bytes as they came, kept only where cleaning changed something.
         cleanings: what was changed, in order.
         size: bytes or characters that it came in, so that batches of large ones stay small.
+        long: its text where that is too long to be held; a mark stands in the body for it.
     """
 
     key: str
@@ -41,6 +57,7 @@ class Record:
     raw: bytes | None = None
     cleanings: tuple[Cleaning, ...] = ()
     size: int = 0
+    long: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

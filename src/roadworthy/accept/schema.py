@@ -13,6 +13,8 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 
 from roadworthy._errors import WrongUse
 from roadworthy.accept.identity import KEY_FIELD
+from roadworthy.accept.lazy import can_be_long, with_long
+from roadworthy.accept.long import LongText
 from roadworthy.accept.reason import SLIPS, WrongRecord, shown, told
 from roadworthy.accept.record import Json
 
@@ -81,6 +83,19 @@ class RecordSchema:
             WrongRecord: the type has changed since and the body no longer fits.
         """
         return self.validate(body)
+
+    def validate_long(self, body: dict[str, Json], field: str, text: LongText) -> object:
+        """A body whose `field` is a text too long to be held: as the step's type, which reads it where it is asked for.
+
+        Only a model whose field is a plain `str`, with no validator that could want to see it, can do without; for any
+        other type the text is read into memory.
+
+        Raises:
+            WrongRecord, WrongUse: as `validate`.
+        """
+        if not can_be_long(self.kind, field):
+            return self.validate({**body, field: text.whole()})
+        return with_long(self.validate({**body, field: ""}), field, text)
 
     @cached_property
     def text_fields(self) -> tuple[str, ...]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import WrongUse
+from roadworthy.accept.lazy import beside, with_long
 from roadworthy.accept.paper import FACTS, document_of
-from roadworthy.accept.passage import Document
+from roadworthy.accept.passage import Document, Read
 from roadworthy.accept.record import Json
 
 R = TypeVar("R")
+
+_HELD_CHARS: Final = 200_000
+"""A stretch of a text kept in pieces is held whole up to this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +70,62 @@ def text_of(value: object, field: str) -> str:
     return found
 
 
+def length_of(value: object, field: str) -> int:
+    """How many characters the text has that is cut.
+
+    Raises:
+        WrongUse: as `text_of`.
+    """
+    return _reach(value, field)[1]
+
+
 def parts_of(value: object, field: str, chars: int) -> Iterator[Part]:
     """The parts in order, one at a time. All characters but white space between two parts are in exactly one.
 
     A part ends before a heading or page, else behind a paragraph, a sentence or a word; it fills up with what follows
-    as long as that fits.
+    as long as that fits. Of a text that is kept in pieces no more is read at a time.
 
     Args:
         value: the record.
         field: the name of its text.
         chars: the most characters of a part.
     """
-    text = text_of(value, field)
+    read, length = _reach(value, field)
     number, start, end = 0, 0, 0
-    for passage in _document(value, text).passages(chars):
+    for passage in _document(value).passages_of(read, length, chars):
         if end and passage.end - start > chars:
             number += 1
-            yield Part(number, start, end, text[start:end])
+            yield Part(number, start, end, read(start, end))
             start = passage.start
         elif not end:
             start = passage.start
         end = passage.end
     if end:
-        yield Part(number + 1, start, end, text[start:end])
+        yield Part(number + 1, start, end, read(start, end))
+
+
+def cut_to(value: R, field: str, start: int, end: int) -> R:
+    """The record with a stretch of its text alone."""
+    held = beside(value)
+    if held is not None and held.field == field and end - start > _HELD_CHARS:
+        return cast("R", with_long(held.light, field, held.text.part(start, end)))
+    return with_text(value, field, _reach(value, field)[0](start, end))
+
+
+def _reach(value: object, field: str) -> tuple[Read, int]:
+    """How to read a stretch of the text, and its length."""
+    held = beside(value)
+    if held is not None and held.field == field:
+        return held.text.read, held.text.chars
+    text = text_of(value, field)
+    return lambda start, end: text[start:end], len(text)
 
 
 def with_text(value: R, field: str, text: str) -> R:
     """The record with another text."""
+    held = beside(value)
+    if held is not None and held.field == field:
+        return cast("R", held.light.model_copy(update={field: text}))
     if isinstance(value, str):
         return cast("R", text)
     if isinstance(value, BaseModel):
@@ -107,10 +140,10 @@ def with_text(value: R, field: str, text: str) -> R:
     )
 
 
-def _document(value: object, text: str) -> Document:
-    """With pages and headings where the record says what is known of its file."""
+def _document(value: object) -> Document:
+    """The document without its text: with pages and headings where the record says what is known of its file."""
     facts = value.get(FACTS) if isinstance(value, dict) else getattr(value, FACTS, None)
     if facts is None:
-        return Document("", "text/plain", text)
+        return Document("", "text/plain", "")
     plain: Json = to_jsonable_python(facts)
-    return document_of({"id": "", "text": text, FACTS: plain})
+    return document_of({"id": "", "text": "", FACTS: plain})

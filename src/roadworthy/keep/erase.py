@@ -64,9 +64,12 @@ def outlived(tx: Transaction, app: str, before: float, after: int, count: int) -
 
 def contents(tx: Transaction, record_ids: Iterable[int]) -> Contents:
     """How much these records hold."""
-    found = [tx.row("contents_of", record_id=record_id) for record_id in record_ids]
+    wanted = list(record_ids)
+    found = [tx.row("contents_of", record_id=record_id) for record_id in wanted]
     rows = [row for row in found if row is not None]
-    return Contents(len(rows), sum(as_int(row[0]) for row in rows), sum(as_int(row[1]) for row in rows))
+    beside = [tx.row("pieces_length", record_id=record_id) for record_id in wanted]
+    size = sum(as_int(row[1]) for row in rows) + sum(as_int(row[0]) for row in beside if row is not None)
+    return Contents(len(rows), sum(as_int(row[0]) for row in rows), size)
 
 
 def outlive(tx: Transaction, record_id: int) -> None:
@@ -146,6 +149,7 @@ def _erase(tx: Transaction, record_id: int, reason: str) -> None:
         # The subject is what finds a ruling again; a ruling without its answer must not be found.
         review_id = as_int(row[0])
         tx.change("erase_review", review_id=review_id, subject=b"erased-%d" % review_id)
+    tx.change("erase_pieces", record_id=record_id)
     tx.change("erase_record", record_id=record_id, reason=reason)
 
 

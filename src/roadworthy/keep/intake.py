@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Record, Unusable
+from roadworthy.keep.pieces import add_pieces
 from roadworthy.keep.record import Kept, json_text
-from roadworthy.keep.records import claim, find_record
+from roadworthy.keep.records import claim, find_light, find_record
 from roadworthy.keep.transaction import Row, Transaction, as_int
 
 
@@ -31,7 +32,7 @@ def take_in(
             if version and owner is not None:
                 firsts.append((Kept.new(job_id, item, record_id, version), item.value))
             elif kind == "first" and not version:
-                known = find_record(tx, record_id)
+                known = find_light(tx, record_id)
                 assert known is not None
                 if known.outcome != "pending" or (owner is not None and claim(tx, record_id, owner)):
                     firsts.append((known, item.value))
@@ -104,7 +105,9 @@ def _restore(tx: Transaction, newest: Row, record: Record) -> None:
             body=json_text(record.body),
             raw=record.raw,
             cleanings=_cleanings(record),
+            pieces=0 if record.long is None else record.long.count,
         )
+        add_pieces(tx, as_int(newest[0]), record.long)
 
 
 def _cleanings(record: Record) -> str | None:
@@ -117,7 +120,7 @@ def _cleanings(record: Record) -> str | None:
 def _insert(
     tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
 ) -> int:
-    return tx.add(
+    record_id = tx.add(
         "add_record",
         job_id=job_id,
         key=record.key,
@@ -132,13 +135,16 @@ def _insert(
         run_id=run_id,
         now=tx.now,
         owner=owner,
+        pieces=0 if record.long is None else record.long.count,
     )
+    add_pieces(tx, record_id, record.long)
+    return record_id
 
 
 def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
     """Keep a line that cannot be used; it never hides a usable record of the same key."""
     known = tx.row("line", job_id=job_id, number=item.line)
-    kept = None if known is None else find_record(tx, as_int(known[0]))
+    kept = None if known is None else find_light(tx, as_int(known[0]))
     if kept is not None and kept.outcome == "rejected" and kept.reason == item.reason:
         return kept.id
     newest = tx.row("newest_version", job_id=job_id, key=item.key)
@@ -159,6 +165,7 @@ def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
         run_id=run_id,
         now=tx.now,
         owner=None,
+        pieces=0,
     )
 
 

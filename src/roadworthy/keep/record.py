@@ -19,11 +19,12 @@ class Kept:
     Attributes:
         outcome: one of `OUTCOMES`.
         waiting_for: `review`, `budget`, `provider` or `batch` where the outcome is `waiting`, else "".
-        body: the cleaned record as JSON text; None where it was forgotten or never usable.
+        body: the cleaned record as JSON text; None where it was forgotten, never usable, or is still to be read.
         value: the accepted answer as JSON text.
         mended: what deterministic mending the answer needed, "" for none.
         stale_run: the run that found the answer out of date, 0 for none.
         state: the number of the app's state that it was accepted in.
+        pieces: how many pieces its text lies in beside the body, which has a mark for it; 0 where the body is whole.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Kept:
     question_id: int
     stale_run: int
     state: int = 0
+    pieces: int = 0
 
     @classmethod
     def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
@@ -145,7 +147,7 @@ def kept_of(row: Row) -> Kept:
     (rid, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence) = row[
         :12
     ]
-    certified, model, mended, attempts, cost, deaths, question_id, stale_run, state = row[12:]
+    certified, model, mended, attempts, cost, deaths, question_id, stale_run, state, pieces = row[12:]
     return Kept(
         id=as_int(rid),
         job_id=as_int(job_id),
@@ -168,6 +170,7 @@ def kept_of(row: Row) -> Kept:
         question_id=0 if question_id is None else as_int(question_id),
         stale_run=0 if stale_run is None else as_int(stale_run),
         state=as_int(state),
+        pieces=as_int(pieces),
     )
 
 

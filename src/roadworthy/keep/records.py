@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from roadworthy._failpoints import failpoint
 from roadworthy.keep.attempts import NO_CHARGE, Charge
+from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.record import OUTCOMES, Fate, Kept, Line, kept_of, line_of
 from roadworthy.keep.transaction import Transaction, as_int, as_text, damaged
 
@@ -36,7 +39,15 @@ def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE
 
 
 def find_record(tx: Transaction, record_id: int) -> Kept | None:
-    """One record by its number."""
+    """One record by its number, with its whole text."""
+    kept = find_light(tx, record_id)
+    if kept is None or not kept.pieces:
+        return kept
+    return replace(kept, body=whole_body(tx, kept.id, kept.body), pieces=0)
+
+
+def find_light(tx: Transaction, record_id: int) -> Kept | None:
+    """One record by its number; in the place of a text that is kept in pieces its body has a mark."""
     row = tx.row("record", record_id=record_id)
     return None if row is None else kept_of(row)
 
@@ -44,7 +55,10 @@ def find_record(tx: Transaction, record_id: int) -> Kept | None:
 def claim_unfinished(
     tx: Transaction, job_id: int, run_id: int, *, after: int, count: int, owner: int
 ) -> list[tuple[int, Kept]]:
-    """The next records that a run may go on with, in input order, claimed for `owner`: (line number, record)."""
+    """The next records that a run may go on with, in input order, claimed for `owner`: (line number, record).
+
+    A text that is kept in pieces is not read: there the body has a mark in its place.
+    """
     rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count, owner=owner)
     return [(as_int(row[0]), kept_of(row[1:])) for row in rows if claim(tx, as_int(row[1]), owner)]
 

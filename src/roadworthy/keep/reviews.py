@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
 
 
@@ -106,7 +107,9 @@ def open_reviews(tx: Transaction, app: str, after: int, count: int, reader: str 
             grounds=as_text(row[5]),
             suggestion=text_or_none(row[6]),
             confidence=None if row[7] is None else as_float(row[7]),
-            body=text_or_none(row[8]),
+            body=text_or_none(row[8])
+            if not row[11]
+            else whole_body(tx, as_int(row[1]), text_or_none(row[8])),
             entry=as_text(row[9]),
         )
         for row in tx.rows("queue", app=app, after=after, count=count, reader=reader)

@@ -13,12 +13,14 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
 from roadworthy.run.load import load
 from roadworthy.run.output import ENDINGS, check_output, csv_row, plain_text, written_whole
 from roadworthy.run.reading import reading
 
 _PAGE = 1_000
+_BODY = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,12 @@ class Table:
         query: pages by `after`, the first column.
         columns: names in the order of the query. An ending says what a cell is: `_json` JSON text, `_pico` money, `_at`
             a time; the name in the file is without it, money is `_usd`.
+        pieces: one more column says in how many pieces the text of `body_json` lies elsewhere.
     """
 
     query: str
     columns: tuple[str, ...]
+    pieces: bool = False
 
 
 TABLES = {
@@ -55,6 +59,7 @@ TABLES = {
             *("value_json", "confidence", "certified_bool", "model", "mended", "attempts", "cost_pico"),
             "updated_at",
         ),
+        pieces=True,
     ),
     "attempts": Table(
         "export_attempts",
@@ -152,8 +157,18 @@ def _rows(store: Ledger, table: Table, app: str, job_id: int) -> Iterator[Row]:
     while page := store.read(
         lambda tx: tx.rows(table.query, app=app, job_id=job_id, after=after, count=_PAGE)  # noqa: B023 - read at once
     ):
-        yield from page
+        for row in page:
+            yield _whole(store, row) if table.pieces else row
         after = as_int(page[-1][0])
+
+
+def _whole(store: Ledger, row: Row) -> Row:
+    """A record's row with the text that is kept in pieces in its body; how many those are is told to nobody."""
+    *cells, pieces = row
+    if pieces:
+        body = as_text(row[_BODY])
+        cells[_BODY] = store.read(lambda tx: whole_body(tx, as_int(row[0]), body))
+    return tuple(cells)
 
 
 def _name(column: str) -> str:

@@ -28,7 +28,7 @@ from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
+from roadworthy.keep.records import claim_unfinished, fates, find_light, keep
 from roadworthy.keep.reviews import is_decided
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
@@ -39,6 +39,7 @@ from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
 from roadworthy.run.output import write_output
 from roadworthy.run.promotion import check_versions
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
 from roadworthy.run.work import begin, run_record
@@ -240,13 +241,11 @@ class Job:
             self._stop_if_nobody_answers(fate.waiting_for, fate.reason)
 
     def _revive(self, kept: Kept) -> object:
-        body = kept.body
-        if body is None:  # a large one, which did not wait in memory for its turn
-            found = self._runtime.store.read(lambda tx: find_record(tx, kept.id))
+        if kept.body is None:  # a large one, which did not wait in memory for its turn
+            found = self._runtime.store.read(lambda tx: find_light(tx, kept.id))
             assert found is not None
-            body = found.body
-        assert body is not None
-        return self._entry.record_schema.revive(orjson.loads(body))
+            kept = found
+        return revived(self._entry.record_schema, kept, self._runtime.store)
 
     async def _note_stale(self, kept: Kept, missing: WouldAsk) -> None:
         """Its answer is out of date, or it never had one: mark it for the paid part of the run."""

@@ -11,7 +11,7 @@ from roadworthy._errors import Failed, Waiting
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.part import json_bytes
 from roadworthy.ask.prompt import Prompt
-from roadworthy.ask.split import parts_of, text_of, with_text
+from roadworthy.ask.split import cut_to, length_of, parts_of, with_text
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.decide.verdict import Accept, Fail, Hold, Review, Verdict
@@ -55,7 +55,7 @@ async def ask_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
         Waiting: as `run_step`, for any of its parts.
         Failed: a part has no acceptable answer.
     """
-    if step.split is None or len(text_of(value, step.split.field)) <= step.part_chars:
+    if step.split is None or length_of(value, step.split.field) <= step.part_chars:
         return await run_step(step, value, desk)
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
@@ -86,13 +86,12 @@ def _merges(
     step: Step[R, T], value: R, field: str, pieces: Sequence[_Piece[T]], most: int, level: int
 ) -> Iterator[_Job[R, T]]:
     """Neighbouring answers, as many as one question takes; each is checked against the text that it covers."""
-    text = text_of(value, field)
     for number, at in enumerate(range(0, len(pieces), most), start=1):
         group = pieces[at : at + most]
         start, end = group[0].start, group[-1].end
         answers = [piece.answer for piece in group]
         about = ["merge", level, start, end, json_bytes(answers).decode()]
-        cut = with_text(value, field, text[start:end])
+        cut = cut_to(value, field, start, end)
         yield _Job(_Merging(step, answers), f"merge {level}.{number}", about, cut, start, end)
 
 

@@ -48,7 +48,7 @@ COMPARED_MAX = 100  # earlier readings that a new one is compared with
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _LENGTHS = tuple(2**power for power in range(4, 24))  # bytes
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-_LOOKED_AT_BYTES = 2_000
+LOOKED_AT_BYTES = 2_000
 _LETTERS = string.ascii_letters.encode() + bytes(range(128, 256))  # what is beyond ASCII is mostly letters
 _NAMES = {
     ACCEPTED: "the share of answers that are accepted",
@@ -102,11 +102,11 @@ class Watch:
         self._versions: dict[str, str] = {}
         self._names: dict[tuple[str, str], set[str]] = {}
 
-    def see(self, step: Step[R, T], text: bytes, verdict: Verdict[T], since: int = 0) -> bool:
+    def see(self, step: Step[R, T], head: tuple[bytes, int], verdict: Verdict[T], since: int = 0) -> bool:
         """One more first answer; whether the reading is to be kept now.
 
         Args:
-            text: what the step was asked about, as JSON; what it is made of is read off its first 2,000 bytes.
+            head: the first `LOOKED_AT_BYTES` of what the step was asked about, as JSON, and how many there are.
             verdict: what came of the answer by the step's rule.
             since: the number of the state since which the step's answers come about as this one's.
         """
@@ -116,9 +116,9 @@ class Watch:
         accepted = isinstance(verdict, Accept)
         tally.answers += 1
         tally.accepted += accepted
-        tally.count(LENGTH, _LENGTHS, len(text))
-        head = text[:_LOOKED_AT_BYTES]
-        tally.count(LETTERS, _SHARES, 1 - len(head.translate(None, _LETTERS)) / max(1, len(head)))
+        text, length = head
+        tally.count(LENGTH, _LENGTHS, length)
+        tally.count(LETTERS, _SHARES, 1 - len(text.translate(None, _LETTERS)) / max(1, len(text)))
         changed = False
         if isinstance(verdict, Accept):
             if verdict.confidence is not None:

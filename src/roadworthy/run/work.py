@@ -23,7 +23,8 @@ from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
 from roadworthy.run.split import ask_step
-from roadworthy.run.subject import text_of
+from roadworthy.run.subject import head_of
+from roadworthy.run.watch import LOOKED_AT_BYTES
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -156,7 +157,11 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
 async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None) -> None:
     """Count a first answer; one that came from the ledger was counted when it was bought."""
     runtime = desk.session.runtime
-    if found is None or not desk.asked or not runtime.watch.see(step, text_of(value), found, desk.since):
+    if (
+        found is None
+        or not desk.asked
+        or not runtime.watch.see(step, head_of(value, LOOKED_AT_BYTES), found, desk.since)
+    ):
         return
     for words in await runtime.watch.keep(step.name):
         runtime.auditor.look_again()

@@ -16,8 +16,6 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final
 
-import orjson
-
 from roadworthy._errors import LedgerUnavailable, Rejected
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
@@ -39,6 +37,7 @@ from roadworthy.keep.submissions import (
 )
 from roadworthy.keep.transaction import as_int
 from roadworthy.run.entry import Entry
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
 from roadworthy.serve.caller import Caller
@@ -277,7 +276,7 @@ class Service:
         runtime = self.runtime
         await runtime.keys.wait()
         try:
-            value = entry.record_schema.revive(orjson.loads(kept.body or "null")) if value is None else value
+            value = revived(entry.record_schema, kept, runtime.store) if value is None else value
             await run_record(entry, value, begin(runtime, kept, run_id, seconds=seconds))
         except WrongRecord as wrong:
             fate = Fate("rejected", reason=f"it no longer meets the record type: {wrong}")

@@ -1,4 +1,4 @@
-"""The process that parses: one request a line on standard input, one answer a line on standard output.
+"""The process that parses: one request a line on standard input; on standard output its text, piece by piece, then the rest.
 
 It is started with limits on memory; before each file it sets its own limit of processor time. A document that makes it
 die costs that document and nothing else.
@@ -48,30 +48,33 @@ READERS: Final[dict[str, _Reader]] = {
 }
 
 
-def read_here(path: Path, key: str, media_type: str, settings: Settings) -> Document:
-    """The document in a file, read in this process.
+def read_here(
+    path: Path, key: str, media_type: str, settings: Settings, send: Callable[[str], None] | None = None
+) -> Document:
+    """The document in a file, read in this process; where `send` takes its text, the document has none.
 
     Raises:
         WrongRecord: it cannot be used; says why.
         WrongUse: an extra is missing.
     """
-    draft = Draft(settings)
+    draft = Draft(settings, send)
     READERS[media_type](path, draft, settings)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     document = replace(draft.done(key, media_type), sha256=digest)
-    if not document.text.strip() and not document.scans:
+    if draft.is_blank and not document.scans:
         raise WrongRecord("it holds no text", "Leave it out, or check how it was made.")
     return document
 
 
-def answer(line: str) -> dict[str, object]:
-    """One request's answer: `document`, `wrong` (what, remedy) or `use` (words)."""
+def answer(line: str, send: Callable[[str], None]) -> dict[str, object]:
+    """One request's answer: `document` without its text, which was sent, `wrong` (what, remedy) or `use` (words)."""
     asked = json.loads(line)
     settings = Settings(**asked["settings"])
     _allow_cpu(settings.document_cpu_s)
     try:
-        return {"document": asdict(read_here(Path(asked["path"]), asked["key"], asked["kind"], settings))}
+        found = read_here(Path(asked["path"]), asked["key"], asked["kind"], settings, send)
+        return {"document": asdict(found)}
     except WrongRecord as wrong:
         return {"wrong": [wrong.what, wrong.remedy]}
     except WrongUse as wrong:
@@ -108,8 +111,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer(line)) + "\n")
-        sys.stdout.flush()
+        _say(answer(line, _say))
+
+
+def _say(found: object) -> None:
+    """A line of JSON: a text, or the answer that ends it."""
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from typing import Final
 
 from roadworthy._settings import Settings
 from roadworthy.accept.clean import clean_body
@@ -10,13 +12,23 @@ from roadworthy.accept.passage import Document, Heading
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Cleaning
 
+_SENT_CHARS: Final = 65_536
+
 
 class Draft:
-    """Collects text, pages and headings within `document_chars_max`."""
+    """Collects text, pages and headings within `document_chars_max`.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: the limits.
+        send: takes the text as it is written, so that it is never held whole; the document then has none.
+    """
+
+    def __init__(self, settings: Settings, send: Callable[[str], None] | None = None) -> None:
         self._chars_max = settings.document_chars_max
+        self._send = send
         self._parts: list[str] = []
+        self._held = 0
+        self.is_blank = True
         self._size = 0
         self._pages: list[int] = []
         self._blank: list[int] = []
@@ -41,6 +53,16 @@ class Draft:
                 "Split the document, or raise the setting document_chars_max.",
             )
         self._parts.append(clean)
+        self._held += len(clean)
+        self.is_blank = self.is_blank and not clean.strip()
+        if self._send is not None and self._held >= _SENT_CHARS:
+            self._sent(self._send)
+
+    def _sent(self, send: Callable[[str], None]) -> None:
+        text = "".join(self._parts)
+        self._parts, self._held = [], 0
+        if text:
+            send(text)
 
     def note(self, kind: str, where: str, before: str, after: str) -> None:
         """A change that the reader itself made."""
@@ -80,6 +102,8 @@ class Draft:
 
     def done(self, key: str, media_type: str) -> Document:
         """What was written."""
+        if self._send is not None:
+            self._sent(self._send)
         return Document(
             key,
             media_type,

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.long import LongText, Spool
 from roadworthy.accept.passage import Document, Heading
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Cleaning
@@ -53,11 +54,20 @@ class PaperReader:
         self._end()
 
     def read(self, path: Path, key: str) -> Document:
-        """The document in a file.
+        """The document in a file, with its whole text.
 
         Raises:
             WrongRecord: its kind is not known, it is beyond a limit, encrypted, damaged, a scan or empty.
             WrongUse: an extra is missing.
+        """
+        document, long = self.read_long(path, key)
+        return document if long is None else replace(document, text=long.whole())
+
+    def read_long(self, path: Path, key: str) -> tuple[Document, LongText | None]:
+        """The document in a file; where its text is longer than `document_held_chars`, the text lies beside it.
+
+        Raises:
+            WrongRecord, WrongUse: as `read`.
         """
         ending = path.suffix.lower()
         if ending not in MEDIA_TYPES:
@@ -78,7 +88,7 @@ class PaperReader:
             raise WrongRecord("it is empty", "Leave it out.")
         return self._asked(path, key, MEDIA_TYPES[ending])
 
-    def _asked(self, path: Path, key: str, kind: str) -> Document:
+    def _asked(self, path: Path, key: str, kind: str) -> tuple[Document, LongText | None]:
         child = self._child = self._child or self._started()
         assert child.stdin is not None
         assert child.stdout is not None
@@ -86,22 +96,30 @@ class PaperReader:
         watch = threading.Timer(_WALL_FACTOR * self._settings.document_cpu_s, child.kill)
         watch.daemon = True
         watch.start()
+        text = _Text(self._settings.document_held_chars)
         try:
             child.stdin.write(json.dumps(question) + "\n")
             child.stdin.flush()
-            line = child.stdout.readline()
+            line = text.taken(child.stdout)
         except BrokenPipeError:
             line = ""
         finally:
             watch.cancel()
         if not line.endswith("\n"):
+            text.close()
             self._end()
             raise WrongRecord(
                 f"reading it took more than {self._settings.document_cpu_s:g} s of processor time or "
                 f"{self._settings.document_memory_bytes:,} bytes of memory",
                 "Check where it comes from; raise document_cpu_s or document_memory_bytes if it is sound.",
             )
-        return _document(json.loads(line))
+        try:
+            document = _document(json.loads(line))
+        except (WrongRecord, WrongUse):
+            text.close()
+            raise
+        held, long = text.done()
+        return replace(document, text=held), long
 
     def _started(self) -> subprocess.Popen[str]:
         command = [
@@ -124,6 +142,43 @@ class PaperReader:
         if child is not None:
             child.kill()
             child.communicate()
+
+
+class _Text:
+    """The text of one document as it comes from the child: held while it is short, else taken down."""
+
+    def __init__(self, held_max: int) -> None:
+        self._held_max = held_max
+        self._held: list[str] = []
+        self._chars = 0
+        self._spool: Spool | None = None
+
+    def taken(self, lines: IO[str]) -> str:
+        """Take pieces until something else comes: the line that it is; empty where the child died."""
+        while (line := lines.readline()).startswith('"') and line.endswith("\n"):
+            self._add(json.loads(line))
+        return line
+
+    def _add(self, piece: str) -> None:
+        if self._spool is not None:
+            self._spool.add(piece)
+            return
+        self._held.append(piece)
+        self._chars += len(piece)
+        if self._chars > self._held_max:
+            self._spool = Spool()
+            for held in self._held:
+                self._spool.add(held)
+            self._held.clear()
+
+    def close(self) -> None:
+        """Nothing comes of it."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def done(self) -> tuple[str, LongText | None]:
+        """All of it: held, or beside."""
+        return "".join(self._held), None if self._spool is None else self._spool.done()
 
 
 def _document(answer: dict[str, Any]) -> Document:

@@ -32,8 +32,23 @@ SELECT id, version, body_hash, seen_run, line, outcome, CASE WHEN body IS NULL T
 WHERE job_id = :job_id AND key = :key ORDER BY version DESC LIMIT 1;
 
 -- add_record: Take a record in.
-INSERT INTO record (job_id, key, version, line, body, body_hash, raw, cleanings, outcome, reason, seen_run, updated_at, owner)
-VALUES (:job_id, :key, :version, :line, :body, :body_hash, :raw, :cleanings, :outcome, :reason, :run_id, :now, :owner);
+INSERT INTO record (job_id, key, version, line, body, body_hash, raw, cleanings, outcome, reason, seen_run, updated_at, owner, pieces)
+VALUES (:job_id, :key, :version, :line, :body, :body_hash, :raw, :cleanings, :outcome, :reason, :run_id, :now, :owner, :pieces);
+
+-- add_piece: Take in a piece of a record's text.
+INSERT INTO piece (record_id, number, text) VALUES (:record_id, :number, :text);
+
+-- piece: One piece of a record's text.
+SELECT text FROM piece WHERE record_id = :record_id AND number = :number;
+
+-- pieces: A record's text, in pieces.
+SELECT text FROM piece WHERE record_id = :record_id ORDER BY number;
+
+-- erase_pieces: Remove a record's text.
+DELETE FROM piece WHERE record_id = :record_id;
+
+-- pieces_length: How many characters a record's text has.
+SELECT coalesce(sum(length(text)), 0) FROM piece WHERE record_id = :record_id;
 
 -- claim_record: Take a record that no living process works on; no row where another one has it.
 UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
@@ -47,7 +62,7 @@ WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS N
 UPDATE record SET line = :line WHERE id = :record_id;
 
 -- restore_record: Put back what retention removed of a record that came again.
-UPDATE record SET body = :body, raw = :raw, cleanings = :cleanings WHERE id = :record_id;
+UPDATE record SET body = :body, raw = :raw, cleanings = :cleanings, pieces = :pieces WHERE id = :record_id;
 
 -- put_line: Say which record a line of the input is.
 INSERT INTO line (job_id, number, record_id, kind) VALUES (:job_id, :number, :record_id, :kind)
@@ -64,7 +79,7 @@ SELECT max(number) FROM line WHERE job_id = :job_id;
 
 -- record: One record, whole.
 SELECT id, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence, certified, model,
-  mended, attempts, cost_pico, deaths, question_id, stale_run, state
+  mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
 FROM record WHERE id = :record_id;
 
 -- job_of_record: The job that a record belongs to.
@@ -94,7 +109,8 @@ WHERE line.job_id = :job_id AND line.number > :after ORDER BY line.number LIMIT 
 -- page_unfinished: A page of records that this run may go on with and nobody else works on, in input order.
 SELECT line.number, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
   record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
-  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state
+  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state,
+  record.pieces
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after AND line.kind = 'first'
   AND (record.outcome = 'pending' OR record.stale_run = :run_id
@@ -306,7 +322,7 @@ FROM review WHERE record_id = :record_id ORDER BY id;
 
 -- queue: Open questions to a person, oldest first; nobody is asked twice about one audit.
 SELECT review.id, review.record_id, record.key, review.step, review.kind, review.grounds, review.suggestion,
-  review.confidence, record.body, job.entry, job.id
+  review.confidence, record.body, job.entry, job.id, record.pieces
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND review.ruling IS NULL AND review.id > :after AND (review.audit_id = 0
   OR NOT EXISTS (SELECT 1 FROM review AS other WHERE other.record_id = review.record_id
@@ -474,7 +490,7 @@ FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id;
 SELECT count(*) FROM attempt WHERE record_id = :record_id AND state = 'intent';
 
 -- erase_record: Remove what a record holds; its fate and its accounts stay.
-UPDATE record SET body = NULL, raw = NULL, cleanings = NULL, value = NULL, reason = :reason WHERE id = :record_id;
+UPDATE record SET body = NULL, raw = NULL, cleanings = NULL, value = NULL, pieces = 0, reason = :reason WHERE id = :record_id;
 
 -- erase_identity: Remove what a record is recognized by; one that was not done is so now.
 UPDATE record SET key = :key, body_hash = :body_hash, waiting_for = NULL, stale_run = NULL,
@@ -527,7 +543,7 @@ UPDATE app_version SET spec = :spec WHERE app = :app AND step = :step AND versio
 -- export_records: A page of an app's records, every version in every job.
 SELECT record.id, job.entry, job.name, record.key, record.version, record.line, record.outcome, record.waiting_for,
   record.reason, record.body, record.cleanings, record.value, record.confidence, record.certified, record.model, record.mended,
-  record.attempts, record.cost_pico, record.updated_at
+  record.attempts, record.cost_pico, record.updated_at, record.pieces
 FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND record.id > :after ORDER BY record.id LIMIT :count;
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -122,6 +123,7 @@ def _interpreter(python: str) -> str:
 
 def _records(place: Path, seed: int, settings: Settings) -> tuple[object, ...]:
     """Usable records, the first of each key, in an order that the seed and the keys give."""
+    settings = replace(settings, document_held_chars=settings.document_chars_max)  # records are varied whole
     source = Source.from_path(place, settings)
     read = islice(read_records(source, schema=RecordSchema(), settings=settings), _READ_MAX)
     first: dict[str, object] = {}

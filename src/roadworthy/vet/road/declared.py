@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -213,5 +213,6 @@ def _write_records(loaded: Loaded, entry: Entry[Any, Any], input_: str, place: P
 
 def _items(loaded: Loaded, entry: Entry[Any, Any], input_: str) -> Iterator[Record | Unusable]:
     settings = loaded.app.start_settings()
+    settings = replace(settings, document_held_chars=settings.document_chars_max)  # records are varied whole
     source = Source.from_path(Path(input_), settings)
     return read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)

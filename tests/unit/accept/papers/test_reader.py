@@ -185,7 +185,7 @@ def test_a_child_that_dies_costs_one_document(tmp_path: Path) -> None:
     """One document that takes all memory would end the run."""
     with PaperReader(Settings(document_memory_bytes=150_000_000)) as reader:
         with pytest.raises(WrongRecord, match="memory"):
-            read(reader, tmp_path, "large.txt", (b"e" * 1000 + b"\n") * 59_000)
+            read(reader, tmp_path, "large.txt", b"e" * 59_000_000)
         assert read(reader, tmp_path, "small.txt", b"small").text == "small"
 
 
@@ -197,8 +197,9 @@ from roadworthy.accept.papers.reader import PaperReader
 from roadworthy.accept.reason import WrongRecord
 with PaperReader(Settings()) as reader:
     try:
-        found = reader.read(Path(sys.argv[1]), "x")
-        print(sum(1 for _ in found.passages()), end=" ")
+        found, long = reader.read_long(Path(sys.argv[1]), "x")
+        passages = found.passages() if long is None else found.passages_of(long.read, long.chars, 1_200)
+        print(sum(1 for _ in passages), end=" ")
     except WrongRecord as wrong:
         print(str(wrong).replace(" ", "_"), end=" ")
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -227,18 +228,19 @@ def cost(path: Path) -> tuple[str, int, float]:
 def test_a_bomb_is_refused_for_little(tmp_path: Path, name: str) -> None:
     """A file of a few kilobytes would take the machine's memory and hours."""
     (tmp_path / name).write_bytes(REFUSED[name][0])
-    came, peak, seconds = cost(tmp_path / name)
+    came, peak, first = cost(tmp_path / name)
+    seconds = min(first, cost(tmp_path / name)[2])
     assert REFUSED[name][1].replace(" ", "_") in came
     assert peak < 100_000
-    assert seconds < 2, "both interpreters' start included"
+    assert seconds < 1, "both interpreters' start included"
 
 
-def test_a_text_of_50_megabytes_enters_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_text_of_50_megabytes_enters_in_flat_memory(tmp_path: Path) -> None:
     """A large file would be lost to the memory of the machine."""
     (tmp_path / "large.txt").write_text("All of these words are kept in order. And these too.\n" * 950_000)
     came, peak, _ = cost(tmp_path / "large.txt")
     assert int(came) > 40_000
-    assert peak < 600_000
+    assert peak < 100_000
 
 
 def test_a_document_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
