@@ -13,11 +13,11 @@ from tests.acceptance.bench import APP, RECORDED, messages
 from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
 
 from roadworthy.vet.bill import LoggedRequest
-from roadworthy.vet.road.bench import open_bench
 from roadworthy.vet.road.cost import COST, Seen, bought_again, held, table
 from roadworthy.vet.road.declared import DeclaredModel
 from roadworthy.vet.road.explanation import EXPLANATION, disagreements, holes_in
 from roadworthy.vet.road.finding import Finding, Grade
+from roadworthy.vet.road.opening import open_bench
 from roadworthy.vet.road.picture import Table
 from roadworthy.vet.road.trial import Attempt, Ran
 
