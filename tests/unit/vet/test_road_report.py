@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from threading import Barrier
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -54,7 +55,7 @@ class Told:
     def begins(self, stage: str, number: int, total: int) -> None:
         """Not noted."""
 
-    def found(self, finding: Finding) -> None:
+    def found(self, stage: str, finding: Finding) -> None:
         """Not noted."""
 
     def ends(self, result: StageResult) -> None:
@@ -195,11 +196,38 @@ def test_a_stage_that_breaks_is_not_a_pass_and_stops_no_other() -> None:
         yield finding("two", Grade.PASS)
 
     stages = (Stage("breaks", "B", "?", breaks), Stage("goes", "G", "?", goes))
-    results = drive(stages, "subject", Told())
-    assert [[found.grade for found in result.findings] for result in results] == [
-        [Grade.PASS, Grade.NOT_TESTED],
-        [Grade.PASS],
-    ]
+    for subjects in (["subject"], ["subject", "twin"]):
+        results = drive(stages, subjects, Told())
+        assert [[found.grade for found in result.findings] for result in results] == [
+            [Grade.PASS, Grade.NOT_TESTED],
+            [Grade.PASS],
+        ]
     assert [stage.name for stage in choose(stages, ["goes"])] == ["goes"]
     with pytest.raises(WrongUse, match="goes"):
         choose(stages, ["gone"])
+
+
+def test_stages_side_by_side_have_a_subject_each_and_report_in_their_order() -> None:
+    """Two stages would share a provider, or the same seed would give another report."""
+    met = Barrier(2, timeout=30)
+
+    def meets(subject: str) -> Iterator[Finding]:
+        met.wait()
+        yield finding(subject, Grade.PASS)
+
+    stages = tuple(Stage(name, name, "?", meets) for name in ("one", "two"))
+    results = drive(stages, ["subject", "twin"], Told())
+    assert [result.name for result in results] == ["one", "two"]
+    assert sorted(found.name for result in results for found in result.findings) == ["subject", "twin"]
+
+
+def test_a_subject_that_cannot_be_tested_ends_the_drive() -> None:
+    """A wrong use would count as a broken stage, or the other stages would go on for minutes."""
+
+    def refuses(_subject: str) -> Iterator[Finding]:
+        raise WrongUse("there is nothing to test")
+        yield
+
+    stages = tuple(Stage(name, name, "?", refuses) for name in ("one", "two", "three"))
+    with pytest.raises(WrongUse, match="nothing to test"):
+        drive(stages, ["subject", "twin"], Told())
