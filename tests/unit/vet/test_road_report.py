@@ -10,7 +10,7 @@ import pytest
 
 from roadworthy._errors import WrongUse
 from roadworthy.vet.road.compare import compare
-from roadworthy.vet.road.finding import Finding, Grade, StageResult, not_tested
+from roadworthy.vet.road.finding import Clue, Finding, Grade, StageResult, not_tested
 from roadworthy.vet.road.junit import as_junit
 from roadworthy.vet.road.page import as_page
 from roadworthy.vet.road.picture import Bar, Bars, Chart, Line, Picture, Table
@@ -21,12 +21,12 @@ from roadworthy.vet.road.terminal import as_text
 HOSTILE = '<script>alert(1)</script>" onload="x" \x1b[31m\x00\ufffe http://example.com'
 
 
-def finding(name: str, grade: Grade, **said: str) -> Finding:
+def finding(name: str, grade: Grade, clues: tuple[Clue, ...] = (), **said: str) -> Finding:
     """A finding."""
     return Finding(
         name=name, promise=said.get("promise", "a promise"), tried="something", times=2, happened=said.get("happened", name),
         grade=grade, evidence=(said.get("evidence", "a line"),), measured=("took 3 s",), reproduce="roadworthy vet a b",
-        advice="mend it" if grade is Grade.FAIL else "",
+        advice="mend it" if grade is Grade.FAIL else "", clues=clues,
     )  # fmt: skip
 
 
@@ -171,6 +171,39 @@ def test_the_terminal_shows_what_would_steer_it() -> None:
     text = as_text(report(finding("bad", Grade.FAIL, happened=HOSTILE)))
     assert "\x1b" not in text
     assert text.startswith("NO-GO: app.py on in.jsonl: 1 passed, 1 failed, 0 not tested")
+
+
+def test_what_one_cause_explains_is_no_second_reason() -> None:
+    """The team would be sent to mend three things where one is broken."""
+    clue = Clue(cause="first/root", because="It was seen.")
+    both = (
+        finding("root", Grade.FAIL),
+        finding("branch", Grade.FAIL, clues=(clue,)),
+        finding("other", Grade.FAIL),
+    )
+    found = report(*both)
+    assert [one.name for _, one in found.reasons] == ["root", "other"]
+    assert [(one.name, said) for _, one, said in found.explained] == [("branch", clue)]
+    assert "explained by first/root, first/branch: It was seen." in as_text(found)
+    junit = fromstring(as_junit(found))
+    assert (junit.attrib["failures"], len(junit.findall(".//skipped"))) == ("2", 1)
+    assert read_report(found.as_json()) == found
+
+
+def test_no_failure_is_explained_away() -> None:
+    """Two failures that explain each other, or one whose cause was not seen to fail, would leave a go."""
+    names = ("one", "two")
+    circle = [
+        finding(name, Grade.FAIL, clues=(Clue(cause=f"first/{other}", because="so"),))
+        for name, other in zip(names, reversed(names), strict=True)
+    ]
+    assert [one.name for _, one in report(*circle).reasons] == ["one"]
+    alone = finding("branch", Grade.FAIL, clues=(Clue(cause="first/root", because="so"),))
+    for grade in (Grade.PASS, Grade.NOT_TESTED):
+        assert [one.name for _, one in report(finding("root", grade), alone).reasons] == ["branch"]
+    assert not report(alone).is_go
+    elsewhere = report(finding("root", Grade.FAIL), alone, fail_on=("second",))
+    assert (elsewhere.reasons, elsewhere.explained) == ((), ())
 
 
 def test_compare_names_what_got_worse_first() -> None:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, Unpack
 
 import orjson
 
 from roadworthy.vet.options import Options
-from roadworthy.vet.process import RunningSimulator, start_simulator
+from roadworthy.vet.process import RunningSimulator
 from roadworthy.vet.road.declared import Declared
 from roadworthy.vet.road.learned import Learned
+from roadworthy.vet.road.provider import fork_simulator
 from roadworthy.vet.road.trial import Trial
 from roadworthy.vet.road.warm import Warm
 
@@ -149,11 +150,12 @@ class Bench:
     @contextmanager
     def twin(self) -> Iterator[Bench]:
         """The same bench with a simulated provider of its own, so that two stages can be driven side by side."""
-        with start_simulator(**self.options) as sim:
+        with fork_simulator(self.warm, self.options) as sim:
             yield replace(self, sim=sim)
 
     @contextmanager
-    def provider(self, **changes: Any) -> Iterator[RunningSimulator]:
+    def provider(self, **changes: Unpack[Options]) -> Iterator[RunningSimulator]:
         """Another simulated provider, with other options."""
-        with start_simulator(**{**self.options, **changes}) as sim:
+        options: Options = {**self.options, **changes}
+        with fork_simulator(self.warm, options) as sim:
             yield sim

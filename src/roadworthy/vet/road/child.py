@@ -52,7 +52,10 @@ def redirect(url: str) -> None:
 
 
 def do(task: dict[str, Any]) -> None:
-    """Do the one task, behind the walls."""
+    """Do the one task, behind the walls; the simulated provider, which is ours, stands before them."""
+    if "simulator" in task:
+        sys.argv = ["sim", *task["simulator"]]
+        importlib.import_module("roadworthy.vet.command").sim(prog_name="sim")
     notes = os.open(task["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     limit(task["memory_bytes"], task["file_bytes"])
     out = Out(notes)

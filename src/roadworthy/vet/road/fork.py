@@ -24,10 +24,13 @@ from roadworthy.vet.road import child
 CROWDED: Final = 71
 """Exit status of a process that cannot fork safely, because something that it loaded runs threads."""
 READY: Final = b"ready\n"
+PID_BYTES: Final = 12
+"""A child's number is told first, in so many characters; then, when it has ended, its status."""
 _LOADED: Final = (
     "roadworthy.__main__", "roadworthy.run.command", "roadworthy.run.reading", "roadworthy.run.door",
     "roadworthy.check.shape", "roadworthy.check.mend", "roadworthy.check.answer", "roadworthy.keep.writer", "roadworthy.keep.store",
-    "roadworthy.keep.liveness", "roadworthy.vet.road.declared",
+    "roadworthy.keep.liveness", "roadworthy.vet.road.declared", "roadworthy.vet.command",
+    "roadworthy.vet.simulator",
     "uvloop", "pydantic.dataclasses", "pyreqwest.client", "pyreqwest.exceptions", "genai_prices.data", "genai_prices.data_units", "ftfy", "http.client",
 )  # fmt: skip
 """What runs load, some of it only when they need it."""
@@ -66,7 +69,10 @@ class Brood:
 
     def add(self, told: int, number: int) -> None:
         """Another child, by its number."""
-        self._running[socket.socket(fileno=told)] = number
+        socket_ = socket.socket(fileno=told)
+        with suppress(OSError):  # whoever ordered it is gone; the next look ends it
+            socket_.sendall(b"%*d" % (PID_BYTES, number))
+        self._running[socket_] = number
 
     def end(self) -> None:
         """End them all."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from roadworthy.vet.road.cause import unchecked
 from roadworthy.vet.road.consistency import sayable
 from roadworthy.vet.road.faithful import Faithful, Variant, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
@@ -187,6 +188,7 @@ def _obeyed(
         "doubtful ones (review_below=, max_error=)."
         if taken
         else "",
+        clues=unchecked(bench) if taken else (),
     )
 
 

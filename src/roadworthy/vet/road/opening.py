@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +19,12 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.vet.naked.environ import environ_of
 from roadworthy.vet.options import Options
-from roadworthy.vet.process import RunningSimulator, start_simulator
+from roadworthy.vet.process import RunningSimulator
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.child import BROKEN
 from roadworthy.vet.road.declared import Declared
 from roadworthy.vet.road.learned import Learned, learn
+from roadworthy.vet.road.provider import fork_simulator
 from roadworthy.vet.road.trial import Trial
 from roadworthy.vet.road.warm import IS_SUPPORTED, Warm
 
@@ -65,8 +68,8 @@ def open_bench(  # noqa: PLR0913 - what the command gives, by name
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roadworthy-vet-")))
         folder, target = _copy(app, scratch / "app")
-        warm = tuple(_warmed(stack, scratch))
-        with start_simulator(seed=seed) as first:
+        warm = warmed()
+        with fork_simulator(warm, {"seed": seed}) as first:
             declared = _declare(scratch, folder, target, input_, first, passed or {}, warm)
         if declared.function:
             raise NotAnApp(app, declared.function)
@@ -82,7 +85,7 @@ def open_bench(  # noqa: PLR0913 - what the command gives, by name
             options["answers"] = [str(path) for path in answers]
         elif learned.answers:
             options["answers"] = learned.answers
-        sim = stack.enter_context(start_simulator(**options))
+        sim = stack.enter_context(fork_simulator(warm, options))
         yield Bench(
             app=app,
             input=input_,
@@ -106,14 +109,17 @@ def open_bench(  # noqa: PLR0913 - what the command gives, by name
         )
 
 
-def _warmed(stack: ExitStack, scratch: Path) -> Iterator[Warm]:
-    """The warm processes, loading; what they are not ready for is done without them."""
-    if IS_SUPPORTED:
-        for seed in _HASH_SEEDS:
-            home = scratch / f"warm-{seed}"
-            home.mkdir()
-            environ = environ_of("http://127.0.0.1:9/v1", home, home.name, os.environ, {})
-            yield stack.enter_context(Warm(environ, seed))
+@cache
+def warmed() -> tuple[Warm, ...]:
+    """The warm processes, loading. They know no app, so they are there once for all benches, and end with this process."""
+    if not IS_SUPPORTED:
+        return ()
+    home = Path(tempfile.gettempdir())
+    environ = environ_of("http://127.0.0.1:9/v1", home, "warm", os.environ, {})
+    found = tuple(Warm(environ, seed) for seed in _HASH_SEEDS)
+    for warm in found:
+        atexit.register(warm.close)
+    return found
 
 
 def _labels(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:

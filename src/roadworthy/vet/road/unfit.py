@@ -82,7 +82,7 @@ def _judged(bench: Bench, ran: Ran, calm: Ran, *, name: str, promise: str, tried
 def find_invented(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     """Answers of the right form whose texts stand in no record."""
     steps = bench.declared.steps
-    if not any(_is_free(step.schema) for step in steps):
+    if not any(is_free(step.schema) for step in steps):
         reason = "Its answers are choices from lists: nothing in them can be held against the record."
         advice = "Promise a share of errors and let audits test it: @app.step(max_error=...)."
         return not_tested("invented", _GUARDED, reason, advice=advice)
@@ -113,14 +113,14 @@ def find_invented(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     )
 
 
-def _is_free(schema: object) -> bool:
-    """Whether the schema lets an answer say something of its own: a text or a number that no list bounds."""
+def is_free(schema: object) -> bool:
+    """Whether the schema lets an answer say something of its own: a text that no list bounds."""
     if isinstance(schema, list):
-        return any(map(_is_free, schema))
+        return any(map(is_free, schema))
     if not isinstance(schema, Mapping):
         return False
     if "enum" in schema or "const" in schema:
         return False
     if schema.get("type") == "string":
         return True
-    return any(_is_free(inner) for name, inner in schema.items() if name not in {"default", "examples"})
+    return any(is_free(inner) for name, inner in schema.items() if name not in {"default", "examples"})

@@ -10,19 +10,75 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from roadworthy._errors import WrongUse
-from roadworthy.vet.road.fork import READY
+from roadworthy.vet.road.fork import PID_BYTES, READY
 
 IS_SUPPORTED: Final = sys.platform.startswith("linux")
 """Elsewhere a fork without an exec is not safe, and every run starts an interpreter of its own."""
 _END_S: Final = 5.0
+_LOOK_S: Final = 0.001
 _START_S: Final = 60.0
 
 
 class WarmEnded(WrongUse):
     """The warm process is gone: the road test was ended."""
+
+
+class Forked:
+    """A child of a warm process, as `subprocess.Popen` shows a child.
+
+    Attributes:
+        pid: its number.
+        returncode: its exit status, minus the signal that ended it; None while it runs.
+    """
+
+    stdout: IO[bytes] | None = None
+
+    def __init__(self, told: socket.socket) -> None:
+        self._told = told
+        self.returncode: int | None = None
+        told.settimeout(_START_S)
+        self.pid = int(told.recv(PID_BYTES, socket.MSG_WAITALL) or 0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, when it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not, after so many seconds.
+            WarmEnded: the warm process is gone, and the child with it.
+        """
+        if self.returncode is None:
+            self._told.settimeout(timeout)
+            try:
+                said = self._told.recv(16)
+            except TimeoutError as error:
+                raise subprocess.TimeoutExpired("roadworthy", timeout or 0.0) from error
+            if not said:
+                raise WarmEnded("The process that forks the runs ended before the run did.")
+            self.returncode = int(said)
+            self._told.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+        try:
+            return self.wait(_LOOK_S)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End it, with all that it started."""
+        if self.returncode is None:
+            with suppress(OSError):  # it has just ended
+                self._told.sendall(b"-")
+
+    terminate = kill
+
+    def close(self) -> None:
+        """Wait no more: it ends, if it has not."""
+        self._told.close()
 
 
 class Warm:
@@ -77,8 +133,25 @@ class Warm:
         Raises:
             WarmEnded: the warm process is gone.
         """
+        child = self.start(order, stdin)
+        try:
+            return child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_END_S)
+            return None
+        finally:
+            child.close()
+
+    def start(self, order: Mapping[str, object], stdin: int | None = None) -> Forked:
+        """Have a child forked; see `run`. It ends when what is returned is closed, if not before.
+
+        Raises:
+            WarmEnded: the warm process is gone.
+        """
         ours, theirs = socket.socketpair()
-        with ours, tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile() as file:
             file.write(json.dumps(order).encode())
             file.flush()
             files = [file.fileno(), theirs.fileno(), *(() if stdin is None else (stdin,))]
@@ -86,18 +159,11 @@ class Warm:
                 with self._turn:
                     socket.send_fds(self._orders, [b"+"], files)
             except OSError as error:
+                ours.close()
                 raise WarmEnded(f"The process that forks the runs is gone: {error}.") from error
             finally:
                 theirs.close()
-            ours.settimeout(timeout_s)
-            try:
-                return _status(ours)
-            except TimeoutError:
-                ours.sendall(b"-")
-                ours.settimeout(_END_S)
-                with suppress(TimeoutError):
-                    _status(ours)
-                return None
+        return Forked(ours)
 
     def close(self) -> None:
         """End the process. A second time does nothing."""
@@ -107,10 +173,3 @@ class Warm:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _status(told: socket.socket) -> int:
-    said = told.recv(16)
-    if not said:
-        raise WarmEnded("The process that forks the runs ended before the run did.")
-    return int(said)
