@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from roadworthy.observe.report import wilson
-from roadworthy.vet.road.cause import unchecked
+from roadworthy.vet.road.cause import gone_alone, unchecked
 from roadworthy.vet.road.faithful import Faithful, same_answer, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.label import is_right
@@ -73,13 +73,15 @@ def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
         bench.trial(lines, sim=sim) as trial,
     ):
         ran = trial.run()
-    taken = []
-    for (entry, _), before, after in zip(pairs, calm.rows, ran.rows, strict=False):
+    taken: list[tuple[Variant, Any]] = []
+    given: dict[str, Mapping[str, object]] = {}
+    for (entry, swapped), before, after in zip(pairs, calm.rows, ran.rows, strict=False):
         is_own = before["outcome"] == "accepted" and same_answer(
             before["value"], after["value"], entry.text, entry.text
         )
         if after["outcome"] == "accepted" and not is_own:
             taken.append((entry, after["value"]))
+            given[entry.of] = swapped or {}
     checks = sum(len(step.checks) for step in bench.declared.steps)
     tried = f"{len(pairs)} records, each answered with a valid answer that belongs to another one; {checks} checks are declared"
     said = f"{len(taken)} of {len(pairs)} wrong answers were accepted"
@@ -97,8 +99,22 @@ def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
         evidence=tuple(f"{entry.of}: {value!r} was accepted"[:300] for entry, value in taken[:_SHOWN]),
         reproduce=bench.again("quality"),
         advice="" if good else _SAY,
-        clues=unchecked(bench) if taken else (),
+        clues=(
+            *unchecked(bench),
+            *gone_alone(
+                [entry for entry, _ in taken], lambda entry: _is_held_back(bench, entry, given[entry.of])
+            ),
+        )
+        if taken
+        else (),
     )
+
+
+def _is_held_back(bench: Bench, entry: Variant, swapped: Mapping[str, object]) -> bool:
+    """Whether the wrong answer is not accepted where the record is asked in a process of its own."""
+    with bench.provider(answers=[swapped], loose=True) as sim, bench.trial([entry.line], sim=sim) as trial:
+        ran = trial.run()
+    return bool(ran.rows) and ran.rows[0]["outcome"] != "accepted"
 
 
 def untold(steps: Sequence[DeclaredStep]) -> str:

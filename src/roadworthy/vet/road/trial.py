@@ -88,6 +88,7 @@ class Ran:
         said: its last words on standard error.
         blocked: places outside that it tried to reach.
         peak_bytes: the most memory that it held; 0 where it did not end by itself.
+        replies: what each record was answered last, by the trial's ledger, in the model's own words.
     """
 
     status: int | None
@@ -98,6 +99,7 @@ class Ran:
     blocked: tuple[str, ...]
     seconds: float
     peak_bytes: int = 0
+    replies: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, outcome: str) -> int:
         """How many records have this outcome, by the summary; `waiting` for all that wait."""
@@ -188,6 +190,7 @@ class Trial:
             blocked=tuple(str(note["blocked"]) for note in notes if "blocked" in note),
             seconds=time.monotonic() - began,
             peak_bytes=max((int(note["peak_bytes"]) for note in notes if "peak_bytes" in note), default=0),
+            replies={attempt.key: attempt.reply for attempt in self.attempts() if attempt.reply},
         )
 
     def give(
