@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from roadworthy.vet.road.bench import Bench, open_bench
+from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.finding import Finding
+from roadworthy.vet.road.opening import open_bench
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.stage import Stage
 

@@ -13,12 +13,15 @@ from tests.acceptance.bench import APP, RECORDED, messages
 from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
 
 from roadworthy.vet.bill import LoggedRequest
-from roadworthy.vet.road.bench import open_bench
-from roadworthy.vet.road.cost import COST, Seen, bought_again, held, table
+from roadworthy.vet.road.bench import Bench
+from roadworthy.vet.road.budget import BUDGET
+from roadworthy.vet.road.cost import COST, Seen, bought_again, table
 from roadworthy.vet.road.declared import DeclaredModel
 from roadworthy.vet.road.explanation import EXPLANATION, disagreements, holes_in
 from roadworthy.vet.road.finding import Finding, Grade
-from roadworthy.vet.road.picture import Table
+from roadworthy.vet.road.opening import open_bench
+from roadworthy.vet.road.picture import Bars, Table
+from roadworthy.vet.road.priced import Priced, held
 from roadworthy.vet.road.trial import Attempt, Ran
 
 DEMO = Path(str(files("roadworthy.vet.demo")))
@@ -42,13 +45,22 @@ def one(findings: Mapping[str, Finding]) -> dict[str, Grade]:
     return {name: finding.grade for name, finding in findings.items()}
 
 
+def priced_by(bench: Bench) -> tuple[dict[str, Grade], Table]:
+    """What the forecast and the second run are graded, over the two stages that share them; and the table of costs."""
+    findings, pictures = drive(BUDGET, bench)
+    more, tables = drive(COST, bench)
+    assert [type(picture) for picture in pictures] == [Bars]
+    (table,) = tables
+    assert isinstance(table, Table)
+    return one({"forecast": findings["forecast"], **more}), table
+
+
 def test_the_demo_costs_what_was_forecast_and_the_table_has_every_way(tmp_path: Path) -> None:
     """A person who pays would decide by figures that the run does not keep."""
     app, inbox = str(DEMO / "triage.py"), str(DEMO / "inbox.jsonl")
     with open_bench(app, inbox, seed=1, minutes=1.0, answers=[DEMO / "answers.jsonl"]) as bench:
-        findings, (picture,) = drive(COST, bench)
-    assert one(findings) == {"forecast": Grade.PASS, "again": Grade.PASS}
-    assert isinstance(picture, Table)
+        grades, picture = priced_by(bench)
+    assert grades == {"forecast": Grade.PASS, "again": Grade.PASS}
     names = [row[0] for row in picture.rows]
     assert len(names) == 7
     assert any("no ladder: openai:gpt-5" in name for name in names)
@@ -67,8 +79,8 @@ def test_real_messages_cost_what_was_forecast(tmp_path: Path) -> None:
     with open_bench(
         str(APP), str(inbox), seed=1, minutes=3.0, answers=[_wrapped(tmp_path)], passed=shared
     ) as bench:
-        findings, _ = drive(COST, bench)
-    assert one(findings) == {"forecast": Grade.PASS, "again": Grade.PASS}
+        grades, _ = priced_by(bench)
+    assert grades == {"forecast": Grade.PASS, "again": Grade.PASS}
 
 
 def _wrapped(folder: Path) -> Path:
@@ -84,11 +96,11 @@ def _wrapped(folder: Path) -> Path:
 def test_a_third_app_costs_what_was_forecast_and_few_records_are_not_tested(tmp_path: Path) -> None:
     """An app in which nothing goes up the ladder would cost less than the least that was forecast."""
     with stand(tmp_path, GOOD, count=40) as bench:
-        findings, (picture,) = drive(COST, bench)
-        assert one(findings) == {"forecast": Grade.PASS, "again": Grade.PASS}
-        assert isinstance(picture, Table)
+        grades, _ = priced_by(bench)
+        assert grades == {"forecast": Grade.PASS, "again": Grade.PASS}
     with stand(tmp_path, GOOD, count=12) as bench:
-        assert one(drive(COST, bench)[0]) == {"forecast": Grade.NOT_TESTED}
+        assert one(drive(COST, bench)[0]) == {"again": Grade.NOT_TESTED}
+        assert drive(BUDGET, bench)[0]["forecast"].grade is Grade.NOT_TESTED
 
 
 @pytest.mark.parametrize(
@@ -99,9 +111,16 @@ def test_a_cost_far_from_its_forecast_fails(actual: str, grade: Grade) -> None:
     """An app that costs three times what it was said to would pass; or one in twenty sound ones would not."""
     plan = {"spent_usd": "0.5", "cost_usd": {"low": "0.5", "likely": "1", "high": "1.5"}, "sampled": 50}
     ran = Ran(
-        status=0, summary={"job_cost_usd": actual}, rows=(), requests=(), said="", blocked=(), seconds=1.0
+        status=0,
+        summary={"job_cost_usd": actual, "records": 150, "accepted": 150},
+        rows=(),
+        requests=(),
+        said="",
+        blocked=(),
+        seconds=1.0,
     )
-    assert held(plan, ran, 150, "again").grade is grade
+    found = Priced(count=150, plan=plan, ran=ran, again=ran, attempts=(), prefix=0.0, said="")
+    assert held(found, "again").grade is grade
 
 
 def test_a_run_that_asks_again_fails() -> None:

@@ -120,7 +120,7 @@ class Told:
     def begins(self, stage: str, number: int, total: int) -> None:
         """Not noted."""
 
-    def found(self, finding: Finding) -> None:
+    def found(self, stage: str, finding: Finding) -> None:
         """Not noted."""
 
     def ends(self, result: object) -> None:
@@ -129,7 +129,7 @@ class Told:
 
 def graded(stand: Stand, stage: str) -> dict[str, Grade]:
     """What one stage found."""
-    [result] = drive(choose(NAKED_STAGES, [stage]), stand, Told())
+    [result] = drive(choose(NAKED_STAGES, [stage]), [stand], Told())
     assert "stage" not in {finding.name for finding in result.findings}, result.findings
     return {finding.name: finding.grade for finding in result.findings}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
+from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, answers, drive, notes, stand
 
 from roadworthy._errors import WrongUse
 from roadworthy.vet.road.finding import Grade
@@ -55,7 +55,33 @@ def test_an_app_with_no_checks_accepts_other_records_answers(tmp_path: Path) -> 
     assert findings["wrong"].grade is Grade.FAIL
     assert "0 checks are declared" in findings["wrong"].tried
     assert findings["wrong"].happened.endswith("wrong answers were accepted.")
+    assert [clue.cause for clue in findings["wrong"].clues] == ["endings/invented"]
     assert findings["cut-off"].grade is Grade.PASS
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("", "no promise is broken, and none is made"),
+        (", review_below=0.5, confidence='agreement', samples=3", "labels alone tell"),
+        (", max_error=0.1", "only its audits and labels can tell"),
+    ],
+    ids=["nothing", "doubt", "audits"],
+)
+def test_a_classifier_is_not_refused_for_what_no_check_can_tell(
+    tmp_path: Path, declared: str, said: str
+) -> None:
+    """Every classifier would get a no-go that its team can do nothing about, or one that says nothing would get a pass."""
+    app = (HEAD + UNCHECKED).replace("    quote: str\n", "").replace("LARGE])", f"LARGE]{declared})")
+    with stand(tmp_path, app) as bench:
+        bare = bench.options.copy()
+        moods = [{"small": {"mood": mood}, "large": {"mood": mood}} for mood in ("glad", "sad")]
+        rows = [{**row, "answers": moods[place % 2]} for place, row in enumerate(answers(notes(12)))]
+        bare["answers"] = rows
+        findings, _ = drive(QUALITY, replace(bench, options=bare))
+    assert findings["wrong"].grade is Grade.NOT_TESTED
+    assert said in findings["wrong"].happened
+    assert "max_error=" in findings["wrong"].advice
 
 
 def test_a_function_that_mends_what_was_cut_off_is_found(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from roadworthy._errors import WrongUse
-from roadworthy.vet.road.bench import Bench, NotAnApp, open_bench
+from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.command import vet
+from roadworthy.vet.road.opening import NotAnApp, open_bench
 from roadworthy.vet.road.report import Report, read_report
 from roadworthy.vet.road.stages import STAGES
 

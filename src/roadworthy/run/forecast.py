@@ -5,7 +5,8 @@ Without experience the figures rest on stated assumptions and the interval is wi
 estimated: what the first models of the ladder cost a record, and how often a record goes further up, which is
 rare and dear. The rare part is given the Jeffreys prior Beta(1/2, 1/2), so that "never seen in 50" is not taken
 for "never". The likely figure is the median of the predictive distribution (the cost is as likely above as
-below it), the interval its central 95 %; both are drawn with a fixed seed.
+below it), the interval its central 95 % or a little more; both are drawn with a fixed seed. How much records differ
+is itself estimated from the sample, and the interval allows for that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import add
 from typing import Any
 
 from roadworthy.call.price import usd
@@ -29,6 +31,7 @@ from roadworthy.run.survey import Count, Drawn, survey
 
 DRAWS = 4_000
 _Z = 1.959964
+_ALIKE = 0.01
 _FEW = 30
 TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
@@ -190,6 +193,9 @@ def experience(tx: Transaction, job_id: int, first_models: Sequence[str]) -> Kno
 def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, float]:
     """Low, likely and high cost of `count` more records, in pico-dollars.
 
+    The low end is that of what first models cost and that of what lies above them, added: where nothing goes up, which
+    is often the likeliest, the cost lies at the low end of the whole, and an end of the whole would miss it too often.
+
     Args:
         dear_pico: what a record that goes above the first models likely costs there, by price list; it counts
             as two observations beside the real ones.
@@ -202,15 +208,28 @@ def predict(known: Known, count: int, dear_pico: float) -> tuple[float, float, f
     gone_up = [cost for cost in known.above if cost]
     dear = (sum(gone_up) + 2 * dear_pico) / (len(gone_up) + 2)
     chance = random.Random(number * 1_000_003 + count)  # noqa: S311 - a repeatable draw, not a secret
-    totals = []
+    firsts, aboves = [], []
     for _ in range(DRAWS):
-        true_mean = chance.gauss(mean, spread / number**0.5)
+        true_spread = _spread(chance, mean, spread, number)
+        true_mean = chance.gauss(mean, true_spread / number**0.5)
         share = chance.betavariate(len(gone_up) + 0.5, number - len(gone_up) + 0.5)
         ups = _successes(chance, count, share)
         each = dear * chance.lognormvariate(0, 0.25)
-        totals.append(max(0.0, chance.gauss(count * true_mean, spread * count**0.5)) + ups * each)
-    totals.sort()
-    return totals[int(DRAWS * 0.025)], totals[DRAWS // 2], totals[int(DRAWS * 0.975)]
+        firsts.append(max(0.0, chance.gauss(count * true_mean, true_spread * count**0.5)))
+        aboves.append(ups * each)
+    totals = sorted(map(add, firsts, aboves))
+    low = sorted(firsts)[int(DRAWS * 0.025)] + sorted(aboves)[int(DRAWS * 0.025)]
+    return low, totals[DRAWS // 2], totals[int(DRAWS * 0.975)]
+
+
+def _spread(chance: random.Random, mean: float, spread: float, number: int) -> float:
+    """How much records may differ, given how much those of the sample did: a small sample often shows less than there is.
+
+    The law is the scaled inverse chi-squared one, which makes the mean's interval Student's; one observation of 1 % of the
+    mean goes before the sample's, for records that cost the same to the last token in a sample need not do so elsewhere.
+    """
+    before = (_ALIKE * mean) ** 2
+    return math.sqrt(((number - 1) * spread**2 + before) / chance.gammavariate(number / 2, 2))
 
 
 def _successes(chance: random.Random, count: int, share: float) -> float:

@@ -14,7 +14,7 @@ from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self, Unpack
+from typing import IO, Any, Final, Protocol, Self, Unpack
 from urllib.parse import urlsplit
 
 import orjson
@@ -42,10 +42,10 @@ def start_simulator(**options: Unpack[Options]) -> RunningSimulator:
     Raises:
         WrongUse: the child refused its options, or did not listen within 60 s.
     """
-    rows = _rows_file(options)
+    rows = rows_file(options)
     words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
     process = subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
-        [sys.executable, "-m", "roadworthy.vet.command", "--with-parent", *_arguments(options, rows)],
+        [sys.executable, "-m", "roadworthy.vet.command", "--with-parent", *arguments(options, rows)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=words,
@@ -63,6 +63,34 @@ def start_simulator(**options: Unpack[Options]) -> RunningSimulator:
     return running
 
 
+class Child(Protocol):
+    """A child process as `subprocess.Popen` shows it."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What it prints; None where that goes elsewhere."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status; None until somebody has asked for it after its end."""
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, when it has ended."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
 class RunningSimulator:
     """A simulated provider in a child process; `start_simulator` makes it.
 
@@ -71,7 +99,7 @@ class RunningSimulator:
         process: the child.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], words: IO[bytes], rows: Path | None) -> None:
+    def __init__(self, process: Child, words: IO[bytes], rows: Path | None) -> None:
         self.url = ""
         self.process = process
         self._words = words
@@ -173,7 +201,7 @@ def _money(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _rows_file(options: Options) -> Path | None:
+def rows_file(options: Options) -> Path | None:
     """Rows that were given directly, in a file that the child can read; None when there are none."""
     answers = options.get("answers", ())
     rows = [] if isinstance(answers, str | Path) else [row for row in answers if isinstance(row, Mapping)]
@@ -185,21 +213,26 @@ def _rows_file(options: Options) -> Path | None:
     return Path(name)
 
 
-def _arguments(options: Options, rows: Path | None) -> list[str]:
+def arguments(options: Options, rows: Path | None) -> list[str]:
+    """The options as words of the command `sim`.
+
+    Args:
+        rows: the file that `rows_file` wrote.
+    """
     answers = options.get("answers", ())
     parts = [answers] if isinstance(answers, str | Path) else answers
     files = [part for part in parts if isinstance(part, str | Path)] + ([rows] if rows else [])
-    arguments = [f"--answers={path}" for path in files]
+    found = [f"--answers={path}" for path in files]
     for name, value in options.items():
         if name in _REPEATED and isinstance(value, Mapping):
-            arguments += [f"{_REPEATED[name]}={key}={said}" for key, said in value.items()]
+            found += [f"{_REPEATED[name]}={key}={said}" for key, said in value.items()]
         elif name == "faults" and isinstance(value, Mapping):
-            arguments.append("--faults=" + ",".join(f"{kind}={rate}" for kind, rate in value.items()))
+            found.append("--faults=" + ",".join(f"{kind}={rate}" for kind, rate in value.items()))
         elif name == "loose":
-            arguments += ["--loose"] if value else []
+            found += ["--loose"] if value else []
         elif name != "answers":
-            arguments.append(f"--{name.replace('_', '-')}={value}")
-    return arguments
+            found.append(f"--{name.replace('_', '-')}={value}")
+    return found
 
 
 def _listening(process: subprocess.Popen[bytes]) -> str:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from threading import Barrier
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
 from roadworthy._errors import WrongUse
 from roadworthy.vet.road.compare import compare
-from roadworthy.vet.road.finding import Finding, Grade, StageResult, not_tested
+from roadworthy.vet.road.finding import Clue, Finding, Grade, StageResult, not_tested
 from roadworthy.vet.road.junit import as_junit
 from roadworthy.vet.road.page import as_page
 from roadworthy.vet.road.picture import Bar, Bars, Chart, Line, Picture, Table
@@ -20,12 +21,12 @@ from roadworthy.vet.road.terminal import as_text
 HOSTILE = '<script>alert(1)</script>" onload="x" \x1b[31m\x00\ufffe http://example.com'
 
 
-def finding(name: str, grade: Grade, **said: str) -> Finding:
+def finding(name: str, grade: Grade, clues: tuple[Clue, ...] = (), **said: str) -> Finding:
     """A finding."""
     return Finding(
         name=name, promise=said.get("promise", "a promise"), tried="something", times=2, happened=said.get("happened", name),
         grade=grade, evidence=(said.get("evidence", "a line"),), measured=("took 3 s",), reproduce="roadworthy vet a b",
-        advice="mend it" if grade is Grade.FAIL else "",
+        advice="mend it" if grade is Grade.FAIL else "", clues=clues,
     )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ class Told:
     def begins(self, stage: str, number: int, total: int) -> None:
         """Not noted."""
 
-    def found(self, finding: Finding) -> None:
+    def found(self, stage: str, finding: Finding) -> None:
         """Not noted."""
 
     def ends(self, result: StageResult) -> None:
@@ -172,6 +173,39 @@ def test_the_terminal_shows_what_would_steer_it() -> None:
     assert text.startswith("NO-GO: app.py on in.jsonl: 1 passed, 1 failed, 0 not tested")
 
 
+def test_what_one_cause_explains_is_no_second_reason() -> None:
+    """The team would be sent to mend three things where one is broken."""
+    clue = Clue(cause="first/root", because="It was seen.")
+    both = (
+        finding("root", Grade.FAIL),
+        finding("branch", Grade.FAIL, clues=(clue,)),
+        finding("other", Grade.FAIL),
+    )
+    found = report(*both)
+    assert [one.name for _, one in found.reasons] == ["root", "other"]
+    assert [(one.name, said) for _, one, said in found.explained] == [("branch", clue)]
+    assert "explained by first/root, first/branch: It was seen." in as_text(found)
+    junit = fromstring(as_junit(found))
+    assert (junit.attrib["failures"], len(junit.findall(".//skipped"))) == ("2", 1)
+    assert read_report(found.as_json()) == found
+
+
+def test_no_failure_is_explained_away() -> None:
+    """Two failures that explain each other, or one whose cause was not seen to fail, would leave a go."""
+    names = ("one", "two")
+    circle = [
+        finding(name, Grade.FAIL, clues=(Clue(cause=f"first/{other}", because="so"),))
+        for name, other in zip(names, reversed(names), strict=True)
+    ]
+    assert [one.name for _, one in report(*circle).reasons] == ["one"]
+    alone = finding("branch", Grade.FAIL, clues=(Clue(cause="first/root", because="so"),))
+    for grade in (Grade.PASS, Grade.NOT_TESTED):
+        assert [one.name for _, one in report(finding("root", grade), alone).reasons] == ["branch"]
+    assert not report(alone).is_go
+    elsewhere = report(finding("root", Grade.FAIL), alone, fail_on=("second",))
+    assert (elsewhere.reasons, elsewhere.explained) == ((), ())
+
+
 def test_compare_names_what_got_worse_first() -> None:
     """A promise that broke since last week would be lost among the good news."""
     before = report(finding("a", Grade.FAIL), finding("b", Grade.PASS), finding("c", Grade.PASS))
@@ -195,11 +229,38 @@ def test_a_stage_that_breaks_is_not_a_pass_and_stops_no_other() -> None:
         yield finding("two", Grade.PASS)
 
     stages = (Stage("breaks", "B", "?", breaks), Stage("goes", "G", "?", goes))
-    results = drive(stages, "subject", Told())
-    assert [[found.grade for found in result.findings] for result in results] == [
-        [Grade.PASS, Grade.NOT_TESTED],
-        [Grade.PASS],
-    ]
+    for subjects in (["subject"], ["subject", "twin"]):
+        results = drive(stages, subjects, Told())
+        assert [[found.grade for found in result.findings] for result in results] == [
+            [Grade.PASS, Grade.NOT_TESTED],
+            [Grade.PASS],
+        ]
     assert [stage.name for stage in choose(stages, ["goes"])] == ["goes"]
     with pytest.raises(WrongUse, match="goes"):
         choose(stages, ["gone"])
+
+
+def test_stages_side_by_side_have_a_subject_each_and_report_in_their_order() -> None:
+    """Two stages would share a provider, or the same seed would give another report."""
+    met = Barrier(2, timeout=30)
+
+    def meets(subject: str) -> Iterator[Finding]:
+        met.wait()
+        yield finding(subject, Grade.PASS)
+
+    stages = tuple(Stage(name, name, "?", meets) for name in ("one", "two"))
+    results = drive(stages, ["subject", "twin"], Told())
+    assert [result.name for result in results] == ["one", "two"]
+    assert sorted(found.name for result in results for found in result.findings) == ["subject", "twin"]
+
+
+def test_a_subject_that_cannot_be_tested_ends_the_drive() -> None:
+    """A wrong use would count as a broken stage, or the other stages would go on for minutes."""
+
+    def refuses(_subject: str) -> Iterator[Finding]:
+        raise WrongUse("there is nothing to test")
+        yield
+
+    stages = tuple(Stage(name, name, "?", refuses) for name in ("one", "two", "three"))
+    with pytest.raises(WrongUse, match="nothing to test"):
+        drive(stages, ["subject", "twin"], Told())

@@ -1,33 +1,16 @@
 """Not ready: nothing bounds what it spends."""
 
-from typing import Literal
+from shop import Ticket, Triage, question, quote_is_in_the_body
 
-from pydantic import BaseModel, Field
-
-from roadworthy import App, Fault, Prompt
+from roadworthy import App, Prompt
 
 app = App("no-budget")
-
-
-class Ticket(BaseModel):
-    id: str
-    subject: str
-    body: str = Field(min_length=1, max_length=2_000)
-
-
-class Triage(BaseModel):
-    queue: Literal["billing", "access", "shipping", "returns"]
-    quote: str = Field(max_length=100)
 
 
 @app.step(models=["openai:gpt-5-nano"])
 def triage(ticket: Ticket) -> Prompt[Triage]:
     """A step."""
-    return Prompt("Route this ticket; quote the words that decided it.", ticket.subject, ticket.body)
+    return question(ticket)
 
 
-@triage.check
-def quote_is_in_the_body(answer: Triage, ticket: Ticket) -> None:
-    """A check."""
-    if not answer.quote or answer.quote not in ticket.body:
-        raise Fault("`quote` must be copied from the body, word for word.")
+triage.check(quote_is_in_the_body)

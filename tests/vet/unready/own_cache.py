@@ -1,44 +1,10 @@
 """Not ready: a cache of its own whose key leaves out part of the question."""
 
-import json
-import os
-import urllib.request
-from typing import Literal
+from shop import Ticket, Triage, ask, question, quote_is_in_the_body
 
-from pydantic import BaseModel, Field
-
-from roadworthy import App, Fault, Function, Prompt
+from roadworthy import App, Function, Prompt
 
 app = App("own-cache", budget_usd=1)
-
-
-class Ticket(BaseModel):
-    id: str
-    subject: str
-    body: str = Field(min_length=1, max_length=2_000)
-
-
-class Triage(BaseModel):
-    queue: Literal["billing", "access", "shipping", "returns"]
-    quote: str = Field(max_length=100)
-
-
-def ask(ticket: Ticket) -> str:
-    """A proof of concept that asks a model on its own."""
-    body = {
-        "model": "gpt-5-nano",
-        "messages": [{"role": "user", "content": f"Route this ticket.\n\n{ticket.subject}\n\n{ticket.body}"}],
-        "response_format": {"type": "json_object"},
-    }
-    request = urllib.request.Request(
-        os.environ["OPENAI_BASE_URL"] + "/chat/completions",
-        json.dumps(body).encode(),
-        {"authorization": "Bearer " + os.environ["OPENAI_API_KEY"]},
-    )
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        said: str = json.load(answer)["choices"][0]["message"]["content"]
-    return said
-
 
 ANSWERS: dict[str, str] = {}
 
@@ -53,11 +19,7 @@ def remembered(ticket: Ticket) -> str:
 @app.step(models=[Function(remembered, usd_per_call="0.0001")])
 def triage(ticket: Ticket) -> Prompt[Triage]:
     """A step."""
-    return Prompt("Route this ticket; quote the words that decided it.", ticket.subject, ticket.body)
+    return question(ticket)
 
 
-@triage.check
-def quote_is_in_the_body(answer: Triage, ticket: Ticket) -> None:
-    """A check."""
-    if not answer.quote or answer.quote not in ticket.body:
-        raise Fault("`quote` must be copied from the body, word for word.")
+triage.check(quote_is_in_the_body)

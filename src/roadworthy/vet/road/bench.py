@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from hashlib import blake2b
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, Unpack
 
 import orjson
 
-from roadworthy._errors import WrongUse
 from roadworthy.vet.options import Options
-from roadworthy.vet.process import RunningSimulator, start_simulator
-from roadworthy.vet.road.child import BROKEN
+from roadworthy.vet.process import RunningSimulator
 from roadworthy.vet.road.declared import Declared
-from roadworthy.vet.road.learned import Learned, learn
+from roadworthy.vet.road.learned import Learned
+from roadworthy.vet.road.provider import fork_simulator
 from roadworthy.vet.road.trial import Trial
+from roadworthy.vet.road.warm import Warm
 
+T = TypeVar("T")
 MINUTES: Final = 3.0
 """The effort that stages state their numbers for."""
 LATENCY_MS: Final = 3.0
 """Of the simulated provider where a stage does not ask for another: short, so that many trials fit."""
-SILENCE_S: Final = 2.0
-_COPY_BYTES_MAX: Final = 200_000_000
-_LEFT_OUT: Final = (
-    ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
-    "*.db", "*.db-wal", "*.db-shm", "*.db-*",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +46,28 @@ class Sample:
         return orjson.dumps(self.body)
 
 
+class Memo:
+    """What is found out once for all stages, whichever asks first; the others wait for it."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, threading.Lock] = {}
+        self._found: dict[str, Any] = {}
+        self._turn = threading.Lock()
+
+    def once(self, name: str, find: Callable[[], T]) -> T:
+        """What `find` returned the first time that this name was asked for."""
+        with self._turn:
+            turn = self._turns.setdefault(name, threading.Lock())
+        with turn:
+            if name not in self._found:
+                self._found[name] = find()
+            found: T = self._found[name]
+            return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What every stage is given. `open_bench` makes it.
+    """What every stage is given. `opening.open_bench` makes it.
 
     Attributes:
         app: the app as the user named it.
@@ -71,6 +83,7 @@ class Bench:
         notes: what the test rests on and cannot see.
         command: the command line that does the whole test again.
         learned: what the team's own ledger taught.
+        warm: the processes that fork the runs.
         memo: what one stage found out and others need.
     """
 
@@ -91,7 +104,8 @@ class Bench:
     notes: tuple[str, ...] = ()
     command: str = ""
     learned: Learned = field(default_factory=Learned)
-    memo: dict[str, Any] = field(default_factory=dict)
+    warm: tuple[Warm, ...] = ()
+    memo: Memo = field(default_factory=Memo)
 
     def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
         """A number of trials or records for this effort: `base` at the default of three minutes."""
@@ -129,211 +143,19 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="roadworthy-trial-", ignore_cleanup_errors=True) as place:
             folder = Path(place) / "app"
             shutil.copytree(self.folder, folder, symlinks=True)
-            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed, self.folder)
+            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed, self.folder, self.warm)
             trial.write(lines)
             yield trial
 
     @contextmanager
-    def provider(self, **changes: Any) -> Iterator[RunningSimulator]:
+    def twin(self) -> Iterator[Bench]:
+        """The same bench with a simulated provider of its own, so that two stages can be driven side by side."""
+        with fork_simulator(self.warm, self.options) as sim:
+            yield replace(self, sim=sim)
+
+    @contextmanager
+    def provider(self, **changes: Unpack[Options]) -> Iterator[RunningSimulator]:
         """Another simulated provider, with other options."""
-        with start_simulator(**{**self.options, **changes}) as sim:
+        options: Options = {**self.options, **changes}
+        with fork_simulator(self.warm, options) as sim:
             yield sim
-
-
-@contextmanager
-def open_bench(  # noqa: PLR0913 - what the command gives, by name
-    app: str,
-    input_: str,
-    *,
-    seed: int,
-    minutes: float,
-    answers: Sequence[Path] = (),
-    passed: Mapping[str, str] | None = None,
-    labels: Path | None = None,
-    live_usd: str = "",
-) -> Iterator[Bench]:
-    """Load the app in a child, read its input there, and start the simulated provider.
-
-    Args:
-        app: `file.py`, `file.py:name` or `module:name`.
-        input_: the input's name.
-        seed: all chance comes from it.
-        minutes: the effort.
-        answers: files of recorded answers.
-        passed: variables that the app sees besides the dummies.
-        labels: a file of right answers; else those beside recorded answers, else those in the team's ledger.
-        live_usd: what asking the real provider may cost; "" for never asking it.
-
-    Raises:
-        WrongUse: app or input cannot be used.
-    """
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roadworthy-vet-")))
-        folder, target = _copy(app, scratch / "app")
-        with start_simulator(seed=seed) as first:
-            declared = _declare(scratch, folder, target, input_, first, passed or {})
-        if declared.function:
-            raise NotAnApp(app, declared.function)
-        options: Options = {
-            "prices": declared.prices,
-            "seed": seed,
-            "silence_s": SILENCE_S,
-            "stand_in": "copied",
-            "fallback_schema": _fallback(declared),
-        }
-        learned = learn(declared, scratch)
-        if answers:
-            options["answers"] = [str(path) for path in answers]
-        elif learned.answers:
-            options["answers"] = learned.answers
-        sim = stack.enter_context(start_simulator(**options))
-        yield Bench(
-            app=app,
-            input=input_,
-            declared=declared,
-            samples=_samples(scratch / "records.jsonl", seed, frozenset() if answers else learned.keys),
-            seed=seed,
-            minutes=minutes,
-            answers=_words(answers, learned),
-            learned=learned,
-            options=options,
-            sim=sim,
-            folder=folder,
-            target=target,
-            passed=passed or {},
-            labels=_labels(declared, options, labels),
-            live_usd=live_usd,
-            notes=tuple(_notes(declared, answers, learned)),
-            command=_command(app, input_, seed, minutes, answers, passed or {}, labels)
-            + (f" --live {live_usd}" if live_usd else ""),
-        )
-
-
-def _labels(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:
-    from roadworthy.vet.road.label import ledger_labels, read_labels, recorded_labels  # noqa: PLC0415 - loads the rooms
-
-    if given is not None:
-        return read_labels(given)
-    return recorded_labels(options) or ledger_labels(declared.ledger, declared.app)
-
-
-def _copy(app: str, to: Path) -> tuple[Path, str]:
-    """A copy of the folder that the app's file is in, or of the working folder of a module; and the app in there."""
-    place, mark, name = app.partition(":")
-    is_file = place.endswith(".py")
-    if is_file and not Path(place).is_file():
-        raise WrongUse(f"There is no file {place!r} (looked in {Path.cwd()}).")
-    source = Path(place).resolve().parent if is_file else Path.cwd()
-    ignored = shutil.ignore_patterns(*_LEFT_OUT)
-
-    def ignore(folder: str, names: list[str]) -> set[str]:
-        return ignored(folder, names)
-
-    size = _size(source, ignore)
-    if size > _COPY_BYTES_MAX:
-        raise WrongUse(
-            f"The app's folder {source} holds more than {_COPY_BYTES_MAX:,} bytes, and every trial works on a copy of "
-            "it. Put the app into a folder of its own."
-        )
-    shutil.copytree(source, to, ignore=ignore, symlinks=True)
-    return to, f"{Path(place).name if is_file else place}{mark}{name}"
-
-
-def _size(source: Path, ignore: Any) -> int:
-    total = 0
-    for folder, folders, files in os.walk(source):
-        left_out = ignore(folder, [*folders, *files])
-        folders[:] = [name for name in folders if name not in left_out]
-        kept = [Path(folder, name) for name in files if name not in left_out]
-        total += sum(place.stat().st_size for place in kept if not place.is_symlink())
-        if total > _COPY_BYTES_MAX:
-            break
-    return total
-
-
-def _declare(
-    scratch: Path, folder: Path, target: str, input_: str, sim: RunningSimulator, passed: Mapping[str, str]
-) -> Declared:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - heavy
-
-    place = scratch / "declare"
-    shutil.copytree(folder, place, symlinks=True)
-    trial = Trial(place, target, "", sim, passed)
-    words = ["describe", target, str(Path(input_).resolve()), str(scratch / "records.jsonl")]
-    status, _, said, notes = trial.give(words, {})
-    for note in notes:
-        if "declared" in note:
-            return TypeAdapter(Declared).validate_python(note["declared"])
-    broken = next((str(note["broken"]) for note in notes if "broken" in note), said[-500:])
-    reason = broken if status == BROKEN else f"it ended with status {status}: {broken}"
-    raise WrongUse(f"{target} cannot be tested: {reason}")
-
-
-def _samples(place: Path, seed: int, known: frozenset[str]) -> tuple[Sample, ...]:
-    """The first record of each key, in an order that the seed and the keys give: a prefix of it is a sample.
-
-    Records whose answers are known come first.
-    """
-    first: dict[str, Sample] = {}
-    for line in place.read_bytes().splitlines():
-        said = orjson.loads(line)
-        first.setdefault(said["key"], Sample(said["key"], said["body"]))
-    salt = b"%d" % seed
-
-    def place_of(sample: Sample) -> tuple[bool, bytes]:
-        return sample.key not in known, blake2b(sample.key.encode(), key=salt).digest()
-
-    return tuple(sorted(first.values(), key=place_of))
-
-
-class NotAnApp(WrongUse):
-    """The target is a plain function; the road test of functions takes it."""
-
-    def __init__(self, app: str, function: str) -> None:
-        super().__init__(
-            f"{app} is a plain function and no app. Declare an app, and it can be tested: see the tutorial."
-        )
-        self.function = function
-
-
-def _fallback(declared: Declared) -> str:
-    """The schema of a function's answer: its own requests need not bring one."""
-    found = [step.schema for step in declared.steps if any(model.is_function for model in step.models)]
-    return orjson.dumps(found[0]).decode() if found else ""
-
-
-def _words(answers: Sequence[Path], learned: Learned) -> str:
-    if answers:
-        return "recorded answers from " + ", ".join(str(path) for path in answers)
-    made_up = "stand-ins: the plainest value of the schema, with words copied from the question"
-    if learned.answers:
-        return f"the replies that the app's own ledger holds for {len(learned.keys)} records, else {made_up}"
-    return made_up
-
-
-def _notes(declared: Declared, answers: Sequence[Path], learned: Learned) -> Iterator[str]:
-    yield f"Answers are {_words(answers, learned)}."
-    for model, experience in learned.models.items():
-        yield f"The app's own ledger knows {model} from {experience.text()}."
-    functions = [model.name for model in declared.models if model.is_function]
-    if functions:
-        yield f"{', '.join(functions)}: what happens inside cannot be seen; the provider's count of requests can."
-
-
-def _command(
-    app: str,
-    input_: str,
-    seed: int,
-    minutes: float,
-    answers: Sequence[Path],
-    passed: Mapping[str, str],
-    labels: Path | None = None,
-) -> str:
-    words = ["roadworthy", "vet", app, input_, "--seed", str(seed), "--minutes", f"{minutes:g}"]
-    for path in answers:
-        words += ["--answers", str(path)]
-    if labels is not None:
-        words += ["--labels", str(labels)]
-    for name in passed:
-        words += ["--pass", name]
-    return shlex.join(words)

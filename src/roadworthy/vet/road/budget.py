@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Bar, Bars, Picture
+from roadworthy.vet.road.priced import Priced, held, interval, priced
 from roadworthy.vet.road.stage import Stage
-from roadworthy.vet.road.trial import QUICK, Ran, Trial
+from roadworthy.vet.road.trial import Ran
 
 _RECORDS: Final = 60
-_SAMPLE: Final = 20
 _SHARE: Final = 3
 """The cap that is tried is the cost without one, divided by this, where requests fit under it."""
 _AT_ONCE: Final = 16
@@ -26,26 +24,24 @@ _FIT: Final = 3
 _ABOVE: Final = Decimal("1.3")
 """The records must cost so many times the cap, or it is not met."""
 _HELD_MAX: Final = 600
-_TOLERANCE: Final = Decimal("1.1")
+_HELD: Final = "The provider's bill never exceeds the cap, however many requests are on the way at once."
 
 
 def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     yield _declared(bench)
-    lines = [sample.line for sample in bench.take(bench.count(_RECORDS, least=30, most=2_000))]
-    if not lines:
-        yield not_tested("held", BUDGET.question, "The input holds no usable record.")
+    if not bench.samples:
+        yield not_tested("held", _HELD, "The input holds no usable record.")
         return
-    with bench.trial(lines) as trial:
-        plan = _plan(trial, len(lines))
-        free = trial.run()
-        reserved = [attempt.reserved_usd for attempt in trial.attempts() if attempt.reserved_usd]
-    spent = Decimal(str(free.summary.get("job_cost_usd", "0")))
-    if not spent:
-        reason = f"Running the input costs nothing ({_fates(free)}), so no cap can be met."
-        yield not_tested("held", BUDGET.question, reason)
+    found = priced(bench)
+    reserved = [attempt.reserved_usd for attempt in found.attempts if attempt.reserved_usd]
+    if not found.spent_usd or not reserved:
+        reason = f"Running the input costs nothing ({_fates(found.ran)}), so no cap can be met."
+        yield not_tested("held", _HELD, reason)
         return
-    yield from _forecast(bench, plan, spent, len(lines))
-    yield _held(bench, spent / len(lines), reserved)
+    yield held(found, bench.again("budget"))
+    if not found.wrong:
+        yield _bars(found)
+    yield _held(bench, found.spent_usd / found.count, reserved)
 
 
 def _declared(bench: Bench) -> Finding:
@@ -68,58 +64,21 @@ def _declared(bench: Bench) -> Finding:
 _PERIODS: Final = {"total": "in all", "day": "a day", "month": "a month"}
 
 
-def _plan(trial: Trial, count: int) -> dict[str, Any]:
-    """The forecast after a paid sample; empty where the input is too small for one."""
-    if count < 2 * _SAMPLE:
-        return {}
-    words = ["plan", trial.target, "input.jsonl", "--sample", str(_SAMPLE), "--json"]
-    status, printed, _, _ = trial.give(words, QUICK)
-    if status != 0 or not printed.strip():
-        return {}
-    said: dict[str, Any] = orjson.loads(printed.splitlines()[-1])
-    return said
-
-
-def _forecast(bench: Bench, plan: dict[str, Any], spent: Decimal, count: int) -> Iterator[Finding | Picture]:
-    promise = "The run costs no more than the upper end of its forecast, give or take a tenth."
-    if not plan:
-        reason = (
-            f"The input is too small: {count} records, and a forecast wants {2 * _SAMPLE} for its sample."
-        )
-        yield not_tested("forecast", promise, reason)
-        return
-    already = Decimal(plan["spent_usd"])
-    low, likely, high = (already + Decimal(plan["cost_usd"][name]) for name in ("low", "likely", "high"))
-    dearer = spent > high * _TOLERANCE
-    where = "above" if spent > high else "below" if spent < low else "inside"
-    yield Finding(
-        name="forecast",
-        promise=promise,
-        tried=f"`plan --sample {_SAMPLE}`, then the run",
-        times=count,
-        happened=f"Forecast {likely:.6f} USD, from {low:.6f} to {high:.6f}; it cost {spent:.6f}, {where} the interval.",
-        grade=Grade.FAIL if dearer else Grade.PASS,
-        reproduce=bench.again("budget"),
-        advice="Give each model a cap on its output, or take a larger sample." if dearer else "",
-    )
-    yield Bars(
+def _bars(found: Priced) -> Bars:
+    low, likely, high = interval(found.plan)
+    said = f"{likely:.6f} USD ({low:.6f} to {high:.6f})"
+    return Bars(
         title="Forecast and cost",
         unit="USD",
         bars=(
-            Bar(
-                label="forecast",
-                value=float(likely),
-                low=float(low),
-                high=float(high),
-                text=f"{likely:.6f} USD ({low:.6f} to {high:.6f})",
-            ),
-            Bar(label="cost", value=float(spent), text=f"{spent:.6f} USD"),
+            Bar(label="forecast", value=float(likely), low=float(low), high=float(high), text=said),
+            Bar(label="cost", value=float(found.spent_usd), text=f"{found.spent_usd:.6f} USD"),
         ),
+        note="The line is the forecast's 95 % interval.",
     )
 
 
 def _held(bench: Bench, a_record: Decimal, reserved: Sequence[Decimal]) -> Finding:
-    promise = "The provider's bill never exceeds the cap, however many requests are on the way at once."
     # What a request can cost at most must fit under the cap a few times, or nothing is ever asked.
     cap = max(a_record * bench.count(_RECORDS, least=30, most=2_000) / _SHARE, _FIT * min(reserved))
     cap = cap.quantize(Decimal("1e-9"))
@@ -131,17 +90,17 @@ def _held(bench: Bench, a_record: Decimal, reserved: Sequence[Decimal]) -> Findi
             "give more records."
         )
         return not_tested(
-            "held", promise, reason, tried="what a request is reserved beside what a record costs"
+            "held", _HELD, reason, tried="what a request is reserved beside what a record costs"
         )
     enough = a_record * len(lines) * _SHARE + max(reserved) * _AT_ONCE
     with bench.trial(lines) as trial:
         ran = trial.run("--budget-usd", f"{cap:f}", "--concurrency", str(_AT_ONCE))
         again = trial.run("--budget-usd", f"{enough:f}")
     booked = Decimal(str(ran.summary.get("job_cost_usd", "0")))
-    held = ran.billed_usd <= cap and booked <= cap
+    stays = ran.billed_usd <= cap and booked <= cap
     stopped = ran.status == _STOPPED and ran.summary.get("stopped") == "budget"
     resumed = again.status in {0, 1} and again.is_whole and not again.count("pending")
-    if not held:
+    if not stays:
         happened = "More was spent than the cap allows."
     elif not stopped:
         happened = f"The run did not stop at the cap but ended with status {ran.status}."
@@ -149,11 +108,11 @@ def _held(bench: Bench, a_record: Decimal, reserved: Sequence[Decimal]) -> Findi
         happened = f"With a higher cap, the same command did not go on: status {again.status}."
     else:
         happened = "The bill stayed below the cap, the run stopped, and went on with a higher one."
-    well = held and stopped and resumed
+    well = stays and stopped and resumed
     unpriced = any(row.billed and row.cost_usd is None for row in ran.requests)
     return Finding(
         name="held",
-        promise=promise,
+        promise=_HELD,
         tried=f"records with a cap below what they cost, {_AT_ONCE} at once; then with a higher one",
         times=len(lines),
         happened=happened,

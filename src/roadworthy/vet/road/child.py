@@ -1,8 +1,8 @@
 """Runs in the child process: the command line behind walls, or the telling of what an app declares.
 
-`python -m roadworthy.vet.road.child TASK.json`. The task names the port that may be reached, and where notes are
-left. Nothing of the product but the failpoints may be imported before `census`: each module binds `failpoint` when
-it is loaded.
+`python -m roadworthy.vet.road.child TASK.json`, or a fork of a warm process. The task names the port that may be
+reached, and where notes are left. Nothing of the product but the failpoints may be imported before `census`, which is
+never a fork therefore: each module binds `failpoint` when it is loaded.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ def redirect(url: str) -> None:
     setattr(provider, "checked_base", base)  # noqa: B010 - it is bent on purpose
 
 
-def main() -> None:
-    """Do the one task, behind the walls."""
-    task = json.loads(Path(sys.argv[1]).read_text())
+def do(task: dict[str, Any]) -> None:
+    """Do the one task, behind the walls; the simulated provider, which is ours, stands before them."""
+    if "simulator" in task:
+        sys.argv = ["sim", *task["simulator"]]
+        importlib.import_module("roadworthy.vet.command").sim(prog_name="sim")
     notes = os.open(task["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     limit(task["memory_bytes"], task["file_bytes"])
     out = Out(notes)
@@ -77,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    do(json.loads(Path(sys.argv[1]).read_text()))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import click
 import orjson
@@ -19,10 +21,11 @@ from roadworthy.call.price import pico
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.vet.naked.drive import NAKED_STAGES, open_stand
 from roadworthy.vet.naked.target import names_function
-from roadworthy.vet.road.bench import MINUTES, open_bench
+from roadworthy.vet.road.bench import MINUTES
 from roadworthy.vet.road.compare import compare
 from roadworthy.vet.road.finding import Finding, Grade, StageResult
 from roadworthy.vet.road.junit import as_junit
+from roadworthy.vet.road.opening import open_bench
 from roadworthy.vet.road.page import as_page
 from roadworthy.vet.road.report import Report, check_fail_on, read_report
 from roadworthy.vet.road.stage import choose, drive
@@ -30,6 +33,8 @@ from roadworthy.vet.road.stages import STAGES
 from roadworthy.vet.road.terminal import as_text
 
 GO, NO_GO = 0, 1
+_SIDE_BY_SIDE: Final = 2
+"""So many stages are driven at a time; each run is a process, and most of a stage is waiting."""
 
 
 class Progress:
@@ -38,23 +43,25 @@ class Progress:
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
         self._began = time.monotonic()
+        self._turn = threading.Lock()
 
     def begins(self, stage: str, number: int, total: int) -> None:
         """A stage begins."""
         self._say(f"{number}/{total} {stage} ...")
 
-    def found(self, finding: Finding) -> None:
-        """Something was found."""
+    def found(self, stage: str, finding: Finding) -> None:
+        """A stage found something."""
         mark = {Grade.PASS: "pass", Grade.FAIL: "FAIL", Grade.NOT_TESTED: "not tested"}[finding.grade]
-        self._say(f"    {mark}: {finding.name}: {shortened(visible(finding.happened), 140)}")
+        self._say(f"    {mark}: {stage}, {finding.name}: {shortened(visible(finding.happened), 140)}")
 
     def ends(self, result: StageResult) -> None:
         """A stage has ended."""
         self._say(f"    {result.title}: {result.grade} in {result.seconds:.1f} s")
 
     def _say(self, line: str) -> None:
-        self._out.write(f"[{time.monotonic() - self._began:5.1f} s] {line}\n")
-        self._out.flush()
+        with self._turn:
+            self._out.write(f"[{time.monotonic() - self._began:5.1f} s] {line}\n")
+            self._out.flush()
 
 
 def _dollars(_context: click.Context, _option: click.Parameter, said: str) -> str:
@@ -168,17 +175,21 @@ def _vet_app(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
     if given["python"]:
         raise WrongUse("--python is for plain functions. An app runs where Roadworthy is installed.")
     stages = choose(STAGES, given["only"])
-    with open_bench(
-        app,
-        input_,
-        seed=given["seed"],
-        minutes=given["minutes"],
-        answers=given["answers"],
-        passed=_passed(given["passed"]),
-        labels=given["labels"],
-        live_usd=given["live_usd"],
-    ) as bench:
-        return drive(stages, bench, Progress()), bench.notes, bench.command
+    with (
+        open_bench(
+            app,
+            input_,
+            seed=given["seed"],
+            minutes=given["minutes"],
+            answers=given["answers"],
+            passed=_passed(given["passed"]),
+            labels=given["labels"],
+            live_usd=given["live_usd"],
+        ) as bench,
+        ExitStack() as stack,
+    ):
+        twins = [stack.enter_context(bench.twin()) for _ in stages[1:_SIDE_BY_SIDE]]
+        return drive(stages, [bench, *twins], Progress()), bench.notes, bench.command
 
 
 def _vet_function(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
@@ -194,7 +205,7 @@ def _vet_function(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
         passed=_passed(given["passed"]),
         python=given["python"],
     ) as stand:
-        return drive(stages, stand, Progress()), stand.notes, stand.command
+        return drive(stages, [stand], Progress()), stand.notes, stand.command
 
 
 def _write(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from roadworthy._settings import read_settings
 from roadworthy.observe.report import wilson
+from roadworthy.vet.road.cause import gone_alone
 from roadworthy.vet.road.faithful import TEXT_CHARS_MAX, Faithful, Variant, same_answer, variants, without
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.live import MODEL, model_consistency
@@ -135,8 +136,20 @@ def _said_differently(
         if good
         else "The model said the same; what differs is what the app made of it. Look at what it cuts, cleans, compares "
         "and caches.",
+        clues=() if good else gone_alone(lost, lambda pair: _survives_alone(bench, faithful, entries, pair)),
     )
     yield _bars(pairs)
+
+
+def _survives_alone(bench: Bench, faithful: Faithful, entries: Sequence[Variant], pair: Pair) -> bool:
+    """Whether the answer survives where the record and its other dress are each asked in a process of its own."""
+    itself = next(entry for entry in entries if entry.of == pair.variant.of and not entry.operator)
+    apart = [run_all(bench, faithful, [entry]) for entry in (itself, pair.variant)]
+    if not all(ran.rows for ran in apart):
+        return False
+    rows = [ran.rows[0] for ran in apart]
+    again = pairs_of([itself, pair.variant], replace(apart[0], rows=tuple(rows)), pair.doubts)
+    return bool(again) and again[0].survived
 
 
 def doubts_of(bench: Bench) -> tuple[str, ...]:
@@ -220,6 +233,13 @@ def _twins(bench: Bench, faithful: Faithful, samples: Sequence[Sample]) -> Findi
         "record. Remove the cache: the ledger keeps every answer by the whole of its question."
         if stolen
         else "",
+        clues=gone_alone(
+            [entry for entry, _ in stolen],
+            lambda entry: (
+                (entry.key or entry.text)
+                in {row.question for row in run_all(bench, faithful, [entry]).requests}
+            ),
+        ),
     )
 
 

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
-
-import orjson
+from typing import TYPE_CHECKING, Final
 
 from roadworthy.call.model import PREFIXES
 from roadworthy.observe.report import wilson
 from roadworthy.run.forecast import Known, predict
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Table
+from roadworthy.vet.road.priced import priced
 from roadworthy.vet.road.stage import Stage
 
 if TYPE_CHECKING:
-    from roadworthy.observe.story import Story
     from roadworthy.vet.road.bench import Bench
     from roadworthy.vet.road.declared import DeclaredModel
     from roadworthy.vet.road.picture import Picture
+    from roadworthy.vet.road.priced import Priced
     from roadworthy.vet.road.trial import Attempt, Ran
 
-_RECORDS: Final = 150
-_SAMPLED_SHARE: Final = 3
-_SAMPLED_MIN: Final = 10
 SCALES: Final = (1, 10, 100)
 BATCH_SHARE: Final = Decimal("0.5")
 """Batches cost half: https://platform.openai.com/docs/guides/batch, and the same at Anthropic, Google and Amazon."""
 CACHED_TOKENS_MIN: Final = 1_024
 """Providers keep a prompt's beginning from so many tokens on: https://platform.openai.com/docs/guides/prompt-caching."""
 _PICO: Final = 10**12
-_SLACK: Final = Decimal("0.01")
-_FORECAST: Final = "What `plan` says an input will cost is what it costs."
 _AGAIN: Final = "The same input again costs nothing."
 
 Triple = tuple[float, float, float]
@@ -135,36 +129,18 @@ def _priced(attempt: Attempt, price: str, saved: float = 0.0) -> float:
 
 
 def _trial(bench: Bench) -> Iterator[Finding | Picture]:
-    samples = bench.take(bench.count(_RECORDS, least=2 * _SAMPLED_MIN))
-    if len(samples) < 2 * _SAMPLED_MIN:
-        yield not_tested(
-            "forecast",
-            _FORECAST,
-            f"The input holds {len(samples)} usable records; a sample and a rest of {_SAMPLED_MIN} each are needed.",
-        )
+    found = priced(bench)
+    if found.wrong:
+        yield not_tested("again", _AGAIN, found.wrong)
         return
-    sampled = max(_SAMPLED_MIN, len(samples) // _SAMPLED_SHARE)
-    with bench.trial([sample.line for sample in samples]) as trial:
-        words = ["plan", trial.target, "input.jsonl", "--sample", str(sampled), "--json"]
-        _, printed, said, _ = trial.give(words, {})
-        plan = _object(printed)
-        ran = trial.run()
-        attempts = trial.attempts()
-        again = trial.run()
-        prefix = _shared_beginning(trial.stories([sample.key for sample in samples]).values())
-    if not plan or not ran.is_whole:
-        yield not_tested("forecast", _FORECAST, f"plan or run did not end well: {(said + ran.said)[-300:]}")
-        return
-    yield held(plan, ran, len(samples), bench.again("cost"))
-    yield bought_again(ran, again, bench.again("cost"))
-    seen = _seen(bench, plan, ran, attempts, prefix)
+    yield bought_again(found.ran, found.again, bench.again("cost"))
+    seen = _seen(bench, found)
     if any(seen.attempts.values()):
         yield table(seen, bench.answers)
 
 
-def _seen(
-    bench: Bench, plan: Mapping[str, Any], ran: Ran, attempts: Sequence[Attempt], prefix: float
-) -> Seen:
+def _seen(bench: Bench, found: Priced) -> Seen:
+    plan, ran, attempts, prefix = found.plan, found.ran, found.attempts, found.prefix
     by_record: dict[str, list[Attempt]] = {
         str(row["key"]): [] for row in ran.rows if row["outcome"] != "rejected"
     }
@@ -184,36 +160,6 @@ def _seen(
     )
 
 
-def held(plan: Mapping[str, Any], ran: Ran, count: int, reproduce: str) -> Finding:
-    """The run's cost, beside the forecast that a sample made before it."""
-    spent = Decimal(plan["spent_usd"])
-    low, likely, high = (spent + Decimal(plan["cost_usd"][name]) for name in ("low", "likely", "high"))
-    actual = Decimal(str(ran.summary["job_cost_usd"]))
-    wide = (high - low) / 2
-    slack = likely * _SLACK  # records that all cost the same give an interval narrower than anyone asks for
-    if low - slack <= actual <= high + slack:
-        grade, where = Grade.PASS, "inside the interval, give or take 1 % of the cost"
-    elif low - wide <= actual <= high + wide:
-        grade, where = (
-            Grade.NOT_TESTED,
-            "just outside the interval, where one in twenty lies by chance; another --seed tells",
-        )
-    else:
-        grade, where = Grade.FAIL, "far outside the interval"
-    return Finding(
-        name="forecast",
-        promise=_FORECAST,
-        tried=f"plan --sample {plan['sampled']} of {count} records, then the run",
-        times=1,
-        happened=f"Forecast {likely:f} USD ({low:f} to {high:f}, 95 %); it cost {actual:f}: {where}.",
-        grade=grade,
-        reproduce=reproduce,
-        advice=""
-        if grade is Grade.PASS
-        else "Sample more: records that cost very differently need a larger sample.",
-    )
-
-
 def bought_again(ran: Ran, again: Ran, reproduce: str) -> Finding:
     """The same command on the same ledger, once more."""
     more = len(again.requests) - len(ran.requests)
@@ -222,12 +168,16 @@ def bought_again(ran: Ran, again: Ran, reproduce: str) -> Finding:
         promise=_AGAIN,
         tried="the same command on the same ledger",
         times=len(again.rows),
-        happened="The provider was asked nothing." if not more else "The provider was asked again.",
+        happened=f"The command ended with status {again.status}: {again.said[-200:].strip()}"
+        if not again.rows
+        else "The provider was asked again."
+        if more
+        else "The provider was asked nothing.",
         grade=Grade.PASS if not more and again.rows else Grade.FAIL,
         measured=(f"{more} more requests",) if more else (),
         reproduce=reproduce,
         advice="Build a prompt from the record alone: a time or a counter in it makes it another question."
-        if more
+        if more or not again.rows
         else "",
     )
 
@@ -310,33 +260,6 @@ def _plus(one: Triple, other: Triple) -> Triple:
 def _money(triple: Triple) -> str:
     low, likely, high = (f"{amount:,.2f}" if amount >= 10 else f"{amount:,.4f}" for amount in triple)
     return f"{likely} ({low} to {high})"
-
-
-def _shared_beginning(stories: Iterable[Story | None]) -> float:
-    """How much of a first question every first question begins with, as a share of the mean length."""
-    questions = [
-        "\n".join(text for _, text in story.questions[0].messages)
-        for story in stories
-        if story and story.questions
-    ]
-    if len(questions) < 2:
-        return 0.0
-    first, last = min(questions), max(questions)
-    shared = next(
-        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
-    )
-    return shared / (sum(map(len, questions)) / len(questions))
-
-
-def _object(printed: bytes) -> Mapping[str, Any]:
-    for line in reversed(printed.splitlines()):
-        try:
-            said = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(said, dict):
-            return said
-    return {}
 
 
 COST: Final[Stage[Bench]] = Stage(

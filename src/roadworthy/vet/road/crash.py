@@ -14,7 +14,8 @@ from typing import Final
 
 from roadworthy._failpoints import POINTS
 from roadworthy.vet.road.bench import Bench, Sample
-from roadworthy.vet.road.finding import Finding, Grade, not_tested
+from roadworthy.vet.road.cause import remembered
+from roadworthy.vet.road.finding import Clue, Finding, Grade, not_tested
 from roadworthy.vet.road.left import Left, left_by
 from roadworthy.vet.road.picture import Picture, Table
 from roadworthy.vet.road.stage import Stage
@@ -40,6 +41,7 @@ class Killed:
         unpaid: what does not add up in money.
         unsound: what contradicted itself in the ledger of the dead process.
         gone: what the app had written itself and is gone.
+        clues: what explains what was lost.
     """
 
     point: str
@@ -49,6 +51,7 @@ class Killed:
     unsound: tuple[str, ...]
     gone: tuple[str, ...]
     in_flight: int
+    clues: tuple[Clue, ...] = ()
 
 
 def _trial(bench: Bench) -> Iterator[Finding | Picture]:
@@ -121,10 +124,12 @@ def _kill(
             in_flight = [attempt for attempt in trial.attempts() if attempt.state == "intent"]
             again = trial.run(*_OPTIONS)
             unsound += trial.contradictions()
+            lost, other = list(_lost(calm, again)), _otherwise(calm, again, set(unsteady(bench)))
             return Killed(
                 point=point,
                 count=count,
-                lost=tuple(_lost(calm, again, set(unsteady(bench)))),
+                lost=(*lost, *other.values()),
+                clues=() if lost else remembered(bench, calm, again, other),
                 unpaid=tuple(_unpaid(trial, again, calm, in_flight)),
                 unsound=unsound,
                 gone=left.missing_in(left_by(trial, samples)),
@@ -133,18 +138,24 @@ def _kill(
     return None
 
 
-def _lost(calm: Ran, again: Ran, unsteady_keys: set[str]) -> Iterator[str]:
+def _lost(calm: Ran, again: Ran) -> Iterator[str]:
     if again.status != calm.status:
         yield f"given again, the command ended with status {again.status}: {again.said[-200:].strip()}"
     if not again.is_whole or again.count("pending"):
         yield f"{again.count('pending')} of {again.count('records')} records are left undone"
     if again.count("records") != calm.count("records"):
         yield f"{again.count('records')} records instead of {calm.count('records')}"
+
+
+def _otherwise(calm: Ran, again: Ran, unsteady_keys: set[str]) -> dict[str, str]:
+    """The records that came to another end than without a kill, each with a line that says so."""
     before = {str(row["key"]): (row["outcome"], row["value"]) for row in calm.rows}
     after = {str(row["key"]): (row["outcome"], row["value"]) for row in again.rows}
-    for key, fate in before.items():
-        if fate != after.get(key) and key not in unsteady_keys:
-            yield f"{key}: {fate} became {after.get(key)}"[:240]
+    return {
+        key: f"{key}: {fate} became {after.get(key)}"[:240]
+        for key, fate in before.items()
+        if fate != after.get(key) and key not in unsteady_keys
+    }
 
 
 def _unpaid(trial: Trial, again: Ran, calm: Ran, in_flight: list[Attempt]) -> Iterator[str]:
@@ -169,13 +180,25 @@ def _unpaid(trial: Trial, again: Ran, calm: Ran, in_flight: list[Attempt]) -> It
         yield f"the books hold {books} USD, the provider billed {again.billed_usd}"
 
 
+def _shared(clues: list[tuple[Clue, ...]]) -> tuple[Clue, ...]:
+    """What explains every one of them."""
+    return () if not all(clues) else clues[0] if clues else ()
+
+
 def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Finding]:
     points = ", ".join(one.point for one in killed)
     measured = tuple(
         f"{one.point}: at pass {one.count}, {one.in_flight} requests on the wire" for one in killed
     )
 
-    def finding(name: str, promise: str, wrong: list[str], words: tuple[str, str], advice: str) -> Finding:
+    def finding(
+        name: str,
+        promise: str,
+        wrong: list[str],
+        words: tuple[str, str],
+        advice: str,
+        clues: tuple[Clue, ...] = (),
+    ) -> Finding:
         return Finding(
             name=name,
             promise=promise,
@@ -187,6 +210,7 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
             measured=(*wrong[:10], *(measured if name == "lost" else ())),
             reproduce=bench.again("crash"),
             advice=advice if wrong else "",
+            clues=clues,
         )
 
     yield finding(
@@ -198,6 +222,7 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
             "Records came to another end than without a kill, or the command did.",
         ),
         "Keep nothing in the process that the next one needs: what a step answers, the ledger keeps.",
+        _shared([one.clues for one in killed if one.lost]),
     )
     yield finding(
         "paid-twice",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from roadworthy.vet.road.bench import Bench, Sample
+from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.retries import find_own_retries
@@ -108,7 +109,8 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
     odd = unsteady(bench)
     before = {key: value for key, value in calm.values().items() if key not in odd}
     after = {key: value for key, value in ran.values().items() if key not in odd}
-    wrong += [f"{key}: another answer than on a calm day" for key in after if before.get(key) != after[key]]
+    other = [key for key in after if before.get(key) != after[key]]
+    wrong += [f"{key}: another answer than on a calm day" for key in other]
     if not has_functions:
         wrong += [f"{key}: accepted on a calm day, and not in trouble" for key in before if key not in after]
     if not ran.is_whole or ran.count("pending"):
@@ -137,6 +139,7 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
         ),
         reproduce=bench.again("endings"),
         advice="Let what a provider's failure raises pass through; Roadworthy asks again." if wrong else "",
+        clues=remembered(bench, calm, ran, other) if len(wrong) == len(other) else (),
     )
 
 

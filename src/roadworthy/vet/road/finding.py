@@ -18,6 +18,19 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clue:
+    """What would explain a failure, and the observation that says so. It is no guess: a stage states it for what it measured.
+
+    Attributes:
+        cause: the finding that explains it, as `stage/name`; it belongs to an earlier place of the report.
+        because: what was observed, as a sentence.
+    """
+
+    cause: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One promise and what became of it. Two tests with the same seed agree on all but `measured`.
 
@@ -32,6 +45,8 @@ class Finding:
         measured: lines that hold times, or depend on which of several concurrent requests came first.
         reproduce: the command that does it again.
         advice: what to do about a failure; "" for a pass.
+        clues: what would explain it, where it failed. Where the cause itself failed in the same test, this is the
+            same cause seen from another side, and no second reason against the app.
     """
 
     name: str
@@ -44,6 +59,7 @@ class Finding:
     measured: tuple[str, ...] = ()
     reproduce: str = ""
     advice: str = ""
+    clues: tuple[Clue, ...] = ()
 
     def __post_init__(self) -> None:
         if self.grade is Grade.PASS and self.times < 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from roadworthy.vet.road.cause import remembered, unchecked
 from roadworthy.vet.road.consistency import sayable
 from roadworthy.vet.road.faithful import Faithful, Variant, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
@@ -125,6 +126,7 @@ def _contained(bench: Bench, plain: int, injected: int, alone: Ran, among: Ran) 
     before = [(row["key"], row["outcome"], row["value"]) for row in alone.rows]
     after = [(row["key"], row["outcome"], row["value"]) for row in among.rows[injected:]]
     changed = [(one, other) for one, other in zip(before, after, strict=False) if one != other]
+    keys = [str(one[0]) for one, _ in changed]
     good = whole and len(before) == len(after) and not changed
     if not whole:
         happened = f"The run ended with status {among.status} and {len(among.rows)} rows: {among.said[-200:]}"
@@ -142,6 +144,7 @@ def _contained(bench: Bench, plain: int, injected: int, alone: Ran, among: Ran) 
         advice=""
         if good
         else "Keep nothing between records, and never run, import or open what a record says.",
+        clues=remembered(bench, alone, among, keys) if whole else (),
     )
 
 
@@ -187,6 +190,7 @@ def _obeyed(
         "doubtful ones (review_below=, max_error=)."
         if taken
         else "",
+        clues=unchecked(bench) if taken else (),
     )
 
 

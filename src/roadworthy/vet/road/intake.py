@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from roadworthy.vet.road.bench import Bench, Sample
+from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.stage import Stage
@@ -49,11 +50,11 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     messy = _interleaved(lines, [line for _, line in broken])
     with bench.trial(messy) as trial:
         ran = trial.run()
+    yield _alone(bench)
     yield _accounted(bench, ran, len(lines), [name for name, _ in broken])
     yield _neighbours(bench, calm, ran, good)
     yield _twice(bench, good, calm)
     yield _encoded(bench, good, calm)
-    yield _alone(bench)
 
 
 def _spoiled(sample: Sample) -> Iterator[tuple[str, bytes]]:
@@ -175,6 +176,7 @@ def _same(
         ),
         reproduce=bench.again("intake"),
         advice="Keep nothing between records." if changed else "",
+        clues=remembered(bench, calm, ran, changed),
     )
 
 

@@ -26,11 +26,11 @@ def as_junit(report: Report) -> str:
         time=f"{report.seconds:.3f}",
     )
     for stage in report.stages:
-        _suite(root, stage, reasons)
+        _suite(root, stage, report, reasons)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: Element, stage: StageResult, reasons: set[int]) -> None:
+def _suite(root: Element, stage: StageResult, report: Report, reasons: set[int]) -> None:
     failed = sum(id(finding) in reasons for finding in stage.findings)
     skipped = sum(
         finding.grade is not Grade.PASS and id(finding) not in reasons for finding in stage.findings
@@ -49,6 +49,9 @@ def _suite(root: Element, stage: StageResult, reasons: set[int]) -> None:
         said = _plain(finding.happened)
         if id(finding) in reasons:
             SubElement(case, "failure", message=said).text = _account(finding)
+        elif (clue := report.clue_of(finding)) is not None:
+            because = _plain(f"failed, explained by {clue.cause}: {clue.because} {finding.happened}")
+            SubElement(case, "skipped", message=because)
         elif finding.grade is Grade.FAIL:
             SubElement(case, "skipped", message=f"failed, but --fail-on leaves it out: {said}")
         elif finding.grade is Grade.NOT_TESTED:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Table
 from roadworthy.vet.road.stage import Stage
@@ -174,6 +175,7 @@ def _answered(bench: Bench, name: str, factor: int, alone: Ran, leg: Leg) -> Fin
         advice=""
         if good
         else "Keep nothing in memory that several records share, and let Roadworthy alone decide how many run at once.",
+        clues=() if good or lost or not ended else remembered(bench, alone, leg.ran, other),
     )
 
 

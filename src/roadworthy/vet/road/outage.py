@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from roadworthy.vet.road.cause import remembered, resent
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.stage import Stage
 from roadworthy.vet.road.steady import unsteady
@@ -34,12 +35,18 @@ _KINDS: Final[Mapping[str, tuple[str, Mapping[str, float]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """A run with an outage in its midst, and the run after it where one was needed."""
+    """A run with an outage in its midst, and the run after it where one was needed.
+
+    Attributes:
+        unknown: attempts of which nobody knows what became of them.
+        sent: attempts that were sent, those among them.
+    """
 
     first: Ran
     last: Ran
     ran_again: bool
     unknown: int
+    sent: int
 
 
 def _trial(bench: Bench) -> Iterator[Finding | Picture]:
@@ -68,8 +75,10 @@ def _through(trial: Trial, faults: Mapping[str, float], after: int) -> Storm:
     last, again = first, False
     if first.status != 0 and first.status is not None:
         last, again = trial.run(*options, settings=settings), True
-    unknown = sum(attempt.state == "unknown" for attempt in trial.attempts())
-    return Storm(first, last, again, unknown)
+    attempts = trial.attempts()
+    unknown = sum(attempt.state == "unknown" for attempt in attempts)
+    sent = sum(attempt.state != "unsent" for attempt in attempts)
+    return Storm(first, last, again, unknown, sent)
 
 
 @contextmanager
@@ -127,8 +136,9 @@ def _drained(bench: Bench, name: str, does: str, calm: Ran, storm: Storm) -> Fin
         reproduce=bench.again("outage"),
         advice=""
         if by_itself
-        else "Let a function raise when its provider fails: an answer made up instead is taken for one, and what it "
-        "retries by itself nobody can bound.",
+        else "Let a function raise when its provider fails, ConnectionError or TimeoutError where that passes by itself: an "
+        "answer made up instead is taken for one, any other error for a mistake, and its own retries nobody can bound.",
+        clues=() if by_itself or lost else remembered(bench, calm, storm.last, [*behind, *other]),
     )
 
 
@@ -151,6 +161,7 @@ def _paid(bench: Bench, name: str, does: str, storm: Storm) -> Finding:
         measured=(f"{unseen} billed and never delivered, {storm.unknown} attempts known as such",),
         reproduce=bench.again("outage"),
         advice="" if good else "Leave retries to Roadworthy: set those of an SDK inside a function to 0.",
+        clues=() if good else resent(storm.last, storm.sent, twice + hidden),
     )
 
 

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from roadworthy.observe.report import wilson
+from roadworthy.vet.road.cause import gone_alone, unchecked
 from roadworthy.vet.road.faithful import Faithful, same_answer, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.label import is_right
 from roadworthy.vet.road.live import run_live
 from roadworthy.vet.road.stage import Stage
+from roadworthy.vet.road.unfit import is_free
 from roadworthy.vet.stand_in import stand_in
 
 if TYPE_CHECKING:
     from roadworthy.vet.road.bench import Bench, Sample
+    from roadworthy.vet.road.declared import DeclaredStep
     from roadworthy.vet.road.faithful import Variant
     from roadworthy.vet.road.picture import Picture
 
@@ -48,7 +51,12 @@ def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
     faithful = Faithful(bench, bench.options)
     entries = list(variants(bench, samples, ()))
     right = [faithful.row(entry) for entry in entries]
-    wrong = _others(right) if faithful.has_answers else _from_nowhere(bench, entries)
+    free = any(is_free(step.schema) for step in bench.declared.steps)
+    wrong = (
+        _others(entries, right, faithful.fixed, free=free)
+        if faithful.has_answers
+        else _from_nowhere(bench, entries)
+    )
     pairs = [(entry, row) for entry, row in zip(entries, wrong, strict=True) if row is not None]
     if not pairs:
         return not_tested(
@@ -65,23 +73,20 @@ def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
         bench.trial(lines, sim=sim) as trial,
     ):
         ran = trial.run()
-    taken = []
-    for (entry, _), before, after in zip(pairs, calm.rows, ran.rows, strict=False):
+    taken: list[tuple[Variant, Any]] = []
+    given: dict[str, Mapping[str, object]] = {}
+    for (entry, swapped), before, after in zip(pairs, calm.rows, ran.rows, strict=False):
         is_own = before["outcome"] == "accepted" and same_answer(
             before["value"], after["value"], entry.text, entry.text
         )
         if after["outcome"] == "accepted" and not is_own:
             taken.append((entry, after["value"]))
+            given[entry.of] = swapped or {}
     checks = sum(len(step.checks) for step in bench.declared.steps)
     tried = f"{len(pairs)} records, each answered with a valid answer that belongs to another one; {checks} checks are declared"
-    if taken and any(step.max_error is not None for step in bench.declared.steps):
-        return not_tested(
-            "wrong",
-            _WRONG,
-            f"{len(taken)} of {len(pairs)} were accepted; the app promises a share of wrong answers (max_error), and only its "
-            "audits can tell whether they stay below it.",
-            tried=tried,
-        )
+    said = f"{len(taken)} of {len(pairs)} wrong answers were accepted"
+    if taken and (reason := untold(bench.declared.steps)):
+        return not_tested("wrong", _WRONG, f"{said}. {reason}", tried=tried, advice=_SAY)
     whole = len(ran.rows) == len(pairs)
     good = whole and not taken
     return Finding(
@@ -89,27 +94,88 @@ def _wrong(bench: Bench, samples: Sequence[Sample]) -> Finding:
         promise=_WRONG,
         tried=tried,
         times=len(pairs),
-        happened=f"{len(taken)} of {len(pairs)} wrong answers were accepted."
-        if whole
-        else f"The run ended with status {ran.status}: {ran.said[-200:]}",
+        happened=f"{said}." if whole else f"The run ended with status {ran.status}: {ran.said[-200:]}",
         grade=Grade.PASS if good else Grade.FAIL,
         evidence=tuple(f"{entry.of}: {value!r} was accepted"[:300] for entry, value in taken[:_SHOWN]),
         reproduce=bench.again("quality"),
-        advice=""
-        if good
-        else "Declare checks that hold an answer against its record (@step.check), or say how sure it must be "
-        "(review_below=) or how many may be wrong (max_error=).",
+        advice="" if good else _SAY,
+        clues=(
+            *unchecked(bench),
+            *gone_alone(
+                [entry for entry, _ in taken], lambda entry: _is_held_back(bench, entry, given[entry.of])
+            ),
+        )
+        if taken
+        else (),
     )
 
 
-def _others(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object] | None]:
-    """Each row with the answers of the next one that has others; None where no row has."""
+def _is_held_back(bench: Bench, entry: Variant, swapped: Mapping[str, object]) -> bool:
+    """Whether the wrong answer is not accepted where the record is asked in a process of its own."""
+    with bench.provider(answers=[swapped], loose=True) as sim, bench.trial([entry.line], sim=sim) as trial:
+        ran = trial.run()
+    return bool(ran.rows) and ran.rows[0]["outcome"] != "accepted"
+
+
+def untold(steps: Sequence[DeclaredStep]) -> str:
+    """Why wrong answers that were accepted are no broken promise; "" where they are one.
+
+    A text that an answer takes from its record can be held against it, and whoever does not accepts anything. A choice
+    from a list cannot: no check tells the wrong queue from the right one. Then doubt, audits and labels are what there
+    is, and this test, which changes answers and not models, sees none of them at work.
+    """
+    if any(step.max_error is not None for step in steps):
+        return (
+            "The app promises a share of wrong answers (max_error=), and only its audits and labels can tell whether "
+            "they stay below it."
+        )
+    if any(is_free(step.schema) for step in steps):
+        return ""
+    if any(step.review_below is not None for step in steps):
+        return (
+            "Its answers are choices from lists, which no check can hold against the record, and it asks people where it "
+            "doubts. Whether its doubts are where its errors are, labels alone tell (--labels)."
+        )
+    return (
+        "Its answers are choices from lists, which no check can hold against the record, and the app says nothing of how "
+        "many may be wrong or when a person is asked. So no promise is broken, and none is made."
+    )
+
+
+_SAY: Final = (
+    "Declare what tells a wrong answer: a check that holds it against its record (@step.check), a doubt from which on a "
+    "person is asked (review_below=), or the share that may be wrong (max_error=), which audits then keep."
+)
+
+
+def _others(
+    entries: Sequence[Variant], rows: Sequence[Mapping[str, object]], fixed: frozenset[str], *, free: bool
+) -> list[dict[str, object] | None]:
+    """Each row with the answers of the next one that has others; None where no row has.
+
+    Where answers hold free texts, one of them is not in the record: what fits the record as well as its own answer does,
+    no check could tell.
+    """
     found: list[dict[str, object] | None] = []
-    for place, row in enumerate(rows):
-        ring = (rows[(place + step) % len(rows)] for step in range(1, len(rows)))
-        other = next((one for one in ring if one["answers"] and one["answers"] != row["answers"]), None)
-        found.append(None if other is None or not row["answers"] else {**row, "answers": other["answers"]})
+    for place, (entry, row) in enumerate(zip(entries, rows, strict=True)):
+        ring = (rows[(place + step) % len(rows)]["answers"] for step in range(1, len(rows)))
+        fitting = (
+            answers
+            for answers in ring
+            if answers and answers != row["answers"] and (not free or _strange(answers, entry.text, fixed))
+        )
+        other = next(fitting, None)
+        found.append(None if other is None or not row["answers"] else {**row, "answers": other})
     return found
+
+
+def _strange(answer: Any, text: str, fixed: frozenset[str]) -> bool:
+    """Whether a free text of the answer does not stand in this text."""
+    if isinstance(answer, Mapping):
+        return any(_strange(inner, text, fixed) for inner in answer.values())
+    if isinstance(answer, list):
+        return any(_strange(inner, text, fixed) for inner in answer)
+    return isinstance(answer, str) and answer not in fixed and len(answer) > 2 and answer not in text
 
 
 def _from_nowhere(bench: Bench, entries: Sequence[Variant]) -> list[dict[str, object] | None]:

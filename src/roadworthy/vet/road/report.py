@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from roadworthy._errors import WrongUse
-from roadworthy.vet.road.finding import Finding, Grade, StageResult
+from roadworthy.vet.road.finding import Clue, Finding, Grade, StageResult
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -61,14 +61,30 @@ class Report:
 
     @property
     def reasons(self) -> tuple[tuple[StageResult, Finding], ...]:
-        """The findings that make it a no-go, by `fail_on`."""
+        """The findings that make it a no-go, by `fail_on`: each cause once."""
+        return tuple((stage, finding) for stage, finding, clue in self._against() if clue is None)
+
+    @property
+    def explained(self) -> tuple[tuple[StageResult, Finding, Clue], ...]:
+        """The failures that one of the reasons explains, each with what says so."""
+        return tuple((stage, finding, clue) for stage, finding, clue in self._against() if clue is not None)
+
+    def clue_of(self, finding: Finding) -> Clue | None:
+        """What explains a failure; None where it stands for itself."""
+        return next((clue for _, other, clue in self.explained if other is finding), None)
+
+    def _against(self) -> Iterator[tuple[StageResult, Finding, Clue | None]]:
+        """What `fail_on` names, in the order of the report. Only an earlier reason explains, so that none is lost in a circle."""
         named = set(self.fail_on) - {ANY, UNTESTED}
         bad = {Grade.FAIL, Grade.NOT_TESTED} if UNTESTED in self.fail_on else {Grade.FAIL}
-        return tuple(
-            (stage, finding)
-            for stage, finding in self.findings
-            if finding.grade in bad and (not named or stage.name in named)
-        )
+        causes: set[str] = set()
+        for stage, finding in self.findings:
+            if finding.grade not in bad or (named and stage.name not in named):
+                continue
+            clue = next((clue for clue in finding.clues if clue.cause in causes), None)
+            if clue is None and finding.grade is Grade.FAIL:
+                causes.add(f"{stage.name}/{finding.name}")
+            yield stage, finding, clue
 
     @property
     def is_go(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from roadworthy._errors import WrongUse
@@ -17,13 +19,13 @@ _SAID_CHARS_MAX = 400
 
 
 class Tell(Protocol):
-    """Hears how far the test is."""
+    """Hears how far the test is, from several threads where stages are driven side by side."""
 
     def begins(self, stage: str, number: int, total: int) -> None:
         """A stage begins; the first one is number 1."""
 
-    def found(self, finding: Finding) -> None:
-        """Something was found."""
+    def found(self, stage: str, finding: Finding) -> None:
+        """A stage found something."""
 
     def ends(self, result: StageResult) -> None:
         """A stage has ended."""
@@ -46,22 +48,44 @@ class Stage(Generic[S]):
     trial: Callable[[S], Iterable[Finding | Picture]]
 
 
-def drive(stages: Sequence[Stage[S]], subject: S, tell: Tell) -> tuple[StageResult, ...]:
+def drive(stages: Sequence[Stage[S]], subjects: Sequence[S], tell: Tell) -> tuple[StageResult, ...]:
     """Put the subject through every stage. A stage that breaks is a promise that was not tested, and says why.
+
+    Args:
+        subjects: the same subject, so many times as stages may be driven side by side.
+
+    Returns:
+        What each stage found, in the order of the stages.
 
     Raises:
         WrongUse: the subject cannot be tested at all.
     """
-    results = []
-    for number, stage in enumerate(stages, 1):
-        tell.begins(stage.title, number, len(stages))
-        result = _pass_through(stage, subject, tell)
-        results.append(result)
-        tell.ends(result)
-    return tuple(results)
+    if len(subjects) == 1:
+        return tuple(
+            _pass_through(stage, subjects[0], tell, (number, len(stages)))
+            for number, stage in enumerate(stages, 1)
+        )
+    free: SimpleQueue[S] = SimpleQueue()
+    for subject in subjects:
+        free.put(subject)
+
+    def one(number: int, stage: Stage[S]) -> StageResult:
+        subject = free.get()
+        try:
+            return _pass_through(stage, subject, tell, (number, len(stages)))
+        finally:
+            free.put(subject)
+
+    pool = ThreadPoolExecutor(len(subjects), thread_name_prefix="stage")
+    try:
+        return tuple(pool.map(one, range(1, len(stages) + 1), stages))
+    finally:
+        # After an interrupt nobody waits: whoever opened the subjects closes them, which ends what they run.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _pass_through(stage: Stage[S], subject: S, tell: Tell) -> StageResult:
+def _pass_through(stage: Stage[S], subject: S, tell: Tell, place: tuple[int, int]) -> StageResult:
+    tell.begins(stage.title, *place)
     began = time.monotonic()
     findings: list[Finding] = []
     pictures: list[Picture] = []
@@ -69,7 +93,7 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell) -> StageResult:
         for item in stage.trial(subject):
             if isinstance(item, Finding):
                 findings.append(item)
-                tell.found(item)
+                tell.found(stage.title, item)
             else:
                 pictures.append(item)
     except WrongUse:
@@ -77,8 +101,8 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell) -> StageResult:
     except Exception as error:  # noqa: BLE001 - whatever breaks a stage, the others still have something to say
         said = f"The stage itself broke: {type(error).__name__}: {error}"[:_SAID_CHARS_MAX]
         findings.append(not_tested("stage", stage.question, said))
-        tell.found(findings[-1])
-    return StageResult(
+        tell.found(stage.title, findings[-1])
+    result = StageResult(
         name=stage.name,
         title=stage.title,
         question=stage.question,
@@ -86,6 +110,8 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell) -> StageResult:
         pictures=tuple(pictures),
         seconds=time.monotonic() - began,
     )
+    tell.ends(result)
+    return result
 
 
 def choose(stages: Sequence[Stage[S]], only: Sequence[str]) -> tuple[Stage[S], ...]:

@@ -16,19 +16,18 @@ def unsteady(bench: Bench) -> Mapping[str, tuple[Any, Any]]:
 
     Found once a bench. Stages that compare with a calm day leave these out: chance alone would tell them apart.
     """
-    if bench.memo.get("steady") is None:
-        lines = [sample.line for sample in bench.take(count_of(bench))]
-        answers = []
-        for order in (lines, lines[::-1]):
-            with bench.trial(order) as trial:
-                ran = trial.run(*_ONE_BY_ONE)
-            answers.append({str(row["key"]): (row["outcome"], row["value"]) for row in ran.rows})
-        there, back = answers
-        bench.memo["steady"] = {
-            key: (fate, back.get(key)) for key, fate in there.items() if fate != back.get(key)
-        }
-    found: Mapping[str, tuple[Any, Any]] = bench.memo["steady"]
-    return found
+    return bench.memo.once("steady", lambda: _find(bench))
+
+
+def _find(bench: Bench) -> Mapping[str, tuple[Any, Any]]:
+    lines = [sample.line for sample in bench.take(count_of(bench))]
+    answers = []
+    for order in (lines, lines[::-1]):
+        with bench.trial(order) as trial:
+            ran = trial.run(*_ONE_BY_ONE)
+        answers.append({str(row["key"]): (row["outcome"], row["value"]) for row in ran.rows})
+    there, back = answers
+    return {key: (fate, back.get(key)) for key, fate in there.items() if fate != back.get(key)}
 
 
 def count_of(bench: Bench) -> int:

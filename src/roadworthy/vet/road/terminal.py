@@ -40,6 +40,8 @@ def _lines(report: Report, *, whole: bool) -> Iterator[str]:
         yield f"  no-go, {stage.name}: {_short(finding.happened)}"
         if finding.advice:
             yield f"      {_short(finding.advice)}"
+    for stage, finding, clue in report.explained:
+        yield f"  explained by {clue.cause}, {stage.name}/{finding.name}: {_short(clue.because)}"
     for note in report.notes:
         yield f"  note: {_short(note)}"
     for stage in report.stages:

@@ -26,6 +26,7 @@ from roadworthy.observe.story import Story, stories
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.naked.environ import environ_of
 from roadworthy.vet.process import RunningSimulator
+from roadworthy.vet.road.warm import Warm
 
 MEMORY_BYTES: Final = 16_000_000_000
 FILE_BYTES: Final = 2_000_000_000
@@ -87,6 +88,7 @@ class Ran:
         said: its last words on standard error.
         blocked: places outside that it tried to reach.
         peak_bytes: the most memory that it held; 0 where it did not end by itself.
+        replies: what each record was answered last, by the trial's ledger, in the model's own words.
     """
 
     status: int | None
@@ -97,6 +99,7 @@ class Ran:
     blocked: tuple[str, ...]
     seconds: float
     peak_bytes: int = 0
+    replies: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, outcome: str) -> int:
         """How many records have this outcome, by the summary; `waiting` for all that wait."""
@@ -127,6 +130,8 @@ class Trial:
         target: the app as the command names it, inside the folder.
         passed: variables that the app sees besides the dummies.
         origin: the folder that it is a copy of.
+        warm: fork the runs, each one in its turn, so that no two runs in a row have the same order of sets; without
+            any, each run starts an interpreter of its own.
     """
 
     folder: Path
@@ -135,6 +140,7 @@ class Trial:
     sim: RunningSimulator
     passed: Mapping[str, str] = field(default_factory=dict)
     origin: Path = Path()
+    warm: Sequence[Warm] = ()
     runs: int = 0
 
     @property
@@ -184,6 +190,7 @@ class Trial:
             blocked=tuple(str(note["blocked"]) for note in notes if "blocked" in note),
             seconds=time.monotonic() - began,
             peak_bytes=max((int(note["peak_bytes"]) for note in notes if "peak_bytes" in note), default=0),
+            replies={attempt.key: attempt.reply for attempt in self.attempts() if attempt.reply},
         )
 
     def give(
@@ -207,7 +214,32 @@ class Trial:
         task.write_bytes(orjson.dumps(told))
         environ = environ_of(self.sim.url, home, home.name, os.environ, self.passed)
         environ |= {"ROADWORTHY_LEDGER": str(self.ledger), **settings}
-        with (home / "printed").open("wb") as printed, (home / "said").open("wb") as said:
+        printed, spoken = home / "printed", home / "said"
+        warm = None if census or not self.warm else self.warm[self.runs % len(self.warm)]
+        if warm is not None and warm.is_ready():
+            environ["PYTHONHASHSEED"] = warm.hash_seed
+            order = {
+                "environ": environ,
+                "cwd": str(self.folder),
+                "printed": str(printed),
+                "said": str(spoken),
+            }
+            status = warm.run({**order, "task": told}, stdin, timeout_s)
+        else:
+            status = self._cold(task, environ, (printed, spoken), stdin, timeout_s)
+        words_said = spoken.read_bytes()[-_SAID_BYTES:].decode("utf-8", "replace")
+        return status, printed.read_bytes(), words_said, list(_lines(notes))
+
+    def _cold(
+        self,
+        task: Path,
+        environ: Mapping[str, str],
+        streams: tuple[Path, Path],
+        stdin: int | None,
+        timeout_s: float,
+    ) -> int | None:
+        """A run in an interpreter of its own."""
+        with streams[0].open("wb") as printed, streams[1].open("wb") as said:
             process = subprocess.Popen(  # noqa: S603 - the command is ours; what it loads is the user's own code
                 [sys.executable, "-m", "roadworthy.vet.road.child", str(task)],
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
@@ -217,9 +249,7 @@ class Trial:
                 env=environ,
                 start_new_session=True,
             )
-            status = _wait(process, timeout_s)
-        words_said = (home / "said").read_bytes()[-_SAID_BYTES:].decode("utf-8", "replace")
-        return status, (home / "printed").read_bytes(), words_said, list(_lines(notes))
+            return _wait(process, timeout_s)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Every attempt in the trial's ledger, in order; none where there is no ledger yet."""

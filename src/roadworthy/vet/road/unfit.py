@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from roadworthy.vet.road.bench import Bench, Sample
+from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.steady import unsteady
 from roadworthy.vet.road.trial import Ran
@@ -49,11 +50,12 @@ def find_unfit(bench: Bench, samples: tuple[Sample, ...], calm: Ran) -> Iterator
 def _judged(bench: Bench, ran: Ran, calm: Ran, *, name: str, promise: str, tried: str, times: int) -> Finding:
     odd = unsteady(bench)
     before = {str(row["key"]): (row["model"], row["value"]) for row in calm.rows if row["key"] not in odd}
-    wrong = []
+    wrong, other = [], []
     for key, value in ran.values().items():
         model = next(row["model"] for row in ran.rows if str(row["key"]) == key)
         # Another model's answer may be another one; the same model's whole answer is known from the calm day.
         if key in before and before[key][0] == model and before[key][1] != value:
+            other.append(key)
             wrong.append(f"{key}: accepted {orjson.dumps(value).decode()[:120]}")
     broken = not ran.is_whole
     happened = (
@@ -76,13 +78,14 @@ def _judged(bench: Bench, ran: Ran, calm: Ran, *, name: str, promise: str, tried
         advice="Raise when an answer is not what was asked for; never guess at the rest of it."
         if wrong
         else "",
+        clues=() if broken else remembered(bench, calm, ran, other),
     )
 
 
 def find_invented(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     """Answers of the right form whose texts stand in no record."""
     steps = bench.declared.steps
-    if not any(_is_free(step.schema) for step in steps):
+    if not any(is_free(step.schema) for step in steps):
         reason = "Its answers are choices from lists: nothing in them can be held against the record."
         advice = "Promise a share of errors and let audits test it: @app.step(max_error=...)."
         return not_tested("invented", _GUARDED, reason, advice=advice)
@@ -113,14 +116,14 @@ def find_invented(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     )
 
 
-def _is_free(schema: object) -> bool:
-    """Whether the schema lets an answer say something of its own: a text or a number that no list bounds."""
+def is_free(schema: object) -> bool:
+    """Whether the schema lets an answer say something of its own: a text that no list bounds."""
     if isinstance(schema, list):
-        return any(map(_is_free, schema))
+        return any(map(is_free, schema))
     if not isinstance(schema, Mapping):
         return False
     if "enum" in schema or "const" in schema:
         return False
     if schema.get("type") == "string":
         return True
-    return any(_is_free(inner) for name, inner in schema.items() if name not in {"default", "examples"})
+    return any(is_free(inner) for name, inner in schema.items() if name not in {"default", "examples"})
