@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -87,6 +87,8 @@ class Runtime:
         self._namespaces: dict[int, str] = {}
         self.tally = Did()
         self.tell = tell
+        self.hang_up: Callable[[], None] | None = None
+        """Ends what hands `tell`'s events on."""
         self.stopped = ""
         self.driver = Driver(settings, self.clock, tell)
         self._transport: Transport = transport or PyreqwestTransport(settings)
@@ -230,6 +232,8 @@ class Runtime:
         with contextlib.suppress(LedgerUnavailable):
             await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
+        if self.hang_up is not None:
+            await asyncio.to_thread(self.hang_up)
 
     def _every_rung(self) -> list[Rung]:
         return [rung for rungs in self._rungs.values() for rung in rungs]

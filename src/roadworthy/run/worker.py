@@ -9,10 +9,12 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.transaction import Transaction, as_text
+from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
 from roadworthy.run.command import finish
+from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.job import DONE, Job
 from roadworthy.run.load import load
 from roadworthy.run.loop import run_to_end
@@ -34,11 +36,14 @@ _LOOK_EVERY_S = 0.5
     show_default=True,
     help="Seconds to wait for more work when there is none.",
 )
+@log_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, as_json: bool) -> None:
+def work(
+    app: str, *, job: str | None, concurrency: int | None, wait_s: float, log: str, as_json: bool
+) -> None:
     """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger."""
     loaded = load(app)
-    progress = Progress(0, None)
+    progress = hearer(log)
     found, status = run_to_end(_help(loaded.app, job, concurrency, wait_s, progress))
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
@@ -51,7 +56,7 @@ def work(app: str, *, job: str | None, concurrency: int | None, wait_s: float, a
 
 
 async def _help(
-    app: App, job: str | None, concurrency: int | None, wait_s: float, progress: Progress
+    app: App, job: str | None, concurrency: int | None, wait_s: float, progress: Progress | Log
 ) -> tuple[list[Summary], int]:
     runtime = app.start(tell=progress)
     found: dict[str, Summary] = {}
