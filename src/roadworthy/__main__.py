@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
+from types import TracebackType
 
 import click
 
@@ -75,17 +77,30 @@ def commands() -> None:
 
 def main() -> None:
     """Run one command; a wrong use ends with status 2 and one line that says what to do."""
+    sys.excepthook = _unforeseen
     try:
         commands(prog_name="roadworthy", standalone_mode=True)
     except WrongUse as error:
-        print(f"roadworthy: {error}", file=sys.stderr)
+        _say(f"roadworthy: {error}")
         sys.exit(2)
     except Passing as error:
-        print(f"roadworthy: {error}", file=sys.stderr)
+        _say(f"roadworthy: {error}")
         sys.exit(3)
     except RoadworthyError as error:
-        print(f"roadworthy: {error}", file=sys.stderr)
+        _say(f"roadworthy: {error}")
         sys.exit(1)
+
+
+def _say(line: str) -> None:
+    """A line on standard error, without secrets."""
+    from roadworthy.observe.sink import Sink  # noqa: PLC0415 - only where something went wrong
+
+    Sink(sys.stderr).write(f"{line}\n")
+
+
+def _unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A bug's traceback, without secrets."""
+    _say("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_REMEMBERED_MAX: Final = 1_000
+_SHORTEST: Final = 6
+_known: dict[str, None] = {}
+"""Values that this process holds as secrets, so that `struck_out` finds them wherever they turn up. What is secret is
+so for everyone in the process; there is nothing here that two apps could get wrong."""
 
 
 class Secret:
@@ -17,6 +23,10 @@ class Secret:
     def __init__(self, value: str, place: str = "") -> None:
         self._value = value
         self.place = place
+        if len(value) >= _SHORTEST:
+            _known[value] = None
+            if len(_known) > _REMEMBERED_MAX:
+                del _known[next(iter(_known))]
 
     def reveal(self) -> str:
         """The value itself, for the one place that sends it."""
@@ -39,3 +49,16 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def known_secrets() -> list[str]:
+    """The values of this process's secrets, longest first, for the one place that strikes them out."""
+    return sorted(_known, key=len, reverse=True)
+
+
+def struck_out(text: str) -> str:
+    """The text without the values of this process's secrets."""
+    for value in _known:
+        if value in text:
+            text = text.replace(value, "***")
+    return text

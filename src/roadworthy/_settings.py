@@ -322,6 +322,22 @@ class Settings:
         20, "deaths", "workers that died in a row without a record done: the run stops with status 3", OURS
     )
 
+    telemetry_share: float = _row(
+        1.0, "share", "of traces that are sent; a caller's own decision in `traceparent` stands", OURS
+    )
+    telemetry_content: int = _count(
+        0, "switch", "1 sends what models are told and answer, and records' keys, with the traces", OURS
+    )
+    telemetry_queue_max: int = _count(
+        4_096, "spans", "that wait to be sent; more are dropped", "OTEL_BSP_MAX_QUEUE_SIZE is 2,048"
+    )
+    telemetry_every_s: float = _row(
+        5.0, "seconds", "between two batches of traces, and of metrics", "OTEL_BSP_SCHEDULE_DELAY is 5 s"
+    )
+    telemetry_close_s: float = _row(
+        5.0, "seconds", "the end of a run waits this long for the receiver of its traces", OURS
+    )
+
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
     lease_s: float = _row(
         30.0, "seconds", "a process on a Postgres ledger that is silent so long is taken for dead", OURS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from roadworthy._clock import Clock
-from roadworthy._events import AttemptEnded, LaneChanged, Listener
+from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
@@ -86,6 +86,7 @@ class Driver:
             action = retry.after(outcome, self._clock.monotonic(), self._clock.random(), deadline)
             match action:
                 case Wait(seconds):
+                    self._tell(Retried(ask.model, outcome.ending.value, seconds))
                     await self._clock.sleep(seconds)
                 case Park(reason):
                     return NoReply("parked", reason)
@@ -225,7 +226,7 @@ class Driver:
             failpoint("reply_owed")
         else:
             await meter.settle(settlement)
-        self._tell(AttemptEnded(ask.model, outcome.ending.value, settlement.cost_pico, settlement.latency_s))
+        self._tell(_ended(settlement))
         return outcome
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
@@ -268,6 +269,26 @@ def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: fl
         provider_id=outcome.provider_id,
         detail=outcome.detail,
         model=ask.model,
+    )
+
+
+def _ended(settlement: Settlement) -> AttemptEnded:
+    """What is told of a settled attempt: figures and names, never what was said."""
+    usage = settlement.usage
+    return AttemptEnded(
+        settlement.model,
+        settlement.ending.value,
+        settlement.cost_pico,
+        settlement.latency_s,
+        settlement.attempt_id,
+        None if usage is None else usage.input_tokens,
+        None if usage is None else usage.output_tokens,
+        0 if usage is None else usage.cached_tokens,
+        0 if usage is None else usage.cache_write_tokens,
+        0 if usage is None else usage.reasoning_tokens,
+        settlement.finish,
+        settlement.served_model,
+        settlement.provider_id,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeAlias
@@ -13,6 +12,7 @@ from typing import Protocol, TypeAlias
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
@@ -27,6 +27,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.tokens import input_bound, was_cut
 from roadworthy.call.transport import Transport
 from roadworthy.call.vision import likely_image_tokens
+from roadworthy.call.wire.error import one_line
 from roadworthy.call.wire.stream import Stream
 from roadworthy.call.wire.wire import Wording
 
@@ -171,6 +172,8 @@ class EndpointRung:
         if endpoint.cuts_prompts and was_cut(ask.text_bytes, outcome.usage):
             detail = f"the server read only {outcome.usage and outcome.usage.input_tokens} tokens of the prompt: it cut it"
             outcome = replace(outcome, ending=Ending.TOO_LONG, detail=detail)
+        if (text := struck_out(outcome.text)) != outcome.text:  # a gateway that says back what it was sent
+            outcome = replace(outcome, text=text)
         limits = read_limits(exchange.headers, now)
         return outcome if limits is None else replace(outcome, limits=limits)
 
@@ -263,4 +266,4 @@ def _plain(value: object) -> object:
 
 
 def _line(error: BaseException) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", str(error))[:300]
+    return one_line(str(error))

@@ -8,25 +8,33 @@ from typing import TextIO
 
 from roadworthy._events import AttemptEnded, Event, LaneChanged, Noted, RecordEnded
 from roadworthy.call.price import usd
+from roadworthy.observe.log import why
+from roadworthy.observe.sink import LibraryLine, Sink
+from roadworthy.observe.visible import visible
 
 _EVERY_S = 0.5
 _PLAIN_EVERY_S = 5.0
 
 
-class Progress:
+class Progress(LibraryLine):
     """A listener that says how far a run is.
 
     Args:
         total: records expected; 0 where nobody knows.
         budget_pico: the job's cap in pico-dollars; None for none.
         out: where to; a terminal gets one line rewritten, anything else plain lines.
+        details: whether a provider's own words are shown: to whoever runs a command, and in no log.
     """
 
-    def __init__(self, total: int, budget_pico: int | None, out: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int, budget_pico: int | None, out: TextIO | None = None, *, details: bool = True
+    ) -> None:
         self._total = total
         self._budget = budget_pico
-        self._out = out or sys.stderr
-        self._live = self._out.isatty()
+        out = out or sys.stderr
+        self._sink = Sink(out)
+        self._live = out.isatty()
+        self._details = details
         self._began = time.monotonic()
         self._last = self._began
         self._done = 0
@@ -41,9 +49,9 @@ class Progress:
             case AttemptEnded(cost_pico=cost):
                 self._spent += cost
             case LaneChanged(lane, state, reason):
-                self._say(f"{lane} {state}: {reason}")
-            case Noted(message):
-                self._say(message)
+                self._say(f"{lane} {state}: {reason if self._details else why(reason)}")
+            case Noted(message, plain):
+                self._say(message if self._details or not plain else plain)
         now = time.monotonic()
         if now - self._last >= (_EVERY_S if self._live else _PLAIN_EVERY_S):
             self._last = now
@@ -52,8 +60,7 @@ class Progress:
     def close(self) -> None:
         """End the line."""
         if self._shown and self._live:
-            self._out.write("\n")
-            self._out.flush()
+            self._sink.write("\n")
 
     def _show(self, now: float) -> None:
         self._shown = True
@@ -64,9 +71,11 @@ class Progress:
         if self._total > self._done and rate > 0:
             parts.append(f"{(self._total - self._done) / rate:.0f} s left")
         line = "  ".join(parts)
-        self._out.write(f"\r\x1b[K{line}" if self._live else line + "\n")
-        self._out.flush()
+        self._sink.write(f"\r\x1b[K{line}" if self._live else line + "\n")
 
     def _say(self, message: str) -> None:
-        self._out.write(("\r\x1b[K" if self._live and self._shown else "") + message + "\n")
-        self._out.flush()
+        self._sink.write(("\r\x1b[K" if self._live and self._shown else "") + visible(message) + "\n")
+
+    def library(self, level: str, name: str, message: str, error: str) -> None:
+        """A line of a library's."""
+        self._say(" ".join(filter(None, (f"{level}: {name}: {message}", error))))

@@ -20,10 +20,12 @@ from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
 from roadworthy.call.price import pico
+from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import forecast
+from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
 from roadworthy.run.loop import first_error, run_to_end
@@ -110,6 +112,7 @@ def _job_of(place: str, query: str) -> str:
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="With --engine: how many."
 )
 @click.option("--yes", is_flag=True, help="Go on when an edit asks many answered records anew.")
+@log_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(
     app: str, input_: str, *, as_json: bool, retry: str | None, patience: float | None, **given: Any
@@ -129,7 +132,7 @@ def run(
         yes=given["yes"],
         output=output,
     )
-    progress = Progress(options.limit or 0, options.budget_pico)
+    progress = hearer(given["log"], options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
     placing = _placing(given["engine"], app, given["workers"])
     summary, status = run_to_end(_run(target, options, progress, changes, placing))
@@ -145,7 +148,7 @@ def run(
 async def _run(
     target: Target,
     options: Options,
-    progress: Progress,
+    progress: Progress | Log,
     changes: dict[str, float],
     placing: Placing | None,
 ) -> tuple[Summary, int]:

@@ -159,7 +159,7 @@ class Context:
         return said
 
     def _left_out(self, key: str, why: str) -> None:
-        self._tell(Noted(f"{self._passages.where}: {key} is left out: {why}"))
+        self._tell(Noted(f"{self._passages.where}: {key} is left out: {why}", "a passage is left out"))
 
 
 def words_of(query: str, most: int) -> list[str]:

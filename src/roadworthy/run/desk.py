@@ -41,6 +41,7 @@ from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.subject import subject_of
+from roadworthy.run.telling import bought, judged
 
 if TYPE_CHECKING:
     from roadworthy.accept.personal import Mask
@@ -91,6 +92,7 @@ class Desk:
         self._pin: Pin | None = None
         self._mask: Mask | None = None
         self._value: object = None
+        self._rank = 0
         self._version: Change[None] | None = None
         self.asked = False
         """Whether something was bought for this step now."""
@@ -143,7 +145,7 @@ class Desk:
     def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
         """What a reply to the pinned question is worth."""
         assert self._question is not None
-        return step.prepared.checker.check(reply, value, self._question.passages)
+        return judged(step, reply, value, self._question, self.session.runtime)
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
@@ -160,6 +162,7 @@ class Desk:
         """The models of the step, cheapest first; `buy` as for `replies`."""
         self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
+            self._rank = place
             if place and buy:
                 self.session.escalated = True
             yield rung
@@ -244,7 +247,8 @@ class Desk:
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
-        found = await runtime.driver.buy(rung, ask, self, self.session.deadline)
+        deadline, question = self.session.deadline, self._question
+        found = await bought(runtime, rung, ask, self, deadline, rank=self._rank, question=question)
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)

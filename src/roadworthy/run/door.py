@@ -19,6 +19,7 @@ from roadworthy.keep.jobs import DIRECT, begin_run, open_job
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
+from roadworthy.observe.receiver import listen
 from roadworthy.run.entry import Entry, Result
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
@@ -47,11 +48,15 @@ def start(
     arm(environ.get(VARIABLE, ""))
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
     store = open_ledger(ledger, settings)
+    told, hang_up = listen(tell, plan.name, environ, settings)
     try:
-        runtime = Runtime(plan, store, settings, environ, clock=clock, tell=tell)
+        runtime = Runtime(plan, store, settings, environ, clock=clock, tell=told)
+        runtime.hang_up = hang_up
         runtime.reap()
-    except BaseException:
+    except BaseException:  # an interrupt too: nothing stays open, and it is raised on
         store.close()
+        if hang_up is not None:
+            hang_up()
         raise
     return runtime
 

@@ -353,7 +353,8 @@ class Job:
             all(lane.closed for lane in lanes) and not self._runtime.keys.may_come
         ):
             if not self._runtime.stopped:
-                self._runtime.tell(Noted(f"the run stops and can be resumed: {reason}"))
+                stops = "the run stops and can be resumed"
+                self._runtime.tell(Noted(f"{stops}: {reason}", f"{stops}: {waiting_for}"))
             self._runtime.stopped = self._runtime.stopped or waiting_for
 
     def _status(self) -> int:

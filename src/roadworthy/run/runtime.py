@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -88,6 +88,8 @@ class Runtime:
         self._namespaces: dict[int, str] = {}
         self.tally = Did()
         self.tell = tell
+        self.hang_up: Callable[[], None] | None = None
+        """Ends what hands `tell`'s events on."""
         self.stopped = ""
         self.sharing = SharedLanes(store, settings, self.clock, self._lanes_of_name)
         self.driver = Driver(settings, self.clock, tell, self.sharing)
@@ -233,6 +235,8 @@ class Runtime:
         with contextlib.suppress(LedgerUnavailable):
             await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
+        if self.hang_up is not None:
+            await asyncio.to_thread(self.hang_up)
 
     def _lanes_of_name(self) -> Mapping[str, Lane]:
         return self._lanes

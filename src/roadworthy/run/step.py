@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from roadworthy._errors import Fault
+from roadworthy._events import StepBegan, StepEnded
 from roadworthy.call.reply import Reply
 from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.check.judge import Opinion
@@ -32,6 +33,17 @@ async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
         Waiting: for budget or provider; the same call later goes on from here, free of charge.
         Rejected: a person said that the record cannot be used.
     """
+    tell, ended = desk.session.runtime.tell, "stopped"
+    tell(StepBegan(step.name))
+    try:
+        verdict = await _asked(step, value, desk)
+        ended = type(verdict).__name__.lower()
+        return verdict
+    finally:
+        tell(StepEnded(ended))
+
+
+async def _asked(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
     await desk.pin(step, value)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
-from roadworthy._events import Noted, RecordEnded
+from roadworthy._events import Noted, RecordBegan, RecordEnded
 from roadworthy._failpoints import failpoint
+from roadworthy._secret import struck_out
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
 from roadworthy.keep.jobs import note
@@ -52,6 +53,8 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
         WouldAsk: in a session that may not buy.
         LedgerUnavailable: the outcome could not be written.
     """
+    if not session.offline:
+        session.runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
     if session.kept.deaths >= session.runtime.settings.crash_loop_deaths:
         fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
         await _write(session, None, fate, None)
@@ -65,7 +68,8 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
     tally.repaired += (
         fate.outcome == "accepted" and session.asked and (session.repaired or bool(session.mended))
     )
-    session.runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked))
+    ended = RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for)
+    session.runtime.tell(ended)
     return fate
 
 
@@ -209,7 +213,7 @@ def _broken(bug: Exception, session: Session) -> Fate:
     frames = traceback.extract_tb(bug.__traceback__)
     own = [frame for frame in frames if "roadworthy" not in Path(frame.filename).parts] or list(frames)
     place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
-    what = bug.message if isinstance(bug, Fault) else str(bug)
+    what = struck_out(bug.message if isinstance(bug, Fault) else str(bug))
     return Fate(
         "failed", reason=f"{type(bug).__name__}{place}: {what[:500]}", question_id=session.question_id
     )

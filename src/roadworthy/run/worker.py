@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 import orjson
 
+from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
+from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.helper import Helper, Work
 from roadworthy.run.load import load
 from roadworthy.run.loop import first_error, run_to_end
@@ -37,9 +39,17 @@ _TOUCH_EVERY_S = 1.0
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file that is touched each second while the worker is not stuck; for a liveness probe.",
 )
+@log_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def work(
-    app: str, *, job: str | None, concurrency: int | None, wait_s: float, alive: Path | None, as_json: bool
+    app: str,
+    *,
+    job: str | None,
+    concurrency: int | None,
+    wait_s: float,
+    alive: Path | None,
+    log: str,
+    as_json: bool,
 ) -> None:
     """Work on records that runs of APP took in and nobody works on, beside other processes on the same ledger.
 
@@ -47,7 +57,7 @@ def work(
     """
     loaded = load(app)
     found, status = run_to_end(
-        _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive)
+        _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive, hearer(log))
     )
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
@@ -59,8 +69,9 @@ def work(
     sys.exit(status)
 
 
-async def _help(app: App, work: Work, alive: Path | None) -> tuple[list[Summary], int]:
-    progress = Progress(0, None)
+async def _help(
+    app: App, work: Work, alive: Path | None, progress: Progress | Log
+) -> tuple[list[Summary], int]:
     helper = Helper(app, work, progress)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, helper.drain)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import ipaddress
 import socket
 import sys
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
 
 from roadworthy._errors import WrongUse
-from roadworthy._events import Event
 from roadworthy.keep.access import Access, add_access, every_access, new_key, revoke_access
 from roadworthy.keep.attempts import scopes_of
 from roadworthy.keep.ledger import open_ledger
-from roadworthy.observe.progress import Progress
+from roadworthy.observe.certified import claims
+from roadworthy.observe.receiver import Several
+from roadworthy.observe.sink import capture_logging
 from roadworthy.observe.visible import visible
 from roadworthy.run.app import App
+from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.load import load
 from roadworthy.run.loop import run_to_end
+from roadworthy.run.runtime import Runtime
+
+if TYPE_CHECKING:
+    from roadworthy.observe.metrics import Watched
 
 _BACKLOG: Final = 2_048
 _ROLES: Final = ("submit", "review", "operate", "admin")
@@ -38,8 +45,9 @@ _ROLES: Final = ("submit", "review", "operate", "admin")
 @click.option(
     "--allow-host", "hosts", multiple=True, help="A name that the service is called by; may be repeated."
 )
+@log_option
 @click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object.")
-def serve(app: str, *, host: str, port: int, hosts: tuple[str, ...], as_json: bool) -> None:
+def serve(app: str, *, host: str, port: int, hosts: tuple[str, ...], log: str, as_json: bool) -> None:
     """Run APP as a service over HTTP, for its own API and for any OpenAI client.
 
     On loopback nobody has to log in, unless keys were made (`roadworthy keys`). An address that others can reach takes
@@ -50,13 +58,20 @@ def serve(app: str, *, host: str, port: int, hosts: tuple[str, ...], as_json: bo
     listening = _listen(host, port)
     where = f"http://{_shown(host)}:{listening.getsockname()[1]}"
     try:
-        run_to_end(_serve(loaded.app, listening, where, host, hosts, as_json=as_json))
+        run_to_end(_serve(loaded.app, listening, where, host, hosts, log=log, as_json=as_json))
     finally:
         listening.close()
 
 
 async def _serve(
-    app: App, listening: socket.socket, where: str, host: str, hosts: tuple[str, ...], *, as_json: bool
+    app: App,
+    listening: socket.socket,
+    where: str,
+    host: str,
+    hosts: tuple[str, ...],
+    *,
+    log: str,
+    as_json: bool,
 ) -> None:
     import uvicorn  # noqa: PLC0415 - an extra
 
@@ -66,12 +81,9 @@ async def _serve(
     from roadworthy.serve.http import build_http  # noqa: PLC0415 - an extra
     from roadworthy.serve.service import Service  # noqa: PLC0415 - an extra
 
-    listeners: list[Any] = [Progress(0, None)]
-
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
+    lines = hearer(log, details=False)
+    capture_logging(lines)
+    tell = Several(lines)
     runtime = app.start(tell=tell)
     keeper = Doorkeeper(runtime.store, app.name)
     if not _is_loopback(host) and not keeper.has_keys:
@@ -80,17 +92,14 @@ async def _serve(
             f"{host} can be reached by others, and there are no keys. Make one with "
             "`roadworthy keys APP add NAME --role submit`, or listen on 127.0.0.1."
         )
-    period = runtime.period
-    metrics = Metrics(
-        runtime.store, app.name, lambda: scopes_of(app.name, period(), 0)[1], runtime.clock.monotonic
-    )
-    listeners.append(metrics)
+    metrics = Metrics(_watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
+    tell.listeners.append(metrics)
     service = Service(runtime, {entry.name: entry for entry in [*app.plan.steps, *app.plan.workflows]})
     named = {*LOOPBACK_NAMES, *hosts} if _is_loopback(host) else ({*hosts, host} if hosts else None)
     http = build_http(service, keeper, metrics, named)
     config = uvicorn.Config(
         http,
-        log_level="warning",
+        log_config=None,  # its warnings and errors go through the sink
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
@@ -99,6 +108,21 @@ async def _serve(
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
     await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _watched(app: App, runtime: Runtime) -> Watched:
+    """What the metrics look at."""
+    from roadworthy.observe.metrics import Watched  # noqa: PLC0415 - an extra
+
+    plan, place = runtime.plan, app.ledger_place()
+    return Watched(
+        runtime.store,
+        app.name,
+        lambda: scopes_of(app.name, runtime.period(), 0)[1],
+        lambda: [(lane.name, not lane.closed and not lane.down) for lane in runtime.lanes],
+        lambda tx: claims(tx, app.name, plan.promises, runtime.settings),
+        None if "://" in place else Path(place).parent,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,7 @@ from roadworthy.serve.jobs import add_jobs
 from roadworthy.serve.problem import Problem, answer, on_invalid, on_problem
 from roadworthy.serve.records import add_records
 from roadworthy.serve.service import Service
+from roadworthy.serve.traced import Traced
 
 
 def build_http(
@@ -70,6 +71,7 @@ def build_http(
         return http.openapi()
 
     refuse_undeclared(http)
+    http.add_middleware(Traced, tell=service.runtime.tell)
     http.add_middleware(Guard, hosts=hosts)
     return http
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from roadworthy._secret import struck_out
 from roadworthy.call.reply import Ending
 from roadworthy.call.wire.value import at, objects
 
@@ -172,10 +173,11 @@ def inner_status(error: Mapping[str, object]) -> int:
 
 def one_line(text: str) -> str:
     """One line for a person: keys struck out, what cannot be seen written out, length bounded."""
+    text = struck_out(text[:_READ_CHARS])
     if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
         lower = text.lower()  # a name or a number, as most are: the search for keys costs more than all else
         return _KEY.sub("***", text) if any(mark in lower for mark in _KEY_MARKS) else text
-    plain = _KEY.sub("***", " ".join(text[:_READ_CHARS].split()))
+    plain = _KEY.sub("***", " ".join(text.split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 
 
