@@ -20,13 +20,13 @@ from roadworthy.accept.document import read_document
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json
 from roadworthy.keep.record import Kept
-from roadworthy.keep.transaction import as_int
 from roadworthy.run.entry import Entry
 from roadworthy.serve.body import read_json
 from roadworthy.serve.caller import Caller, MaySubmit
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
 from roadworthy.serve.standing import Standing
+from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
 _WAITS: Final = {
     "review": (HTTPStatus.UNPROCESSABLE_ENTITY, "a person has to look at it"),
@@ -56,7 +56,6 @@ class _Asked(BaseModel):
 
 def add_chat(http: FastAPI, service: Service) -> None:
     """The routes of the OpenAI-compatible door."""
-    settings = service.runtime.settings
 
     @http.get("/v1/models", tags=["openai"])
     async def models(_caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, object]:
@@ -71,25 +70,32 @@ def add_chat(http: FastAPI, service: Service) -> None:
     async def complete(
         request: Request,
         caller: Annotated[Caller, Depends(MaySubmit)],
-        idempotency_key: Annotated[str, Header(max_length=255)] = "",
+        _token: Annotated[str, Header(alias="Idempotency-Key", max_length=TOKEN_CHARS_MAX)] = "",
+        _deadline: Annotated[float | None, Header(alias=DEADLINE, gt=0, allow_inf_nan=False)] = None,
     ) -> Response:
         """One record through a step, for a client that only knows chat completions."""
-        try:
-            service.admit()
-            asked = _read(await read_json(request, settings))
-            entry = service.entry(asked.model)
-            record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
-            kept, _working = await service.submit(
-                entry, record, caller, token=idempotency_key, wait_s=settings.record_deadline_s
-            )
-        except Problem as problem:
-            return _error(problem.status, problem.detail, problem.headers)
-        if kept.outcome != "accepted":
-            return _not_accepted(kept)
-        completion = _completion(asked, kept, _usage(service, kept))
-        if not asked.stream:
-            return JSONResponse(completion)
-        return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
+        return await complete_chat(service, request, caller)
+
+
+async def complete_chat(service: Service, request: Request, caller: Caller) -> Response:
+    """One chat completion request; errors as OpenAI words them."""
+    settings = service.runtime.settings
+    try:
+        service.admit()
+        terms = Terms.of(request.headers, settings.record_deadline_s)
+        asked = _read(await read_json(request, settings))
+        entry = service.entry(asked.model)
+        record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
+        taken = await service.submit(entry, record, caller, terms)
+    except Problem as problem:
+        return _error(problem.status, problem.detail, problem.headers)
+    kept = taken.kept
+    if kept.outcome != "accepted":
+        return _not_accepted(kept)
+    completion = _completion(asked, kept, taken.tokens)
+    if not asked.stream:
+        return JSONResponse(completion)
+    return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
 
 
 def _read(body: Json) -> _Asked:
@@ -132,15 +138,7 @@ def _body(entry: Entry[Any, Any], text: str, depth_max: int) -> Json:
     return {schema.key_field: key, fields[0]: text}
 
 
-def _usage(service: Service, kept: Kept) -> dict[str, int]:
-    """Tokens of every attempt for this record; nothing where its answer was bought before, for another one."""
-    row = service.runtime.store.read(lambda tx: tx.row("tokens_of_record", record_id=kept.id))
-    assert row is not None
-    read, written = as_int(row[0]), as_int(row[1])
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, Any]:
+def _completion(asked: _Asked, kept: Kept, tokens: tuple[int, int]) -> dict[str, Any]:
     """A `chat.completion`; a client that wants its answer by a tool call gets it so."""
     text = kept.value or ""
     tool = _tool(asked)
@@ -162,7 +160,11 @@ def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, A
                 "logprobs": None,
             }
         ],
-        "usage": usage,
+        "usage": {
+            "prompt_tokens": tokens[0],
+            "completion_tokens": tokens[1],
+            "total_tokens": sum(tokens),
+        },
         "roadworthy": standing,
     }
 

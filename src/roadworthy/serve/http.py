@@ -4,38 +4,53 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from http import HTTPStatus
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy.observe.metrics import Metrics
 from roadworthy.serve.caller import Caller, Doorkeeper, MaySubmit, refuse_undeclared
-from roadworthy.serve.chat import add_chat
+from roadworthy.serve.chat import add_chat, complete_chat
 from roadworthy.serve.console.desk import add_desk
 from roadworthy.serve.console.pages import add_pages
 from roadworthy.serve.console.session import Visits
 from roadworthy.serve.guard import Guard
 from roadworthy.serve.health import add_health
 from roadworthy.serve.jobs import add_jobs
-from roadworthy.serve.problem import Problem, answer, on_invalid, on_problem
-from roadworthy.serve.records import add_records
+from roadworthy.serve.problem import Problem, answer, on_bug, on_gone, on_invalid, on_ledger, on_problem
+from roadworthy.serve.records import add_records, take_record
 from roadworthy.serve.service import Service
+from roadworthy.serve.wicket import Handler, Wicket
 
 
 def build_http(
     service: Service, keeper: Doorkeeper, metrics: Metrics, hosts: Collection[str] | None
-) -> FastAPI:
-    """The ASGI app.
+) -> ASGIApp:
+    """The ASGI app: the guard, the wicket, and behind them every route.
 
     Args:
         hosts: names that the service is called by; None for any.
     """
+    http = build_routes(service, keeper, metrics)
+    # Whether callers come over TLS is a proxy's word, where one on this machine stands before the service.
+    behind = ProxyHeadersMiddleware(http)  # type: ignore[arg-type] # uvicorn and starlette each have a type for ASGI
+    handlers: dict[str, Handler] = {
+        "/v1/records/{step}": partial(take_record, service),
+        "/v1/chat/completions": lambda _, request, caller: complete_chat(service, request, caller),
+    }
+    return Guard(Wicket(http, behind, handlers), hosts=hosts)  # type: ignore[arg-type] # as above
+
+
+def build_routes(service: Service, keeper: Doorkeeper, metrics: Metrics) -> FastAPI:
+    """Every route, with its role; one that names none does not start."""
 
     @asynccontextmanager
     async def living(_http: FastAPI) -> AsyncIterator[None]:
@@ -57,7 +72,9 @@ def build_http(
     http.add_exception_handler(Problem, on_problem)
     http.add_exception_handler(RequestValidationError, on_invalid)
     http.add_exception_handler(HTTPException, _on_http)
-    http.add_exception_handler(LedgerUnavailable, _on_ledger)
+    http.add_exception_handler(LedgerUnavailable, on_ledger)
+    http.add_exception_handler(ClientDisconnect, on_gone)
+    http.add_exception_handler(Exception, on_bug)
     add_records(http, service)
     add_jobs(http, service)
     add_chat(http, service)
@@ -70,24 +87,9 @@ def build_http(
         return http.openapi()
 
     refuse_undeclared(http)
-    http.add_middleware(Guard, hosts=hosts)
     return http
 
 
 async def _on_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return answer(error.status_code, str(error.detail), error.headers)
-
-
-async def _on_ledger(_request: Request, _error: Exception) -> Response:
-    """What the error says names files; the caller is told no more than that waiting helps."""
-    return JSONResponse(
-        {
-            "title": "Service Unavailable",
-            "status": 503,
-            "detail": "The ledger cannot be used just now. Send it again.",
-        },
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        {"Retry-After": "5"},
-        "application/problem+json",
-    )
