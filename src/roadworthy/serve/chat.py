@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from roadworthy.accept.document import read_document
@@ -25,7 +24,7 @@ from roadworthy.serve.body import read_json
 from roadworthy.serve.caller import Caller, MaySubmit
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
-from roadworthy.serve.standing import Standing
+from roadworthy.serve.standing import standing_without_answer
 from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
 _WAITS: Final = {
@@ -94,7 +93,7 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
         return _not_accepted(kept)
     completion = _completion(asked, kept, taken.tokens)
     if not asked.stream:
-        return JSONResponse(completion)
+        return Response(orjson.dumps(completion), media_type="application/json")
     return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
 
 
@@ -146,7 +145,7 @@ def _completion(asked: _Asked, kept: Kept, tokens: tuple[int, int]) -> dict[str,
     if tool is not None:
         call = {"id": f"call_{kept.id}", "type": "function", "function": {"name": tool, "arguments": text}}
         message |= {"content": None, "tool_calls": [call]}
-    standing = Standing.of(kept).model_dump(mode="json", exclude={"value"})
+    standing = standing_without_answer(kept)
     return {
         "id": f"chatcmpl-{kept.id}-{kept.version}",
         "object": "chat.completion",
@@ -232,5 +231,5 @@ def _error(status: int, words: str, headers: dict[str, str], kept: Kept | None =
     code = None if kept is None else f"{kept.outcome}_{kept.waiting_for}".strip("_")
     said: dict[str, Any] = {"error": {"message": words, "type": kind, "param": None, "code": code}}
     if kept is not None:
-        said["roadworthy"] = Standing.of(kept).model_dump(mode="json", exclude={"value"})
-    return JSONResponse(said, status, headers)
+        said["roadworthy"] = standing_without_answer(kept)
+    return Response(orjson.dumps(said), status, headers, "application/json")

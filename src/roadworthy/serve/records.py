@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.responses import JSONResponse
 
 from roadworthy.keep.record import Kept
 from roadworthy.serve.body import read_json
@@ -15,9 +14,10 @@ from roadworthy.serve.caller import Caller, MayReview, MaySubmit
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.ruling import take_feedback
 from roadworthy.serve.service import Service
-from roadworthy.serve.standing import Feedback, Standing
+from roadworthy.serve.standing import Feedback, Standing, standing_json
 from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
+_JSON: Final = "application/json"
 _SAME: Final = "The same key with the same body is the same record; with another body it is refused (409)."
 _DEADLINE: Final = "Seconds after which nothing more is sent for it."
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -56,7 +56,7 @@ def add_records(http: FastAPI, service: Service) -> None:
     @http.get("/v1/records/{key:path}", tags=["records"], response_model=Standing, responses=_PROBLEMS)
     async def find(key: str, caller: Annotated[Caller, Depends(MaySubmit)]) -> Response:
         """Where a record stands: the newest version of its key."""
-        return JSONResponse(Standing.of(service.find(caller, key)[0]).model_dump(mode="json"))
+        return told_again(service.find(caller, key)[0])
 
     @http.post(
         "/v1/records/{key:path}/feedback", tags=["records"], response_model=Standing, responses=_PROBLEMS
@@ -66,7 +66,7 @@ def add_records(http: FastAPI, service: Service) -> None:
         given = _feedback(await read_json(request, settings))
         kept = service.find(caller, key)[0]
         await take_feedback(service, kept, given, caller.name)
-        return JSONResponse(Standing.of(service.find(caller, key)[0]).model_dump(mode="json"))
+        return told_again(service.find(caller, key)[0])
 
 
 async def take_record(service: Service, step: str, request: Request, caller: Caller) -> Response:
@@ -82,7 +82,6 @@ async def take_record(service: Service, step: str, request: Request, caller: Cal
 
 def told(kept: Kept, *, working: bool) -> Response:
     """The response that says where a record stands."""
-    standing = Standing.of(kept)
     where = f"/v1/records/{quote(kept.key, safe='')}"
     status, headers = HTTPStatus.OK, {"Location": where}
     if kept.outcome == "rejected":
@@ -90,7 +89,12 @@ def told(kept: Kept, *, working: bool) -> Response:
     elif working or kept.outcome in {"waiting", "pending"}:
         status = HTTPStatus.ACCEPTED
         headers["Retry-After"] = "1" if working else "10"
-    return JSONResponse(standing.model_dump(mode="json"), status, headers)
+    return Response(standing_json(kept), status, headers, _JSON)
+
+
+def told_again(kept: Kept) -> Response:
+    """Where a record stands, for whoever looks."""
+    return Response(standing_json(kept), media_type=_JSON)
 
 
 def _feedback(body: object) -> Feedback:
