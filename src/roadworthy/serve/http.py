@@ -19,8 +19,10 @@ from roadworthy._errors import LedgerUnavailable
 from roadworthy.observe.metrics import Metrics
 from roadworthy.serve.caller import Caller, Doorkeeper, MaySubmit, refuse_undeclared
 from roadworthy.serve.chat import add_chat, complete_chat
+from roadworthy.serve.console.deciding import add_deciding
 from roadworthy.serve.console.desk import add_desk
 from roadworthy.serve.console.pages import add_pages
+from roadworthy.serve.console.reference import add_reference
 from roadworthy.serve.console.session import Visits
 from roadworthy.serve.guard import Guard
 from roadworthy.serve.health import add_health
@@ -79,8 +81,11 @@ def build_routes(service: Service, keeper: Doorkeeper, metrics: Metrics) -> Fast
     add_jobs(http, service)
     add_chat(http, service)
     add_health(http, service, metrics)
-    add_pages(http, service, Visits(keeper, service.runtime.clock.monotonic, service.runtime.settings))
-    add_desk(http, service)
+    visits = Visits(keeper, service.runtime.clock.monotonic, service.runtime.settings)
+    add_pages(http, service, visits)
+    add_desk(http, service, visits)
+    add_deciding(http, service)
+    add_reference(http, service)
 
     @http.get("/openapi.json", include_in_schema=False)
     async def openapi(_caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, Any]:

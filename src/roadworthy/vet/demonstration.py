@@ -14,6 +14,7 @@ import click
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
+from roadworthy.keep.forecasts import put_forecast
 from roadworthy.keep.reviews import open_reviews
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.report import Report
@@ -102,7 +103,10 @@ async def _run(folder: Path, url: str) -> int:
     runtime.tell = progress
     try:
         click.echo("roadworthy plan triage.py inbox.jsonl")
-        click.echo((await forecast(runtime, entry, items(), options.job)).text() + "\n")
+        said = await forecast(runtime, entry, items(), options.job)
+        kept = said.kept(entry.name, options.job)
+        await runtime.store.write(lambda tx: put_forecast(tx, loaded.app.name, kept))
+        click.echo(said.text() + "\n")
         click.echo("roadworthy run triage.py inbox.jsonl")
         job = Job(runtime, entry, iter(items()), options)
         summary, status = await job.run()
