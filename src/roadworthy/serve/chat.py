@@ -27,6 +27,12 @@ from roadworthy.serve.service import Service
 from roadworthy.serve.standing import standing_without_answer
 from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    429: {
+        "description": "As many records as it takes are being worked on; Retry-After says when to come again."
+    },
+}
 _WAITS: Final = {
     "review": (HTTPStatus.UNPROCESSABLE_ENTITY, "a person has to look at it"),
     "budget": (HTTPStatus.SERVICE_UNAVAILABLE, "the budget has no room for it now"),
@@ -36,9 +42,24 @@ _WAITS: Final = {
 """OpenAI's clients try again by themselves after 408, 409, 429 and 5xx: right where waiting helps, wrong for a person."""
 
 
+_ELSEWHERE: Final = frozenset(
+    {"api_base", "api_key", "api_version", "base_url", "custom_llm_provider", "extra_headers"}
+)
+"""Fields of other gateways by which a caller would have a request, and the key with it, sent to an address of theirs."""
+_TOOL_NAME: Final = r"^[A-Za-z0-9_-]{1,64}$"
+
+
 class _Message(BaseModel):
     role: str
     content: str | list[dict[str, Any]] | None = None
+
+
+class _Named(BaseModel):
+    name: str = Field(pattern=_TOOL_NAME)
+
+
+class _Tool(BaseModel):
+    function: _Named | None = None
 
 
 class _Asked(BaseModel):
@@ -49,8 +70,8 @@ class _Asked(BaseModel):
     stream: bool | None = False
     stream_options: dict[str, Any] | None = None
     n: int | None = 1
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: str | _Tool | None = None
 
 
 def add_chat(http: FastAPI, service: Service) -> None:
@@ -65,7 +86,7 @@ def add_chat(http: FastAPI, service: Service) -> None:
         ]
         return {"object": "list", "data": data}
 
-    @http.post("/v1/chat/completions", tags=["openai"])
+    @http.post("/v1/chat/completions", tags=["openai"], responses=_ANSWERS)
     async def complete(
         request: Request,
         caller: Annotated[Caller, Depends(MaySubmit)],
@@ -104,6 +125,11 @@ def _read(body: Json) -> _Asked:
         raise Problem(HTTPStatus.BAD_REQUEST, f"Not a chat completion request: {str(error)[:500]}") from error
     if asked.n not in {None, 1}:
         raise Problem(HTTPStatus.BAD_REQUEST, f"n={asked.n}: a record has one answer. Leave n out.")
+    if elsewhere := sorted(_ELSEWHERE.intersection(body if isinstance(body, dict) else ())):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"{', '.join(elsewhere)}: which provider is asked, and with which key, is the app's business. Leave it out.",
+        )
     return asked
 
 
@@ -176,13 +202,10 @@ def _plain(text: str) -> str:
 
 def _tool(asked: _Asked) -> str | None:
     """The one function that the client has its answer passed to; None where it is free to be a message."""
-    tools = [one["function"] for one in asked.tools or [] if isinstance(one.get("function"), dict)]
-    if isinstance(asked.tool_choice, dict):
-        name = asked.tool_choice.get("function", {}).get("name")
-        return name if isinstance(name, str) else None
-    if asked.tool_choice == "required" and len(tools) == 1 and isinstance(tools[0].get("name"), str):
-        return str(tools[0]["name"])
-    return None
+    if isinstance(asked.tool_choice, _Tool):
+        return asked.tool_choice.function.name if asked.tool_choice.function is not None else None
+    names = [one.function.name for one in asked.tools or () if one.function is not None]
+    return names[0] if asked.tool_choice == "required" and len(names) == 1 else None
 
 
 def _burst(asked: _Asked, completion: dict[str, Any]) -> Iterator[bytes]:

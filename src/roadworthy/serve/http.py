@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -24,6 +26,7 @@ from roadworthy.serve.console.desk import add_desk
 from roadworthy.serve.console.pages import add_pages
 from roadworthy.serve.console.reference import add_reference
 from roadworthy.serve.console.session import Visits
+from roadworthy.serve.description import describe
 from roadworthy.serve.guard import Guard
 from roadworthy.serve.health import add_health
 from roadworthy.serve.jobs import add_jobs
@@ -92,9 +95,20 @@ def build_routes(service: Service, keeper: Doorkeeper, metrics: Metrics) -> Fast
         return http.openapi()
 
     refuse_undeclared(http)
+    describe(http, service)
     return http
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer(error.status_code, str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return answer(error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of every route that a path leads to; the framework names those of the first one alone."""
+    matching = (route for route in request.app.routes if isinstance(route, APIRoute))
+    found = [route.methods or set() for route in matching if route.path_regex.match(request.url.path)]
+    return set().union(*found)

@@ -54,10 +54,17 @@ def _fields(kept: Kept, *, value: bool) -> dict[str, Any]:
     }
 
 
+def _with_answer(schema: dict[str, Any]) -> None:
+    """`wrong` comes with the right answer, and nothing else does."""
+    wrong = {"properties": {"ruling": {"const": "wrong"}, "answer": {"not": {"type": "null"}}}}
+    other = {"properties": {"ruling": {"enum": ["right", "reject"]}, "answer": {"type": "null"}}}
+    schema["oneOf"] = [{**wrong, "required": ["ruling", "answer"]}, {**other, "required": ["ruling"]}]
+
+
 class Feedback(BaseModel):
     """What a person thinks of a record's answer."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "json_schema_extra": _with_answer}
 
     ruling: Literal["right", "wrong", "reject"]
     answer: Any = Field(None, description="With `wrong`: the right answer.")
