@@ -298,6 +298,18 @@ class Settings:
     serve_wait_s: float = _row(
         60.0, "seconds", "a caller waits this long for an outcome, then gets 202 and an address", OURS
     )
+    serve_connections_max: int = _count(
+        4_000, "connections", "open at the same time; further callers are answered 503 and hung up on", OURS
+    )
+    serve_header_s: float = _row(
+        10.0, "seconds", "a request's headers come whole within this time, else 408", OURS
+    )
+    serve_header_bytes_max: int = _count(
+        32_768, "bytes", "of a request's line and headers; larger ones are answered 431", OURS
+    )
+    serve_keys_s: float = _row(
+        1.0, "seconds", "the service believes for this long what the ledger says of keys", OURS
+    )
     serve_body_s: float = _row(30.0, "seconds", "a request's body comes whole within this time", OURS)
     serve_look_s: float = _row(
         2.0,

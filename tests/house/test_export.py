@@ -47,6 +47,7 @@ def test_every_kind_of_row_comes_out_as_both(build: Build) -> None:
     assert house.rows("labels.jsonl")[0]["label"] == {"topic": "post", "sure": 1.0}
 
 
+@pytest.mark.fault("E16")
 @pytest.mark.timeout(60)
 def test_what_a_spreadsheet_would_run_is_text(build: Build) -> None:
     """A record's words would be run as a formula by whoever opens the file."""

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from tests.certificate.shop import Shop
 from tests.learning.conftest import Build, Said, give, label
 
@@ -37,6 +38,7 @@ def truth(said: dict[str, Said]) -> dict[str, str]:
     return {key: mood for key, (mood, _) in said.items()}
 
 
+@pytest.mark.fault("E23")
 def test_what_a_student_learned_from_proves_nothing(build: Build) -> None:
     """A student would be certified by its own lessons, and answer unproved."""
     first, second = notes(80, "a"), notes(10, "b")

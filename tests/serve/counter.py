@@ -94,6 +94,7 @@ class Counter:
             "ROADWORTHY_LEDGER": self.ledger,
             "ROADWORTHY_SERVE_LOOK_S": "0.1",
             "ROADWORTHY_SERVE_AGAIN_S": "0.3",
+            "ROADWORTHY_SERVE_KEYS_S": "0",
             "ROADWORTHY_LEASE_S": "1",
             **self.environ,
         }

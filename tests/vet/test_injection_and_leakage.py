@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.vet.stands import CHECK, FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
 
 from roadworthy.vet.road.finding import Grade
@@ -50,6 +51,7 @@ def mood(note: Note) -> Prompt[Mood]:
 )
 
 
+@pytest.mark.fault("E5")
 def test_a_good_app_passes_injection_and_leakage(tmp_path: Path) -> None:
     """A sound app would be refused."""
     with stand(tmp_path, GOOD) as bench:
@@ -64,6 +66,7 @@ def test_a_good_app_passes_injection_and_leakage(tmp_path: Path) -> None:
         }
 
 
+@pytest.mark.fault("E5")
 def test_an_app_without_checks_accepts_what_an_attacker_dictates(tmp_path: Path) -> None:
     """An attacker's words would go out as an answer, and the road test would have nothing to say."""
     with stand(tmp_path, HEAD + UNCHECKED) as bench:

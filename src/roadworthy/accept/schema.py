@@ -114,6 +114,17 @@ class RecordSchema:
             if name in required and name != self.key_field and _is_free_text(field)
         )
 
+    def json_schema(self, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
+        """The JSON Schema of a record, for whoever sends one; `{}`, which allows anything, for a type that has none."""
+        if self.is_text:
+            return {"type": "string"}
+        if self.kind is dict:
+            return {"type": "object"}
+        try:
+            return self._adapter.json_schema(ref_template=ref_template)
+        except PydanticUserError:
+            return {}
+
     def _text(self, body: Json) -> str:
         if isinstance(body, str):
             return body

@@ -40,16 +40,16 @@ def add_access(tx: Transaction, app: str, access: Access, key: str) -> None:
         "add_access_key",
         app=app,
         name=access.name,
-        hash=_hash(key),
+        hash=hash_of(key),
         roles=" ".join(access.roles),
         namespace=access.namespace,
         now=tx.now,
     )
 
 
-def find_access(tx: Transaction, app: str, key: str) -> Access | None:
-    """What a key lets its holder do; None where it is unknown or revoked. It is looked up by its hash."""
-    row = tx.row("access_key", app=app, hash=_hash(key))
+def find_access(tx: Transaction, app: str, digest: bytes) -> Access | None:
+    """What the key with this hash lets its holder do; None where it is unknown or revoked."""
+    row = tx.row("access_key", app=app, hash=digest)
     return None if row is None else Access(as_text(row[0]), tuple(as_text(row[1]).split()), as_text(row[2]))
 
 
@@ -72,5 +72,6 @@ def revoke_access(tx: Transaction, app: str, name: str) -> int:
     return tx.change("revoke_access_key", app=app, name=name, now=tx.now)
 
 
-def _hash(key: str) -> bytes:
+def hash_of(key: str) -> bytes:
+    """What is kept of a key: 32 bytes. It is 256 random bits, so no salt is needed."""
     return hashlib.sha256(key.encode()).digest()

@@ -59,14 +59,19 @@ def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Ke
         kept = find_record(tx, as_int(row[0]))
         assert kept is not None
         return kept
+    return add_direct(tx, job_id, run_id, record, 1 if row is None else as_int(row[1]) + 1, owner=None)
+
+
+def add_direct(
+    tx: Transaction, job_id: int, run_id: int, record: Record, version: int, *, owner: int | None
+) -> Kept:
+    """Take in a record, or a version of one, that is new: a line of its own, at the end."""
     last = tx.row("last_line", job_id=job_id)
     number = 1 + (as_int(last[0]) if last is not None and last[0] is not None else 0)
-    version = 1 if row is None else as_int(row[1]) + 1
-    record_id = _insert(tx, job_id, run_id, replace(record, line=number), version, owner=None)
-    _put_line(tx, job_id, number, record_id, "first")
-    kept = find_record(tx, record_id)
-    assert kept is not None
-    return kept
+    record = replace(record, line=number)
+    record_id = _insert(tx, job_id, run_id, record, version, owner=owner)
+    tx.change("put_line", job_id=job_id, number=number, record_id=record_id, kind="first")
+    return Kept.new(job_id, record, record_id, version)
 
 
 def _meet(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from roadworthy.accept.record import Record
-from roadworthy.keep.intake import take_direct
+from roadworthy.keep.intake import add_direct, take_direct
 from roadworthy.keep.jobs import open_job
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import claim, find_record
@@ -57,17 +57,34 @@ def submit(
         known = find_record(tx, as_int(before[1]))
         assert known is not None
         return Taken(known, claim(tx, known.id, owner))
-    kept = take_direct(tx, job_id, run_id, record)
+    taken = _take(tx, job_id, run_id, record, owner)
     if token:
         tx.add(
             "add_submission",
             job_id=job_id,
             token=token,
             body_hash=record.body_hash,
-            record_id=kept.id,
+            record_id=taken.kept.id,
             now=tx.now,
         )
-    return Taken(kept, claim(tx, kept.id, owner))
+    return taken
+
+
+def _take(tx: Transaction, job_id: int, run_id: int, record: Record, owner: int) -> Taken:
+    """The record, claimed: a new one with as few statements as can be, since they come by the thousand."""
+    newest = tx.row("newest_version", job_id=job_id, key=record.key)
+    if newest is not None:
+        kept = take_direct(tx, job_id, run_id, record)
+        return Taken(kept, claim(tx, kept.id, owner))
+    kept = add_direct(tx, job_id, run_id, record, 1, owner=owner)
+    return Taken(kept, mine=True)
+
+
+def tokens_of(tx: Transaction, record_id: int) -> tuple[int, int]:
+    """What a record's attempts read and wrote; nothing where its answer was bought before, for another one."""
+    row = tx.row("tokens_of_record", record_id=record_id)
+    assert row is not None
+    return as_int(row[0]), as_int(row[1])
 
 
 def namespace_of(tx: Transaction, job_id: int) -> str:

@@ -20,6 +20,7 @@ from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
 from roadworthy.call.price import pico
+from roadworthy.keep.forecasts import put_forecast
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
@@ -215,7 +216,10 @@ async def _plan(
         if sample:
             options = Options(job=target.job, budget_pico=budget_pico, limit=sample)
             await Job(runtime, target.entry, iter(draw_sample(drawn.items(), sample)), options).run()
-        return await forecast(runtime, target.entry, drawn, target.job)
+        found = await forecast(runtime, target.entry, drawn, target.job)
+        kept = found.kept(target.entry.name, target.job)
+        await runtime.store.write(lambda tx: put_forecast(tx, runtime.plan.name, kept))
+        return found
     finally:
         progress.close()
         await runtime.close()

@@ -350,6 +350,8 @@ class Desk:
                 tx.change("recount_record", record_id=self.session.kept.id)
             if change is not None and in_time:
                 change(tx)
+            if fate is not None:
+                self.session.look_after(tx)
 
         await self.session.runtime.store.write(last)
         failpoint("outcome_committed")

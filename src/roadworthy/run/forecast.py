@@ -20,8 +20,9 @@ from decimal import Decimal
 from operator import add
 from typing import Any
 
-from roadworthy.call.price import usd
+from roadworthy.call.price import pico, usd
 from roadworthy.call.reply import Usage
+from roadworthy.keep.forecasts import KeptForecast
 from roadworthy.keep.jobs import find_job
 from roadworthy.keep.transaction import Transaction, as_float, as_int
 from roadworthy.run.entry import Entry, Step
@@ -93,6 +94,14 @@ class Forecast:
             "people": self.people.as_json(),
             "promises": {path.step: path.as_json() for path in self.people.paths},
         }
+
+    def kept(self, entry: str, job: str) -> KeptForecast:
+        """What the ledger keeps of it, so that it can be held against what the job did cost."""
+        low, likely, high = pico(self.low_usd), pico(self.likely_usd), pico(self.high_usd)
+        spent = pico(self.spent_usd)
+        return KeptForecast(
+            entry=entry, job=job, to_ask=self.to_ask, low=low, likely=likely, high=high, spent=spent
+        )
 
     def text(self) -> str:
         """What a person reads."""

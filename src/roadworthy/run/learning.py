@@ -11,16 +11,14 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.states import State, advance, find_state, newest_number, states
-from roadworthy.keep.transaction import Transaction
-from roadworthy.learn.learned import Learned
+from roadworthy.keep.states import State, advance, states
 from roadworthy.run.gate import gate
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
+from roadworthy.run.promotion import BACK_ONE, go_back
 from roadworthy.run.reading import reading
 from roadworthy.run.teaching import propose
 
-_BACK_ONE = -1
 _SHOWN_MAX = 100
 
 
@@ -29,9 +27,9 @@ _SHOWN_MAX = 100
 @click.option(
     "--roll-back",
     "back",
-    type=click.IntRange(_BACK_ONE),
+    type=click.IntRange(BACK_ONE),
     is_flag=False,
-    flag_value=_BACK_ONE,
+    flag_value=BACK_ONE,
     metavar="N",
     help="Go back to state N; without N to the one before. 0 is before anything was learned.",
 )
@@ -70,7 +68,7 @@ def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bo
         if history:
             said = _history(store, name)
         elif back is not None:
-            said = _roll_back(store, name, back)
+            said = _went_back(store.write_now(lambda tx: go_back(tx, name, back)))
         else:
             said = {}
     said = said or run_to_end(_learn(loaded, apply=apply))
@@ -115,29 +113,8 @@ def _history(store: Ledger, app: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _roll_back(store: Ledger, app: str, back: int) -> dict[str, Any]:
-    """Advance to a new state with an old one's content.
-
-    Raises:
-        WrongUse: there is no such state, or nothing to go back from.
-    """
-
-    def change(tx: Transaction) -> dict[str, Any]:
-        newest = find_state(tx, app, newest_number(tx, app))
-        assert newest is not None
-        if newest.number == 0:
-            raise WrongUse(f"The app {app!r} has learned nothing yet, so there is nothing to go back from.")
-        origin = newest.number if newest.origin < 0 else newest.origin
-        number = max(0, origin - 1) if back == _BACK_ONE else back
-        wanted = find_state(tx, app, number)
-        if wanted is None:
-            raise WrongUse(f"There is no state {number}. The newest one is {newest.number}: learn --history.")
-        content = Learned.read(wanted).text()
-        state = State(newest.number + 1, number, f"back to state {number}", content)
-        advance(tx, app, state)
-        return {"state": state.number, "origin": number, "said": f"State {state.number}: {state.why}."}
-
-    return store.write_now(change)
+def _went_back(state: State) -> dict[str, Any]:
+    return {"state": state.number, "origin": state.origin, "said": f"State {state.number}: {state.why}."}
 
 
 def _lines(said: dict[str, Any]) -> list[str]:

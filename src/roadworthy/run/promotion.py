@@ -15,6 +15,7 @@ from roadworthy.run.entry import Entry, Step
 from roadworthy.run.policy import version_of
 from roadworthy.run.runtime import Runtime
 
+BACK_ONE = -1  # to the state before
 PROMOTED = "promoted"  # in a state's `other`: the version of the step that it made the one that runs
 
 
@@ -43,6 +44,27 @@ def apply_promotion(tx: Transaction, app: str, gate_id: int) -> int:
     advance(tx, app, State(after.number, -1, why, after.text()))
     apply_gate(tx, gate.id, after.number)
     return after.number
+
+
+def go_back(tx: Transaction, app: str, back: int = BACK_ONE) -> State:
+    """Advance an app to a new state with the content of state `back`. Returns the new one.
+
+    Raises:
+        WrongUse: there is no such state, or nothing to go back from.
+    """
+    newest = find_state(tx, app, newest_number(tx, app))
+    assert newest is not None
+    if newest.number == 0:
+        raise WrongUse(f"The app {app!r} has learned nothing yet, so there is nothing to go back from.")
+    origin = newest.number if newest.origin < 0 else newest.origin
+    number = max(0, origin - 1) if back == BACK_ONE else back
+    wanted = find_state(tx, app, number)
+    if wanted is None:
+        raise WrongUse(f"There is no state {number}. The newest one is {newest.number}: learn --history.")
+    content = Learned.read(wanted).text()
+    state = State(newest.number + 1, number, f"back to state {number}", content)
+    advance(tx, app, state)
+    return state
 
 
 def objection(tx: Transaction, app: str, step: str, version: str, *, gated: bool) -> str | None:

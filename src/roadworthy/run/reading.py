@@ -38,6 +38,7 @@ from roadworthy.observe.why import tell
 from roadworthy.run.app import App
 from roadworthy.run.load import load
 from roadworthy.run.masking import question_of, shown
+from roadworthy.run.plan import Plan
 
 EXTRAS = {
     "bedrock": ("botocore",),
@@ -97,7 +98,8 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
         shown_stories = [story.as_json() for story in found]
         click.echo(orjson.dumps({"stories": shown_stories, "certificates": stated}).decode())
     else:
-        click.echo(tell(found, judged(loaded.app, found[0]), stated, full=full))
+        said = judged(loaded.app.plan, loaded.app.start_settings(), found[0])
+        click.echo(tell(found, said, stated, full=full))
 
 
 def claims_of(tx: Transaction, app: App) -> list[Claim]:
@@ -105,13 +107,13 @@ def claims_of(tx: Transaction, app: App) -> list[Claim]:
     return claims(tx, app.name, app.plan.promises, app.start_settings())
 
 
-def judged(app: App, story: Story) -> dict[int, str]:
+def judged(plan: Plan, settings: Settings, story: Story) -> dict[int, str]:
     """What today's checks say of each reply of a record, in words, by attempt.
 
     Verdicts are not kept, they are functions of the reply. Inside a workflow the step's own input is not at hand, so
     there only the schema is judged.
     """
-    steps = {step.name: step for step in app.plan.steps}
+    steps = {step.name: step for step in plan.steps}
     asked = {question.id: question for question in story.questions}
     said: dict[int, str] = {}
     for tried in story.attempts:
@@ -127,7 +129,7 @@ def judged(app: App, story: Story) -> dict[int, str]:
         checker = step.prepared.checker if alone else step.without_checks()
         reply = Reply(tried.id, tried.model, Ending(tried.ending), tried.reply, tried.finish)
         if step.mask and alone:
-            _, mask = question_of(step, value, app.start_settings(), question.passages)
+            _, mask = question_of(step, value, settings, question.passages)
             reply = reply if mask is None else shown(reply, mask)
         found = checker.check(reply, value, question.passages)
         said[tried.id] = (

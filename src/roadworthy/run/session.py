@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from roadworthy.keep.attempts import Payer
 from roadworthy.keep.record import Kept
+from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.learn.learned import Learned
 from roadworthy.run.runtime import Runtime
 
@@ -61,6 +62,7 @@ class Session:
         escalated: whether a model above the first was asked.
         defers: its attempts are not counted on the record one by one: a large record's row is dear to write.
         recounts: they are counted when work on the record ends.
+        after: looks at the ledger in the very transaction that writes the record's outcome; None for nobody.
         question_id: the question of the step that ended the record, for `--retry failed`.
     """
 
@@ -80,12 +82,18 @@ class Session:
     repaired: bool = False
     defers: bool = False
     recounts: bool = False
+    after: Change[None] | None = None
     question_id: int = 0
 
     @property
     def fresh(self) -> bool:
         """Whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for."""
         return self.kept.outcome == "pending" and not self.kept.attempts and not self.kept.deaths
+
+    def look_after(self, tx: Transaction) -> None:
+        """The outcome is written; whoever wants to see it as it stands does, before the commit."""
+        if self.after is not None:
+            self.after(tx)
 
 
 _current: ContextVar[Session | None] = ContextVar("roadworthy_session", default=None)

@@ -250,6 +250,7 @@ async def _write(
         def both(tx: Transaction) -> None:
             keep(tx, kept.id, fate)
             change(tx)
+            session.look_after(tx)
 
         await session.runtime.store.write(both)
         failpoint("outcome_committed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import BinaryIO, Final
 from urllib.parse import parse_qsl
@@ -26,14 +25,55 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     Raises:
         Problem: 413, 408.
     """
-    parts = [part async for part in _parts(request, settings.line_bytes_max, settings.serve_body_s)]
-    return b"".join(parts)
+    most, seconds = settings.line_bytes_max, settings.serve_body_s
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError as error:
+        raise _too_slow(seconds) from error
+    return bytes(body)
 
 
 async def save_body(request: Request, settings: Settings, file: BinaryIO) -> None:
-    """Write a body of at most `file_bytes_max` to a file; each part comes within `serve_body_s`."""
-    async for part in _parts(request, settings.file_bytes_max, settings.serve_body_s, whole=False):
+    """Write a body of at most `file_bytes_max` to a file; each part comes within `serve_body_s`.
+
+    Raises:
+        Problem: 415, 413, 408.
+    """
+    refuse_packed(request)
+    most, seconds = settings.file_bytes_max, settings.serve_body_s
+    size, stream = 0, request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                part = await anext(stream, None)
+        except TimeoutError as error:
+            raise _too_slow(seconds) from error
+        if part is None:
+            return
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
         await asyncio.to_thread(file.write, part)
+
+
+def refuse_packed(request: Request) -> None:
+    """A body is taken as it is: one that is packed could be a thousand times as large once it is unpacked.
+
+    Raises:
+        Problem: 415.
+    """
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in {"", "identity"}:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body is packed (Content-Encoding). Send it as it is.",
+            {"Accept-Encoding": "identity"},
+        )
 
 
 async def read_json(request: Request, settings: Settings) -> Json:
@@ -48,6 +88,7 @@ async def read_json(request: Request, settings: Settings) -> Json:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, and say so: Content-Type: application/json."
         )
+    refuse_packed(request)
     body = await read_body(request, settings)
     try:
         return read_document(body.decode("utf-8-sig"), settings.json_depth_max)
@@ -81,19 +122,9 @@ async def read_form(request: Request, settings: Settings) -> dict[str, str]:
     return form
 
 
-async def _parts(request: Request, most: int, seconds: float, *, whole: bool = True) -> AsyncIterator[bytes]:
-    size, loop = 0, asyncio.get_running_loop()
-    ends = loop.time() + seconds
-    stream = request.stream()
-    try:
-        while True:
-            async with asyncio.timeout_at(ends if whole else loop.time() + seconds):
-                part = await anext(stream, None)
-            if part is None:
-                return
-            size += len(part)
-            if size > most:
-                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {most:,} bytes.")
-            yield part
-    except TimeoutError as error:
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {seconds:g} s.") from error
+def _too_large(most: int) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {most:,} bytes.")
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {seconds:g} s.")

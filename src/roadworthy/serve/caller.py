@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal, TypeAlias, get_args
@@ -12,7 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from roadworthy._errors import WrongUse
-from roadworthy.keep.access import Access, every_access, find_access
+from roadworthy._settings import Settings
+from roadworthy.keep.access import Access, every_access, find_access, hash_of
 from roadworthy.keep.ledger import Ledger
 from roadworthy.serve.problem import Problem
 
@@ -44,14 +46,26 @@ LOCAL: Final = Caller("local", frozenset(ROLES))
 class Doorkeeper:
     """Tells callers apart by their keys.
 
+    What the ledger says of keys is believed for `serve_keys_s`: a look into it costs more than all else that is done to
+    let a caller in.
+
     Args:
         store: where the keys are.
         app: the app's name.
+        settings: `serve_keys_s`.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, store: Ledger, app: str) -> None:
+    def __init__(
+        self, store: Ledger, app: str, settings: Settings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._app = app
+        self._lasts_s = settings.serve_keys_s
+        self._clock = clock
+        self._until = float("-inf")
+        self._keys: list[Access] = []
+        self._known: dict[bytes, Caller] = {}
 
     @property
     def has_keys(self) -> bool:
@@ -85,15 +99,28 @@ class Doorkeeper:
 
     def caller_of(self, key: str) -> Caller | None:
         """Who holds a key; None where it is not good."""
-        found = self._store.read(lambda tx: find_access(tx, self._app, key)) if key else None
-        return None if found is None else Caller(found.name, frozenset(found.roles), found.namespace)
+        if not key:
+            return None
+        self._all()  # forgets what was believed for long enough
+        digest = hash_of(key)
+        known = self._known.get(digest)
+        if known is None:
+            found = self._store.read(lambda tx: find_access(tx, self._app, digest))
+            if found is None:
+                return None  # not remembered: whoever guesses keys would fill the memory
+            known = self._known[digest] = Caller(found.name, frozenset(found.roles), found.namespace)
+        return known
 
     def still_good(self, caller: Caller) -> bool:
         """Whether somebody who was let in has a key still."""
         return any(one.name == caller.name and one.revoked_at is None for one in self._all())
 
     def _all(self) -> list[Access]:
-        return self._store.read(lambda tx: every_access(tx, self._app))
+        now = self._clock()
+        if now >= self._until:
+            self._keys = self._store.read(lambda tx: every_access(tx, self._app))
+            self._known, self._until = {}, now + self._lasts_s
+        return self._keys
 
 
 class Needs:
@@ -103,6 +130,10 @@ class Needs:
         self.role = role
 
     async def __call__(self, request: Request) -> Caller:
+        """The caller, for the framework."""
+        return self.caller_of(request)
+
+    def caller_of(self, request: Request) -> Caller:
         """The caller.
 
         Raises:

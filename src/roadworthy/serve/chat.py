@@ -13,21 +13,26 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from roadworthy.accept.document import read_document
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json
 from roadworthy.keep.record import Kept
-from roadworthy.keep.transaction import as_int
 from roadworthy.run.entry import Entry
 from roadworthy.serve.body import read_json
 from roadworthy.serve.caller import Caller, MaySubmit
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
-from roadworthy.serve.standing import Standing
+from roadworthy.serve.standing import standing_without_answer
+from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    429: {
+        "description": "As many records as it takes are being worked on; Retry-After says when to come again."
+    },
+}
 _WAITS: Final = {
     "review": (HTTPStatus.UNPROCESSABLE_ENTITY, "a person has to look at it"),
     "budget": (HTTPStatus.SERVICE_UNAVAILABLE, "the budget has no room for it now"),
@@ -37,9 +42,24 @@ _WAITS: Final = {
 """OpenAI's clients try again by themselves after 408, 409, 429 and 5xx: right where waiting helps, wrong for a person."""
 
 
+_ELSEWHERE: Final = frozenset(
+    {"api_base", "api_key", "api_version", "base_url", "custom_llm_provider", "extra_headers"}
+)
+"""Fields of other gateways by which a caller would have a request, and the key with it, sent to an address of theirs."""
+_TOOL_NAME: Final = r"^[A-Za-z0-9_-]{1,64}$"
+
+
 class _Message(BaseModel):
     role: str
     content: str | list[dict[str, Any]] | None = None
+
+
+class _Named(BaseModel):
+    name: str = Field(pattern=_TOOL_NAME)
+
+
+class _Tool(BaseModel):
+    function: _Named | None = None
 
 
 class _Asked(BaseModel):
@@ -50,13 +70,12 @@ class _Asked(BaseModel):
     stream: bool | None = False
     stream_options: dict[str, Any] | None = None
     n: int | None = 1
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: str | _Tool | None = None
 
 
 def add_chat(http: FastAPI, service: Service) -> None:
     """The routes of the OpenAI-compatible door."""
-    settings = service.runtime.settings
 
     @http.get("/v1/models", tags=["openai"])
     async def models(_caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, object]:
@@ -67,29 +86,36 @@ def add_chat(http: FastAPI, service: Service) -> None:
         ]
         return {"object": "list", "data": data}
 
-    @http.post("/v1/chat/completions", tags=["openai"])
+    @http.post("/v1/chat/completions", tags=["openai"], responses=_ANSWERS)
     async def complete(
         request: Request,
         caller: Annotated[Caller, Depends(MaySubmit)],
-        idempotency_key: Annotated[str, Header(max_length=255)] = "",
+        _token: Annotated[str, Header(alias="Idempotency-Key", max_length=TOKEN_CHARS_MAX)] = "",
+        _deadline: Annotated[float | None, Header(alias=DEADLINE, gt=0, allow_inf_nan=False)] = None,
     ) -> Response:
         """One record through a step, for a client that only knows chat completions."""
-        try:
-            service.admit()
-            asked = _read(await read_json(request, settings))
-            entry = service.entry(asked.model)
-            record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
-            kept, _working = await service.submit(
-                entry, record, caller, token=idempotency_key, wait_s=settings.record_deadline_s
-            )
-        except Problem as problem:
-            return _error(problem.status, problem.detail, problem.headers)
-        if kept.outcome != "accepted":
-            return _not_accepted(kept)
-        completion = _completion(asked, kept, _usage(service, kept))
-        if not asked.stream:
-            return JSONResponse(completion)
-        return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
+        return await complete_chat(service, request, caller)
+
+
+async def complete_chat(service: Service, request: Request, caller: Caller) -> Response:
+    """One chat completion request; errors as OpenAI words them."""
+    settings = service.runtime.settings
+    try:
+        service.admit()
+        terms = Terms.of(request.headers, settings.record_deadline_s)
+        asked = _read(await read_json(request, settings))
+        entry = service.entry(asked.model)
+        record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
+        taken = await service.submit(entry, record, caller, terms)
+    except Problem as problem:
+        return _error(problem.status, problem.detail, problem.headers)
+    kept = taken.kept
+    if kept.outcome != "accepted":
+        return _not_accepted(kept)
+    completion = _completion(asked, kept, taken.tokens)
+    if not asked.stream:
+        return Response(orjson.dumps(completion), media_type="application/json")
+    return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
 
 
 def _read(body: Json) -> _Asked:
@@ -99,6 +125,11 @@ def _read(body: Json) -> _Asked:
         raise Problem(HTTPStatus.BAD_REQUEST, f"Not a chat completion request: {str(error)[:500]}") from error
     if asked.n not in {None, 1}:
         raise Problem(HTTPStatus.BAD_REQUEST, f"n={asked.n}: a record has one answer. Leave n out.")
+    if elsewhere := sorted(_ELSEWHERE.intersection(body if isinstance(body, dict) else ())):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"{', '.join(elsewhere)}: which provider is asked, and with which key, is the app's business. Leave it out.",
+        )
     return asked
 
 
@@ -132,15 +163,7 @@ def _body(entry: Entry[Any, Any], text: str, depth_max: int) -> Json:
     return {schema.key_field: key, fields[0]: text}
 
 
-def _usage(service: Service, kept: Kept) -> dict[str, int]:
-    """Tokens of every attempt for this record; nothing where its answer was bought before, for another one."""
-    row = service.runtime.store.read(lambda tx: tx.row("tokens_of_record", record_id=kept.id))
-    assert row is not None
-    read, written = as_int(row[0]), as_int(row[1])
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, Any]:
+def _completion(asked: _Asked, kept: Kept, tokens: tuple[int, int]) -> dict[str, Any]:
     """A `chat.completion`; a client that wants its answer by a tool call gets it so."""
     text = kept.value or ""
     tool = _tool(asked)
@@ -148,7 +171,7 @@ def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, A
     if tool is not None:
         call = {"id": f"call_{kept.id}", "type": "function", "function": {"name": tool, "arguments": text}}
         message |= {"content": None, "tool_calls": [call]}
-    standing = Standing.of(kept).model_dump(mode="json", exclude={"value"})
+    standing = standing_without_answer(kept)
     return {
         "id": f"chatcmpl-{kept.id}-{kept.version}",
         "object": "chat.completion",
@@ -162,7 +185,11 @@ def _completion(asked: _Asked, kept: Kept, usage: dict[str, int]) -> dict[str, A
                 "logprobs": None,
             }
         ],
-        "usage": usage,
+        "usage": {
+            "prompt_tokens": tokens[0],
+            "completion_tokens": tokens[1],
+            "total_tokens": sum(tokens),
+        },
         "roadworthy": standing,
     }
 
@@ -175,13 +202,10 @@ def _plain(text: str) -> str:
 
 def _tool(asked: _Asked) -> str | None:
     """The one function that the client has its answer passed to; None where it is free to be a message."""
-    tools = [one["function"] for one in asked.tools or [] if isinstance(one.get("function"), dict)]
-    if isinstance(asked.tool_choice, dict):
-        name = asked.tool_choice.get("function", {}).get("name")
-        return name if isinstance(name, str) else None
-    if asked.tool_choice == "required" and len(tools) == 1 and isinstance(tools[0].get("name"), str):
-        return str(tools[0]["name"])
-    return None
+    if isinstance(asked.tool_choice, _Tool):
+        return asked.tool_choice.function.name if asked.tool_choice.function is not None else None
+    names = [one.function.name for one in asked.tools or () if one.function is not None]
+    return names[0] if asked.tool_choice == "required" and len(names) == 1 else None
 
 
 def _burst(asked: _Asked, completion: dict[str, Any]) -> Iterator[bytes]:
@@ -230,5 +254,5 @@ def _error(status: int, words: str, headers: dict[str, str], kept: Kept | None =
     code = None if kept is None else f"{kept.outcome}_{kept.waiting_for}".strip("_")
     said: dict[str, Any] = {"error": {"message": words, "type": kind, "param": None, "code": code}}
     if kept is not None:
-        said["roadworthy"] = Standing.of(kept).model_dump(mode="json", exclude={"value"})
-    return JSONResponse(said, status, headers)
+        said["roadworthy"] = standing_without_answer(kept)
+    return Response(orjson.dumps(said), status, headers, "application/json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from roadworthy.observe.metrics import Watched
 
 _BACKLOG: Final = 2_048
+_FILES: Final = 65_536
 _ROLES: Final = ("submit", "review", "operate", "admin")
 
 
@@ -54,6 +56,7 @@ def serve(app: str, *, host: str, port: int, hosts: tuple[str, ...], log: str, a
     keys, else it does not start.
     """
     _require_extra()
+    _take_all_files()
     loaded = load(app)
     listening = _listen(host, port)
     where = f"http://{_shown(host)}:{listening.getsockname()[1]}"
@@ -80,12 +83,13 @@ async def _serve(
     from roadworthy.serve.guard import LOOPBACK_NAMES  # noqa: PLC0415 - an extra
     from roadworthy.serve.http import build_http  # noqa: PLC0415 - an extra
     from roadworthy.serve.service import Service  # noqa: PLC0415 - an extra
+    from roadworthy.serve.wire import limited  # noqa: PLC0415 - an extra
 
     lines = hearer(log, details=False)
     capture_logging(lines)
     tell = Several(lines)
     runtime = app.start(tell=tell)
-    keeper = Doorkeeper(runtime.store, app.name)
+    keeper = Doorkeeper(runtime.store, app.name, runtime.settings)
     if not _is_loopback(host) and not keeper.has_keys:
         await runtime.close()
         raise WrongUse(
@@ -99,6 +103,9 @@ async def _serve(
     http = build_http(service, keeper, metrics, named)
     config = uvicorn.Config(
         http,
+        http=limited(runtime.settings),
+        ws="none",
+        proxy_headers=False,  # `build_http` has them where they count
         log_config=None,  # its warnings and errors go through the sink
         access_log=False,
         server_header=False,
@@ -138,6 +145,14 @@ def _listen(host: str, port: int) -> socket.socket:
         raise WrongUse(
             f"Nobody can listen on {host}, port {port}: {error.strerror or error}. Name another one: --port."
         ) from error
+
+
+def _take_all_files() -> None:
+    """A connection is a file: many callers need more of them than a shell gives a process to begin with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _is_loopback(host: str) -> bool:

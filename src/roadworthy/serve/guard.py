@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from roadworthy.serve.problem import answer
@@ -30,6 +30,7 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+_RAW: Final = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 class Guard:
@@ -52,9 +53,9 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                out = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    out.setdefault(name, value)
+                headers = message["headers"] = list(message.get("headers", ()))
+                given = {name for name, _ in headers}
+                headers += [header for header in _RAW if header[0] not in given]
             await send(message)
 
         refused = self._refusal(scope["method"], headers)

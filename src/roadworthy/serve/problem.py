@@ -8,8 +8,11 @@ from http import HTTPStatus
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
 MEDIA_TYPE = "application/problem+json"
+BROKEN = "Something is wrong with the service itself; whoever runs it finds what in its output. The record is not lost."
+"""All that a caller is told of a bug: what an exception says may quote a record, a path or a query."""
 
 
 class Problem(Exception):
@@ -26,6 +29,15 @@ class Problem(Exception):
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+
+
+class Told(BaseModel):
+    """What a problem looks like over HTTP: RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
 
 
 def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -47,3 +59,19 @@ async def on_invalid(_request: Request, error: Exception) -> Response:
         f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5]
     )
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request does not fit: {places}.")
+
+
+async def on_ledger(_request: Request, _error: Exception) -> Response:
+    """What the error says names files; the caller is told no more than that waiting helps."""
+    detail = "The ledger cannot be used just now. Send it again."
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
+
+
+async def on_gone(_request: Request, _error: Exception) -> Response:
+    """The caller hung up before its request was whole; nobody reads this."""
+    return answer(HTTPStatus.BAD_REQUEST, "The request did not come whole.")
+
+
+async def on_bug(_request: Request, _error: Exception) -> Response:
+    """Anything else is a bug of ours."""
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.responses import JSONResponse
 
 from roadworthy.keep.record import Kept
 from roadworthy.serve.body import read_json
@@ -15,9 +14,12 @@ from roadworthy.serve.caller import Caller, MayReview, MaySubmit
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.ruling import take_feedback
 from roadworthy.serve.service import Service
-from roadworthy.serve.standing import Feedback, Standing
+from roadworthy.serve.standing import Feedback, Standing, standing_json
+from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
-_TOKEN_CHARS_MAX: Final = 255
+_JSON: Final = "application/json"
+_SAME: Final = "The same key with the same body is the same record; with another body it is refused (409)."
+_DEADLINE: Final = "Seconds after which nothing more is sent for it."
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     code: {"description": HTTPStatus(code).phrase}
     for code in (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
@@ -38,36 +40,23 @@ def add_records(http: FastAPI, service: Service) -> None:
         step: str,
         request: Request,
         caller: Annotated[Caller, Depends(MaySubmit)],
-        idempotency_key: Annotated[str, Header(max_length=_TOKEN_CHARS_MAX)] = "",
-        prefer: Annotated[str, Header(description="RFC 7240: `respond-async`, or `wait=SECONDS`.")] = "",
-        deadline: Annotated[
-            float | None,
-            Header(
-                alias="Roadworthy-Deadline",
-                gt=0,
-                allow_inf_nan=False,
-                description="Seconds after which nothing more is sent for it.",
-            ),
+        _token: Annotated[
+            str, Header(alias="Idempotency-Key", max_length=TOKEN_CHARS_MAX, description=_SAME)
+        ] = "",
+        _prefer: Annotated[
+            str, Header(alias="Prefer", description="RFC 7240: `respond-async`, or `wait=SECONDS`.")
+        ] = "",
+        _deadline: Annotated[
+            float | None, Header(alias=DEADLINE, gt=0, allow_inf_nan=False, description=_DEADLINE)
         ] = None,
     ) -> Response:
         """Hand over one record, as JSON. 200 with its outcome, 202 with an address where it waits or goes on, 422 where it is rejected."""
-        service.admit()
-        entry = service.entry(step)
-        record = service.record(entry, await read_json(request, settings))
-        kept, working = await service.submit(
-            entry,
-            record,
-            caller,
-            token=idempotency_key,
-            wait_s=wait_s(prefer, settings.serve_wait_s),
-            seconds=deadline,
-        )
-        return told(kept, working=working)
+        return await take_record(service, step, request, caller)
 
     @http.get("/v1/records/{key:path}", tags=["records"], response_model=Standing, responses=_PROBLEMS)
     async def find(key: str, caller: Annotated[Caller, Depends(MaySubmit)]) -> Response:
         """Where a record stands: the newest version of its key."""
-        return JSONResponse(Standing.of(service.find(caller, key)[0]).model_dump(mode="json"))
+        return told_again(service.find(caller, key)[0])
 
     @http.post(
         "/v1/records/{key:path}/feedback", tags=["records"], response_model=Standing, responses=_PROBLEMS
@@ -77,12 +66,22 @@ def add_records(http: FastAPI, service: Service) -> None:
         given = _feedback(await read_json(request, settings))
         kept = service.find(caller, key)[0]
         await take_feedback(service, kept, given, caller.name)
-        return JSONResponse(Standing.of(service.find(caller, key)[0]).model_dump(mode="json"))
+        return told_again(service.find(caller, key)[0])
+
+
+async def take_record(service: Service, step: str, request: Request, caller: Caller) -> Response:
+    """One record of a caller: taken in, worked on, told."""
+    settings = service.runtime.settings
+    service.admit()
+    terms = Terms.of(request.headers, settings.serve_wait_s)
+    entry = service.entry(step)
+    record = service.record(entry, await read_json(request, settings))
+    taken = await service.submit(entry, record, caller, terms)
+    return told(taken.kept, working=taken.working)
 
 
 def told(kept: Kept, *, working: bool) -> Response:
     """The response that says where a record stands."""
-    standing = Standing.of(kept)
     where = f"/v1/records/{quote(kept.key, safe='')}"
     status, headers = HTTPStatus.OK, {"Location": where}
     if kept.outcome == "rejected":
@@ -90,18 +89,12 @@ def told(kept: Kept, *, working: bool) -> Response:
     elif working or kept.outcome in {"waiting", "pending"}:
         status = HTTPStatus.ACCEPTED
         headers["Retry-After"] = "1" if working else "10"
-    return JSONResponse(standing.model_dump(mode="json"), status, headers)
+    return Response(standing_json(kept), status, headers, _JSON)
 
 
-def wait_s(prefer: str, most: float) -> float:
-    """How long the caller wants to wait, RFC 7240; what is not understood is ignored, as that says."""
-    for part in prefer.lower().split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "respond-async":
-            return 0.0
-        if name == "wait" and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
-            return min(float(value), most)
-    return most
+def told_again(kept: Kept) -> Response:
+    """Where a record stands, for whoever looks."""
+    return Response(standing_json(kept), media_type=_JSON)
 
 
 def _feedback(body: object) -> Feedback:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,11 +12,15 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.record import Kept
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import PERSON, rule
+from roadworthy.keep.rulings import GATE, PERSON, choose, rule
+from roadworthy.run.auditor import stamp_all
+from roadworthy.run.choice import possible
 from roadworthy.run.entry import Step
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
 from roadworthy.serve.standing import Feedback
+
+_RULINGS: Final = ("right", "wrong", "reject")
 
 
 async def take_feedback(service: Service, kept: Kept, given: Feedback, by: str) -> None:
@@ -59,16 +64,34 @@ async def rule_on(
     Raises:
         Problem: 409 where somebody else was first; 422 where the ruling does not fit or the answer is not valid.
     """
+    store = service.runtime.store
+    if waiter.kind == GATE:
+        if ruling not in possible(waiter):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"Say which is right: {', '.join(possible(waiter))}."
+            )
+        if not await store.write(lambda tx: choose(tx, waiter.id, ruling, by, note)):
+            raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
+        return
+    if ruling not in _RULINGS:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"Rule {', '.join(_RULINGS)}.")
     if ruling == "right" and waiter.suggestion is None:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "No answer was suggested that could be right. Give the right one.",
         )
     _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.body, answer)
-    done = await service.runtime.store.write(lambda tx: rule(tx, waiter.id, ruling, answer, by, note))
-    if not done:
+    if not await store.write(lambda tx: rule(tx, waiter.id, ruling, answer, by, note)):
         raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
+    await state_anew(service)
     service.look_now()
+
+
+async def state_anew(service: Service) -> None:
+    """A ruling moved the certificates: what they cover is marked, and alarms are raised, as `review` does."""
+    runtime = service.runtime
+    name, promises = runtime.plan.name, runtime.plan.promises
+    await asyncio.to_thread(lambda: stamp_all(runtime.store, name, promises, runtime.settings))
 
 
 async def _label(service: Service, kept: Kept, given: Feedback, answer: str | None) -> None:

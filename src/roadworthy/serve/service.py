@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
@@ -34,8 +35,9 @@ from roadworthy.keep.submissions import (
     ruled_records,
     served_jobs,
     submit,
+    tokens_of,
 )
-from roadworthy.keep.transaction import as_int
+from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.run.entry import Entry
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
@@ -43,10 +45,25 @@ from roadworthy.run.work import begin, run_record
 from roadworthy.serve.caller import Caller
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.standing import JobStanding
+from roadworthy.serve.terms import Terms
 
 _PAGE: Final = 100
 _RATE_OVER: Final = 200
 _RETRY_AFTER_MAX_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """Where a record stands.
+
+    Attributes:
+        tokens: what its attempts read and wrote.
+        working: whether work on it goes on, here or elsewhere.
+    """
+
+    kept: Kept
+    tokens: tuple[int, int]
+    working: bool = False
 
 
 class Service:
@@ -61,7 +78,7 @@ class Service:
         self.runtime = runtime
         self.entries = entries
         self.draining = False
-        self._working: dict[int, asyncio.Task[None]] = {}
+        self._working: dict[int, asyncio.Task[Stands | None]] = {}
         self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
         self._runs: dict[int, int] = {}
         self._going: dict[int, asyncio.Task[None]] = {}
@@ -77,8 +94,8 @@ class Service:
         """Take nothing more in; wait for what is on the wire, then let go. What is cut off is taken up by the next start."""
         self.draining = True
         looking = [*self._going.values(), *([self._looking] if self._looking is not None else [])]
-        for task in looking:
-            task.cancel()
+        for look in looking:
+            look.cancel()
         await asyncio.gather(*looking, return_exceptions=True)
         tasks = list(self._working.values())
         if tasks:
@@ -132,29 +149,17 @@ class Service:
         except Rejected as rejected:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, rejected.reason) from rejected
 
-    async def submit(
-        self,
-        entry: Entry[Any, Any],
-        record: Record,
-        caller: Caller,
-        *,
-        token: str = "",
-        wait_s: float,
-        seconds: float | None = None,
-    ) -> tuple[Kept, bool]:
-        """Take a record in and wait for its outcome: where it stands, and whether work on it goes on.
-
-        Args:
-            token: the caller's Idempotency-Key.
-            wait_s: how long the caller waits.
-            seconds: after which nothing more is sent for it.
+    async def submit(self, entry: Entry[Any, Any], record: Record, caller: Caller, terms: Terms) -> Stands:
+        """Take a record in and wait for its outcome, as long as the caller's terms say.
 
         Raises:
             Problem: 409 where the token came with another body.
         """
         store, owner = self.runtime.store, self.runtime.store.owner
         job_id, run_id = await self._job(entry.name, caller.namespace)
-        taken = await store.write(lambda tx: submit(tx, job_id, run_id, record, owner=owner, token=token))
+        taken = await store.write(
+            lambda tx: submit(tx, job_id, run_id, record, owner=owner, token=terms.token)
+        )
         failpoint("intake_committed")
         if isinstance(taken, Clash):
             raise Problem(
@@ -163,8 +168,12 @@ class Service:
             )
         kept = taken.kept
         if taken.mine:
-            await self._wait(self._begin(entry, kept, run_id, record.value, seconds), wait_s)
-        return self._now(kept), kept.id in self._working or not taken.mine
+            task = self._begin(entry, kept, run_id, record.value, terms.seconds)
+            await self._wait(task, terms.wait_s)
+            if task.done() and not task.cancelled() and (stands := task.result()) is not None:
+                return stands
+        kept, tokens = store.read(lambda tx: (find_record(tx, kept.id) or kept, tokens_of(tx, kept.id)))
+        return Stands(kept, tokens, working=kept.id in self._working or not taken.mine)
 
     def find(self, caller: Caller, key: str) -> list[Kept]:
         """Every version of a key that the caller may see, newest first.
@@ -262,7 +271,7 @@ class Service:
 
     def _begin(
         self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None = None
-    ) -> asyncio.Task[None]:
+    ) -> asyncio.Task[Stands | None]:
         """Work on a record, unless this process does already."""
         if kept.id not in self._working:
             task = asyncio.create_task(self._work(entry, kept, run_id, value, seconds))
@@ -272,25 +281,27 @@ class Service:
 
     async def _work(
         self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None
-    ) -> None:
+    ) -> Stands | None:
+        """Work on a record; where it stands, as the commit of its outcome left it, None where nothing was written."""
         runtime = self.runtime
         await runtime.keys.wait()
+        seen: list[Stands] = []
         try:
             value = revived(entry.record_schema, kept, runtime.store) if value is None else value
-            await run_record(entry, value, begin(runtime, kept, run_id, seconds=seconds))
+            session = begin(runtime, kept, run_id, seconds=seconds)
+            session.after = lambda tx: seen.append(_stands(tx, kept))
+            await run_record(entry, value, session)
         except WrongRecord as wrong:
             fate = Fate("rejected", reason=f"it no longer meets the record type: {wrong}")
             await runtime.store.write(lambda tx: keep(tx, kept.id, fate))
         except LedgerUnavailable:
-            return  # nothing was lost; it is found again at a later look
+            return None  # nothing was lost; it is found again at a later look
         self._ended.append(runtime.clock.monotonic())
+        return seen[-1] if seen else None
 
-    async def _wait(self, task: asyncio.Task[None], seconds: float) -> None:
+    async def _wait(self, task: asyncio.Task[Stands | None], seconds: float) -> None:
         """Wait for work that goes on whatever becomes of whoever waits."""
         await asyncio.wait([task], timeout=seconds)
-
-    def _now(self, kept: Kept) -> Kept:
-        return self.runtime.store.read(lambda tx: find_record(tx, kept.id)) or kept
 
     async def _look_again_and_again(self) -> None:
         settings = self.runtime.settings
@@ -360,3 +371,7 @@ class Service:
             return 1
         pace_s = (self._ended[-1] - self._ended[0]) / (len(self._ended) - 1)
         return min(_RETRY_AFTER_MAX_S, max(1, math.ceil(pace_s)))
+
+
+def _stands(tx: Transaction, kept: Kept) -> Stands:
+    return Stands(find_record(tx, kept.id) or kept, tokens_of(tx, kept.id))

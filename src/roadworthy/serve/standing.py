@@ -26,29 +26,45 @@ class Standing(BaseModel):
     waiting_for: str | None = Field(None, description="`review`, `budget`, `provider` or `batch`.")
     version: int = 1
 
-    @classmethod
-    def of(cls, kept: Kept) -> Standing:
-        """From the ledger."""
-        accepted = kept.outcome == "accepted" and kept.value is not None
-        return cls(
-            key=kept.key,
-            outcome=kept.outcome,  # type: ignore[arg-type] # the schema's check holds it to these
-            value=orjson.loads(kept.value) if accepted and kept.value is not None else None,
-            confidence=kept.confidence,
-            certified=kept.certified,
-            model=kept.model or None,
-            attempts=kept.attempts,
-            cost_usd=f"{usd(kept.cost_pico):f}",
-            reason=kept.reason or None,
-            waiting_for=kept.waiting_for or None,
-            version=kept.version,
-        )
+
+def standing_json(kept: Kept) -> bytes:
+    """The same as JSON, without a model in between: what is in it comes from the ledger, and records come by the thousand."""
+    return orjson.dumps(_fields(kept, value=True))
+
+
+def standing_without_answer(kept: Kept) -> dict[str, Any]:
+    """The same for whoever is told the answer elsewhere."""
+    return _fields(kept, value=False)
+
+
+def _fields(kept: Kept, *, value: bool) -> dict[str, Any]:
+    answer = kept.value if value and kept.outcome == "accepted" else None
+    said: dict[str, Any] = {"key": kept.key, "outcome": kept.outcome}
+    if value:
+        said["value"] = None if answer is None else orjson.Fragment(answer)
+    return said | {
+        "confidence": kept.confidence,
+        "certified": kept.certified,
+        "model": kept.model or None,
+        "attempts": kept.attempts,
+        "cost_usd": f"{usd(kept.cost_pico):f}",
+        "reason": kept.reason or None,
+        "waiting_for": kept.waiting_for or None,
+        "version": kept.version,
+    }
+
+
+def _with_answer(schema: dict[str, Any]) -> None:
+    """`wrong` comes with the right answer, and nothing else does."""
+    wrong = {"properties": {"ruling": {"const": "wrong"}, "answer": {"not": {"type": "null"}}}}
+    other = {"properties": {"ruling": {"enum": ["right", "reject"]}, "answer": {"type": "null"}}}
+    schema["oneOf"] = [{**wrong, "required": ["ruling", "answer"]}, {**other, "required": ["ruling"]}]
 
 
 class Feedback(BaseModel):
     """What a person thinks of a record's answer."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "json_schema_extra": _with_answer}
 
     ruling: Literal["right", "wrong", "reject"]
     answer: Any = Field(None, description="With `wrong`: the right answer.")

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from roadworthy._events import Listener, RequestBegan, RequestEnded
 
 _UNTOLD = frozenset({"/healthz", "/readyz", "/metrics"})
+PATTERN = "roadworthy.pattern"
+"""Where a scope names the pattern of a route that the framework did not find."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -49,4 +51,4 @@ class Traced:
 
 def _route(scope: Scope) -> str:
     """The pattern of the route that answered; "" where none did."""
-    return str(getattr(scope.get("route"), "path", ""))
+    return str(scope.get(PATTERN) or getattr(scope.get("route"), "path", ""))

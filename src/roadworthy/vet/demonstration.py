@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from roadworthy.accept.source import Source
+from roadworthy.keep.forecasts import put_forecast
 from roadworthy.keep.reviews import open_reviews
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.report import Report
@@ -98,7 +99,10 @@ async def _run(folder: Path, url: str) -> int:
     runtime.tell = progress
     try:
         click.echo("roadworthy plan triage.py inbox.jsonl")
-        click.echo((await forecast(runtime, entry, drawn, options.job)).text() + "\n")
+        said = await forecast(runtime, entry, drawn, options.job)
+        kept = said.kept(entry.name, options.job)
+        await runtime.store.write(lambda tx: put_forecast(tx, loaded.app.name, kept))
+        click.echo(said.text() + "\n")
         click.echo("roadworthy run triage.py inbox.jsonl")
         job = Job(runtime, entry, drawn.items(), options)
         summary, status = await job.run()

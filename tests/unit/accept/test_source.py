@@ -129,6 +129,7 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
         Source.from_path(path, SETTINGS)
 
 
+@pytest.mark.fault("E18")
 def test_the_size_limit_holds_before_reading_and_after_decompressing(tmp_path: Path) -> None:
     """A gzip bomb of a kilobyte would be read for hours."""
     settings = Settings(file_bytes_max=10_000)
@@ -152,6 +153,7 @@ def test_a_long_line_is_cut_and_the_next_one_is_read() -> None:
     assert texts([first, last]) == ["{}", "{23456789}"]
 
 
+@pytest.mark.fault("E18")
 def test_a_line_of_fifty_megabytes_needs_the_memory_of_the_limit() -> None:
     """A file without line breaks would take all memory of the machine."""
     settings = Settings(line_bytes_max=1_000_000)

@@ -54,6 +54,7 @@ def test_a_file_without_front_matter_is_all_body(tmp_path: Path) -> None:
     assert template.render({"body": "x"}) == ("", "Route: x")
 
 
+@pytest.mark.fault("E4")
 @given(
     value=st.sampled_from(
         ["{{ 7 * 7 }}", "{% for x in y %}", "{# gone #}", "{{''.__class__.__mro__}}", "<b>&'\""]
@@ -68,6 +69,7 @@ def test_a_value_that_looks_like_a_template_stays_text(
     assert user == f"{value}|{value}"
 
 
+@pytest.mark.fault("E3")
 @pytest.mark.parametrize(
     "body",
     [
@@ -131,6 +133,7 @@ def test_prompts_in_code_do_not_load_the_template_engine() -> None:
     assert ran.stdout == "False\n"
 
 
+@pytest.mark.fault("E3")
 def test_output_is_capped_while_it_is_rendered(tmp_path: Path) -> None:
     """If this fails, a record's number decides how much memory a prompt takes."""
     folder = written(tmp_path, "{% for x in range(ticket.count) %}{{ ticket.body }}{% endfor %}")
@@ -140,6 +143,7 @@ def test_output_is_capped_while_it_is_rendered(tmp_path: Path) -> None:
         load_template(folder, "triage", small).render({"ticket": ticket})
 
 
+@pytest.mark.fault("E17")
 @pytest.mark.parametrize(
     "name",
     ["../secret", "/etc/passwd", "a/b", "a\0b", "", ".", "..", "A", "a.b", "-a", "a" * 101, "a\n", "é"],
@@ -151,6 +155,7 @@ def test_a_name_that_is_a_path_is_refused(name: str, tmp_path: Path) -> None:
         load_template(tmp_path / "prompts", name)
 
 
+@pytest.mark.fault("E17")
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     """If this fails, a link in the folder reads any file of the machine into a prompt."""
     outside = tmp_path / "outside.md"

@@ -58,16 +58,54 @@ FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app
 GROUP BY job.entry, record.outcome, coalesce(record.waiting_for, '');
 
 -- recent_runs: The newest runs of an app.
-SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.cancelled_by, run.summary
+SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.cancelled_by, run.summary, run.owner, job.id
 FROM run JOIN job ON job.id = run.job_id WHERE job.app = :app ORDER BY run.id DESC LIMIT :count;
 
--- search_records: A page of an app's records, newest first, by what their key begins with and where they stand.
+-- search_records: A page of an app's records, newest first: where they stand, what their key begins with, what they say.
 SELECT record.id, record.key, job.entry, record.outcome, coalesce(record.waiting_for, ''), record.confidence,
-  record.certified, coalesce(record.model, ''), record.attempts, record.cost_pico, record.updated_at
+  record.certified, coalesce(record.model, ''), record.attempts, record.cost_pico, record.updated_at,
+  coalesce(record.value, ''), coalesce(record.reason, ''), job.id
 FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.id < :before AND (:outcome = '' OR record.outcome = :outcome)
   AND (:entry = '' OR job.entry = :entry) AND (:pattern = '' OR record.key LIKE :pattern ESCAPE '!')
+  AND (:waiting = '' OR record.waiting_for = :waiting) AND (:job_id = 0 OR job.id = :job_id)
+  AND (:words = '' OR record.body LIKE :words ESCAPE '!' OR record.value LIKE :words ESCAPE '!'
+    OR record.reason LIKE :words ESCAPE '!')
 ORDER BY record.id DESC LIMIT :count;
+
+-- open_questions: What waits for people: by step, kind and reader how many questions, and since when.
+SELECT review.step, review.kind, review.reader, count(*), min(review.opened_at)
+FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND review.ruling IS NULL
+GROUP BY review.step, review.kind, review.reader ORDER BY review.step, review.kind, review.reader;
+
+-- audited: The answers of an epoch that the coin picked, each with its place among all of them and when it was ruled on.
+SELECT ranked.place, ranked.share, ranked.state, min(review.opened_at), max(review.ruled_at)
+FROM (SELECT id, record_id, share, state, row_number() OVER (ORDER BY id) AS place FROM audit WHERE epoch_id = :epoch_id)
+  AS ranked JOIN review ON review.record_id = ranked.record_id AND review.audit_id = ranked.id
+WHERE ranked.state <> 'passed' GROUP BY ranked.place, ranked.share, ranked.state ORDER BY ranked.place LIMIT :count;
+
+-- sure_and_ruled: How sure a step was of answers that people ruled on, and what they said.
+SELECT review.step, review.confidence, review.ruling, count(*)
+FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND review.confidence IS NOT NULL AND review.ruling IS NOT NULL AND review.reader = 0
+  AND review.kind IN ('audit', 'doubt')
+GROUP BY review.step, review.confidence, review.ruling ORDER BY review.step, review.confidence LIMIT :count;
+
+-- job_prices: How many attempts each job of an app made, and what they cost.
+SELECT record.job_id, count(*), coalesce(sum(attempt.cost_pico), 0)
+FROM attempt JOIN record ON record.id = attempt.record_id JOIN job ON job.id = record.job_id
+WHERE job.app = :app GROUP BY record.job_id;
+
+-- add_forecast: Keep what was said an input would cost.
+INSERT INTO forecast (app, entry, job, at, to_ask, low_pico, likely_pico, high_pico, spent_pico)
+VALUES (:app, :entry, :job, :now, :to_ask, :low, :likely, :high, :spent);
+
+-- forecasts: The newest forecasts of an app, each with its job's number where that was run.
+SELECT forecast.entry, forecast.job, forecast.at, forecast.to_ask, forecast.low_pico, forecast.likely_pico,
+  forecast.high_pico, forecast.spent_pico, coalesce(job.id, 0)
+FROM forecast LEFT JOIN job ON job.app = forecast.app AND job.entry = forecast.entry AND job.name = forecast.job
+WHERE forecast.app = :app ORDER BY forecast.id DESC LIMIT :count;
 
 -- cost_by_step: What each step asked of each model, and what that cost.
 SELECT question.step, attempt.model, count(*), coalesce(sum(attempt.cost_pico), 0),

@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from roadworthy.keep.transaction import as_int
-from roadworthy.observe.certified import claims
-from roadworthy.observe.report import Report
 from roadworthy.observe.story import stories
-from roadworthy.observe.visible import visible
+from roadworthy.run.output import csv_row, plain_text
 from roadworthy.serve.body import read_form
-from roadworthy.serve.console import view
+from roadworthy.serve.console import contents, view
+from roadworthy.serve.console.look import Look
+from roadworthy.serve.console.page import render
 from roadworthy.serve.console.session import COOKIE, LASTS_S, Away, SeesAll, Visit, Visits
+from roadworthy.serve.console.view import Wanted
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-STATIC: Final = {"console.css": "text/css; charset=utf-8", "desk.js": "text/javascript; charset=utf-8"}
+_SCRIPT: Final = "text/javascript; charset=utf-8"
+STATIC: Final = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": _SCRIPT,
+    "htmx.js": _SCRIPT,
+    "icon.svg": "image/svg+xml",
+}
 _KEY_CHARS_MAX: Final = 2_000
-_OUTCOMES: Final = ("", "accepted", "rejected", "failed", "waiting", "pending")
+_WORDS_CHARS_MAX: Final = 200
+_CSV_ROWS: Final = 10_000
+_CSV_NAMES: Final = (
+    "key", "step", "outcome", "waiting_for", "value", "confidence", "certified", "model", "attempts", "cost_usd",
+    "reason", "changed_utc",
+)  # fmt: skip
 
 
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - with the first page
-
-    made = Environment(
-        loader=PackageLoader("roadworthy.serve.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["plain"] = _plain
-    made.filters["pretty"] = _pretty
-    return made
+def look_at(service: Service) -> Look:
+    """What the pages of a service are written from."""
+    runtime = service.runtime
+    return Look(runtime.plan, runtime.store, runtime.settings, runtime.period())
 
 
 def page(
     name: str, service: Service, visit: Visit | None, status: int = HTTPStatus.OK, **shown: Any
 ) -> HTMLResponse:
     """One page; whatever a record or a model said in it is text."""
-    template = _environment().get_template(f"{name}.html.j2")
-    text = template.render(app=service.runtime.plan.name, visit=visit, here=name, **shown)
-    return HTMLResponse(text, status)
+    return HTMLResponse(render(name, app=service.runtime.plan.name, visit=visit, **shown), status)
 
 
 def add_pages(http: FastAPI, service: Service, visits: Visits) -> None:
-    """The routes of the console."""
+    """The routes of the console that look."""
     http.state.visits = visits
     http.add_exception_handler(Away, _to_login)
     _add_login(http, service, visits)
     _add_lists(http, service)
+    _add_records(http, service)
     _add_figures(http, service)
 
 
@@ -89,112 +84,83 @@ def _add_login(http: FastAPI, service: Service, visits: Visits) -> None:
 
 
 def _add_lists(http: FastAPI, service: Service) -> None:
-    runtime = service.runtime
-    app = runtime.plan.name
-
     @http.get("/", include_in_schema=False)
     async def today(visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        store = runtime.store
-        return page(
-            "today",
-            service,
-            visit,
-            money=store.read(lambda tx: view.money(tx, app, runtime.period())),
-            standing=store.read(lambda tx: view.standing(tx, app)),
-            queue=store.read(lambda tx: view.queue_length(tx, app)),
-            claims=store.read(lambda tx: claims(tx, app, runtime.plan.promises, runtime.settings)),
-            runs=store.read(lambda tx: view.runs(tx, app))[:5],
-            in_work=service.in_work,
-            lanes=[
-                (lane.name, lane.closed or ("does not answer" if lane.down else "")) for lane in runtime.lanes
-            ],
-        )
+        lanes = [
+            (lane.name, lane.closed or ("does not answer" if lane.down else ""))
+            for lane in service.runtime.lanes
+        ]
+        shown = contents.today(look_at(service))
+        return page("today", service, visit, in_work=service.in_work, lanes=lanes, **shown)
 
     @http.get("/runs", include_in_schema=False)
     async def runs(visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        return page("runs", service, visit, runs=runtime.store.read(lambda tx: view.runs(tx, app)))
+        return page("runs", service, visit, **contents.runs(look_at(service)))
 
+
+def _add_records(http: FastAPI, service: Service) -> None:
     @http.get("/records", include_in_schema=False)
     async def records(
-        visit: Annotated[Visit, Depends(SeesAll)],
-        key: Annotated[str, Query(max_length=_KEY_CHARS_MAX)] = "",
-        outcome: str = "",
-        entry: str = "",
-        before: Annotated[int, Query(ge=0, lt=2**63)] = 2**62,
+        visit: Annotated[Visit, Depends(SeesAll)], wanted: Annotated[Wanted, Depends(_wanted)]
     ) -> Response:
-        found = runtime.store.read(
-            lambda tx: view.records(tx, app, key=key, outcome=outcome, entry=entry, before=before)
-        )
-        return page(
-            "records",
-            service,
-            visit,
-            records=found,
-            key=key,
-            outcome=outcome,
-            entry=entry,
-            outcomes=_OUTCOMES,
-            entries=["", *service.entries],
-        )
+        return page("records", service, visit, **contents.records(look_at(service), wanted))
+
+    @http.get("/records.csv", include_in_schema=False)
+    async def table(
+        _visit: Annotated[Visit, Depends(SeesAll)], wanted: Annotated[Wanted, Depends(_wanted)]
+    ) -> Response:
+        look = look_at(service)
+        found = look.read(lambda tx: view.records(tx, look.app, wanted, _CSV_ROWS))
+        rows = [csv_row(_CSV_NAMES), *(csv_row(_cells(row)) for row in found)]
+        named = {"Content-Disposition": 'attachment; filename="records.csv"'}
+        return Response(b"".join(rows), media_type="text/csv; charset=utf-8", headers=named)
 
     @http.get("/records/{key:path}", include_in_schema=False)
     async def record(key: str, visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        found = runtime.store.read(lambda tx: stories(tx, app, key))
+        look = look_at(service)
+        found = look.read(lambda tx: stories(tx, look.app, key))
         if not found:
             raise Problem(HTTPStatus.NOT_FOUND, "No record has this key.")
-        return page("record", service, visit, story=found[0], older=found[1:])
+        return page("record", service, visit, **contents.record(look, found))
+
+
+def _wanted(
+    key: Annotated[str, Query(max_length=_KEY_CHARS_MAX)] = "",
+    words: Annotated[str, Query(max_length=_WORDS_CHARS_MAX)] = "",
+    outcome: Annotated[str, Query(max_length=20)] = "",
+    waiting: Annotated[str, Query(max_length=20)] = "",
+    entry: Annotated[str, Query(max_length=200)] = "",
+    job: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    before: Annotated[int, Query(ge=0, lt=2**63)] = 2**62,
+) -> Wanted:
+    """Which records a query asks for."""
+    return Wanted(key=key, words=words, outcome=outcome, waiting=waiting, entry=entry, job=job, before=before)
+
+
+def _cells(row: view.RecordRow) -> list[str]:
+    """One row of the table; text that a spreadsheet would run as a formula is made text."""
+    cells = (
+        row.key, row.entry, row.outcome, row.waiting_for, row.value, row.confidence, row.certified, row.model,
+        row.attempts, f"{row.cost:f}", row.reason, row.changed,
+    )  # fmt: skip
+    return [plain_text(cell) for cell in cells]
 
 
 def _add_figures(http: FastAPI, service: Service) -> None:
-    runtime = service.runtime
-    app = runtime.plan.name
-
     @http.get("/quality", include_in_schema=False)
     async def quality(visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        found = runtime.store.read(lambda tx: claims(tx, app, runtime.plan.promises, runtime.settings))
-        jobs = runtime.store.read(lambda tx: tx.rows("jobs", app=app))
-        newest = as_int(jobs[0][0]) if jobs else None
-        report = (
-            None if newest is None else runtime.store.read(lambda tx: Report.of_job(tx, app, newest, found))
-        )
-        return page("quality", service, visit, claims=found, report=report)
+        return page("quality", service, visit, **contents.quality(look_at(service)))
 
     @http.get("/cost", include_in_schema=False)
     async def cost(visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        days = runtime.store.read(lambda tx: view.cost_by_day(tx, app))
-        return page(
-            "cost",
-            service,
-            visit,
-            money=runtime.store.read(lambda tx: view.money(tx, app, runtime.period())),
-            steps=runtime.store.read(lambda tx: view.cost_by_step(tx, app)),
-            days=days,
-            most=max((amount for _, _, amount in days), default=0) or 1,
-            reused=sum(
-                int(run.did.get("reused", 0)) for run in runtime.store.read(lambda tx: view.runs(tx, app))
-            ),
-        )
+        return page("cost", service, visit, **contents.cost(look_at(service)))
 
     @http.get("/versions", include_in_schema=False)
-    async def versions(visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
-        return page(
-            "versions", service, visit, versions=runtime.store.read(lambda tx: view.versions(tx, app))
-        )
+    async def versions(
+        visit: Annotated[Visit, Depends(SeesAll)], said: Annotated[str, Query(max_length=500)] = ""
+    ) -> Response:
+        return page("versions", service, visit, said=said, **contents.versions(look_at(service)))
 
 
 async def _to_login(_request: Request, _away: Exception) -> Response:
     return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-
-
-def _plain(value: object) -> str:
-    """Text with everything that cannot be seen, or that turns text around, written out."""
-    return visible("" if value is None else str(value))
-
-
-def _pretty(value: object) -> str:
-    """JSON text on several lines; what is no JSON, as it is."""
-    try:
-        found = orjson.loads(value) if isinstance(value, str | bytes) else value
-        return visible(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
-    except (orjson.JSONDecodeError, TypeError):
-        return _plain(value)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import unquote
 
 from fastapi import Request
 
@@ -21,6 +22,8 @@ from roadworthy.serve.caller import LOCAL, Caller, Doorkeeper, Needs, Role
 from roadworthy.serve.problem import Problem
 
 COOKIE: Final = "roadworthy"
+NAME_COOKIE: Final = "roadworthy-name"
+NAME_CHARS_MAX: Final = 60
 FORM_FIELD: Final = "token"
 LASTS_S: Final = 86_400.0
 _MOST: Final = 1_000
@@ -69,14 +72,23 @@ class Visits:
         self._visits[cookie] = Visit(caller, secrets.token_urlsafe(32), now + LASTS_S)
         return cookie
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether people are known by their keys; else they say who they are."""
+        return self._keeper.ever_had_keys
+
     def end(self, request: Request) -> None:
         """Forget a visit."""
         self._visits.pop(request.cookies.get(COOKIE, ""), None)
 
     def of(self, request: Request) -> Visit | None:
-        """Whose visit a request belongs to; a key that was revoked since lets nobody in."""
+        """Whose visit a request belongs to; a key that was revoked since lets nobody in.
+
+        Where there are no keys, everyone is `local` or the name they gave, as with `review --as`.
+        """
         if not self._keeper.ever_had_keys:
-            return self._local
+            name = unquote(request.cookies.get(NAME_COOKIE, ""))[:NAME_CHARS_MAX].strip()
+            return replace(self._local, caller=replace(LOCAL, name=name)) if name else self._local
         visit = self._visits.get(request.cookies.get(COOKIE, ""))
         if visit is None or visit.until <= self._clock() or not self._keeper.still_good(visit.caller):
             return None
@@ -116,4 +128,4 @@ class Sees(Needs):
         return visit
 
 
-SeesReviews, SeesAll = Sees("review"), Sees("operate")
+SeesReviews, SeesAll, SeesDocs = Sees("review"), Sees("operate"), Sees("submit")

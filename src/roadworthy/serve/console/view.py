@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -10,28 +11,12 @@ from typing import Any, Final
 import orjson
 
 from roadworthy.call.price import usd
-from roadworthy.keep.attempts import scopes_of
-from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.records import fates
+from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text
 
 _RUNS: Final = 50
-_RECORDS: Final = 50
-_DAYS: Final = 30
-_VERSIONS: Final = 50
+RECORDS: Final = 50
 _QUOTE_CHARS_MIN: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """The app's account of this period."""
-
-    spent: Decimal
-    reserved: Decimal
-    limit: Decimal | None
-
-    @property
-    def share(self) -> float | None:
-        """How much of the cap is spent or promised, 0 to 1."""
-        return None if not self.limit else float(min(Decimal(1), (self.spent + self.reserved) / self.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +26,12 @@ class RunRow:
     id: int
     entry: str
     job: str
+    job_id: int
     began: str
     ended: str
+    took: str
     status: str
+    going: bool
     did: dict[str, Any]
 
 
@@ -62,37 +50,43 @@ class RecordRow:
     attempts: int
     cost: Decimal
     changed: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which records are looked for; what is empty is not looked at.
+
+    Attributes:
+        key: what the key begins with.
+        words: what the record, its answer or its reason hold.
+        job: the job's number, 0 for all.
+        before: only records with a smaller number: the next page.
+    """
+
+    key: str = ""
+    words: str = ""
+    outcome: str = ""
+    waiting: str = ""
+    entry: str = ""
+    job: int = 0
+    before: int = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What one step asked of one model."""
+class Questions:
+    """What waits for one kind of person.
+
+    Attributes:
+        who: who is asked, in words.
+        since: the oldest question.
+    """
 
     step: str
-    model: str
-    attempts: int
-    cost: Decimal
-    tokens_in: int
-    tokens_out: int
-    cached: int
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a step's prompt, with the text behind it."""
-
-    step: str
-    version: str
-    seen: str
-    models: list[str]
-    instructions: str
-
-
-def money(tx: Transaction, app: str, period: str) -> Money:
-    """What is spent of the app's budget."""
-    account = tx.account(scopes_of(app, period, 0)[1])
-    limit = None if account.limit_pico is None else usd(account.limit_pico)
-    return Money(usd(account.spent_pico), usd(account.reserved_pico), limit)
+    who: str
+    count: int
+    since: str
 
 
 def standing(tx: Transaction, app: str) -> list[tuple[str, str, str, int]]:
@@ -109,17 +103,42 @@ def queue_length(tx: Transaction, app: str) -> int:
     return 0 if row is None else as_int(row[0])
 
 
-def runs(tx: Transaction, app: str) -> list[RunRow]:
-    """The newest runs."""
+def questions(tx: Transaction, app: str) -> list[Questions]:
+    """What waits for whom."""
+    return [
+        Questions(as_text(step), _who(as_text(kind), as_int(reader)), as_int(count), moment(as_float(since)))
+        for step, kind, reader, count, since in tx.rows("open_questions", app=app)
+    ]
+
+
+def _who(kind: str, reader: int) -> str:
+    if kind == "audit":
+        return ("a reviewer: audits", "a second reader: audits", "a third person: readers who disagree")[
+            min(reader, 2)
+        ]
+    return {
+        "doubt": "a reviewer: doubtful answers",
+        "approval": "who approves",
+        "gate": "a reviewer: two versions",
+    }.get(kind, kind)
+
+
+def runs(tx: Transaction, app: str, is_alive: Callable[[int], bool]) -> list[RunRow]:
+    """The newest runs.
+
+    Args:
+        is_alive: whether the process of this number still works.
+    """
     found = []
-    for number, entry, job, began, ended, status, cancelled, summary in tx.rows(
+    for number, entry, job, began, ended, status, cancelled, summary, owner, job_id in tx.rows(
         "recent_runs", app=app, count=_RUNS
     ):
-        words = (
-            "runs"
-            if ended is None
-            else {0: "done", 1: "some failed", 3: "stopped"}.get(as_int(status or 0), "ended")
+        going = ended is None and is_alive(as_int(owner))
+        words = {0: "done", 1: "some failed", 3: "stopped", 130: "interrupted"}.get(
+            as_int(status or 0), "ended"
         )
+        if ended is None:
+            words = "runs" if going else "cut off"
         if cancelled is not None:
             words = f"cancelled by {as_text(cancelled)}"
         found.append(
@@ -127,28 +146,37 @@ def runs(tx: Transaction, app: str) -> list[RunRow]:
                 as_int(number),
                 as_text(entry),
                 as_text(job),
+                as_int(job_id),
                 moment(as_float(began)),
                 "" if ended is None else moment(as_float(ended)),
+                "" if ended is None else lasted(as_float(ended) - as_float(began)),
                 words,
+                going,
                 orjson.loads(as_text(summary)) if summary is not None else {},
             )
         )
     return found
 
 
-def records(
-    tx: Transaction, app: str, *, key: str = "", outcome: str = "", entry: str = "", before: int = 2**62
-) -> list[RecordRow]:
+def progress(tx: Transaction, run: RunRow) -> tuple[int, int]:
+    """(records of a run's job that are through, all of them)."""
+    outcomes, _ = fates(tx, run.job_id)
+    return sum(outcomes.values()) - outcomes["pending"], sum(outcomes.values())
+
+
+def records(tx: Transaction, app: str, wanted: Wanted, count: int = RECORDS) -> list[RecordRow]:
     """A page of records, newest first."""
-    pattern = key.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" if key else ""
     rows = tx.rows(
         "search_records",
         app=app,
-        before=before,
-        outcome=outcome,
-        entry=entry,
-        pattern=pattern,
-        count=_RECORDS,
+        before=wanted.before,
+        outcome=wanted.outcome,
+        entry=wanted.entry,
+        waiting=wanted.waiting,
+        job_id=wanted.job,
+        pattern=f"{_literal(wanted.key)}%" if wanted.key else "",
+        words=f"%{_literal(wanted.words)}%" if wanted.words else "",
+        count=count,
     )
     return [
         RecordRow(
@@ -163,44 +191,24 @@ def records(
             as_int(row[8]),
             usd(as_int(row[9])),
             moment(as_float(row[10])),
+            as_text(row[11]),
+            as_text(row[12]),
         )
         for row in rows
     ]
 
 
-def cost_by_step(tx: Transaction, app: str) -> list[Spent]:
-    """What was asked, dearest first."""
-    return [
-        Spent(as_text(row[0]), as_text(row[1]), as_int(row[2]), usd(as_int(row[3])), *map(as_int, row[4:]))
-        for row in tx.rows("cost_by_step", app=app)
-    ]
+def _literal(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
-def cost_by_day(tx: Transaction, app: str) -> list[tuple[str, int, Decimal]]:
-    """(day, attempts, cost), oldest first."""
-    rows = tx.rows("cost_by_day", app=app, count=_DAYS)
-    day_one = dt.date(1970, 1, 1)
-    return [
-        ((day_one + dt.timedelta(days=as_int(day))).isoformat(), as_int(count), usd(as_int(cost)))
-        for day, count, cost in reversed(rows)
-    ]
-
-
-def versions(tx: Transaction, app: str) -> list[Version]:
-    """Every version of every prompt, newest first."""
-    found = []
-    for step, version, spec, seen in tx.rows("app_versions", app=app, count=_VERSIONS):
-        said = orjson.loads(text_or_none(spec) or "{}")
-        found.append(
-            Version(
-                as_text(step),
-                as_text(version),
-                moment(as_float(seen)),
-                [str(model) for model in said.get("models", [])],
-                str(said.get("instructions", "")),
-            )
-        )
-    return found
+def lasted(seconds: float) -> str:
+    """A length of time, as short as it can be said."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
 
 
 def moment(at: float) -> str:
@@ -208,8 +216,9 @@ def moment(at: float) -> str:
     return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def marked(text: str, answer: object) -> list[tuple[str, bool]]:
+def marked(value: object, answer: object) -> list[tuple[str, bool]]:
     """A source cut into pieces, each with whether the answer quotes it. Quotes are the answer's texts, longest first."""
+    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     spans: list[tuple[int, int]] = []
     for quote in sorted(set(_texts(answer)), key=len, reverse=True):
         start = text.find(quote)

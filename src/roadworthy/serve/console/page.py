@@ -1,0 +1,103 @@
+"""One page: a template filled with values, in which whatever a record or a model said is text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from roadworthy.observe.visible import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PLACES: Final = (
+    ("/", "today", "Today"),
+    ("/runs", "runs", "Runs"),
+    ("/records", "records", "Records"),
+    ("/desk", "desk", "Review desk"),
+    ("/quality", "quality", "Quality"),
+    ("/cost", "cost", "Cost"),
+    ("/versions", "versions", "Versions"),
+    ("/docs", "docs", "API"),
+)
+_MONEY_DIGITS: Final = 4
+
+
+def render(name: str, **shown: Any) -> str:
+    """The text of one page.
+
+    Args:
+        name: of its template, without its endings.
+        shown: what stands in it; `live` is False in a file, where nothing can be asked or decided.
+    """
+    given = {"places": PLACES, "here": name, "live": True, "visit": None, "frame": "base.html.j2"}
+    return _environment().get_template(f"{name}.html.j2").render(given | shown)
+
+
+@cache
+def style() -> str:
+    """The one style sheet."""
+    return files(__package__).joinpath("static").joinpath("console.css").read_text(encoding="utf-8")
+
+
+def style_hash() -> str:
+    """What a content security policy names the style sheet by, where it stands in the page itself."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()}"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - with the first page
+
+    made = Environment(
+        loader=PackageLoader("roadworthy.serve.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"plain": plain, "pretty": pretty, "usd": dollars, "count": counted, "place": place}
+    return made
+
+
+def plain(value: object) -> str:
+    """Text with everything that cannot be seen, or that turns text around, written out."""
+    return visible("" if value is None else str(value))
+
+
+def pretty(value: object) -> str:
+    """JSON text on several lines; what is no JSON, as it is."""
+    try:
+        found = orjson.loads(value) if isinstance(value, str | bytes) else value
+        return visible(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    except (orjson.JSONDecodeError, TypeError):
+        return plain(value)
+
+
+def dollars(value: Decimal | float | str | None) -> str:
+    """USD for a table: two digits at least, four that mean something below a dollar; the exact sum is in `report`."""
+    if value is None or value == "":
+        return ""
+    amount = Decimal(str(value))
+    if amount == 0:
+        return "0.00"
+    if amount >= 1:
+        return f"{amount:,.2f}"
+    return f"{amount:.{max(2, _MONEY_DIGITS - amount.adjusted() - 1)}f}"
+
+
+def counted(value: object) -> str:
+    """A whole number with its thousands apart; nothing for nothing."""
+    return f"{value:,}" if isinstance(value, int) else plain(value)
+
+
+def place(key: str) -> str:
+    """A key as one part of a path. Dots alone would be taken for a way up."""
+    return quote(key, safe="") if key.strip(".") else "".join(f"%{byte:02X}" for byte in key.encode())

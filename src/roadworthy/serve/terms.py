@@ -1,0 +1,71 @@
+"""On what terms a caller hands a record over: under which token, how long they wait, and until when it is of use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from roadworthy.serve.problem import Problem
+
+TOKEN_CHARS_MAX: Final = 255
+DEADLINE: Final = "Roadworthy-Deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the headers of a request ask for.
+
+    Attributes:
+        token: the caller's Idempotency-Key; "" for none.
+        wait_s: how long the caller waits for the outcome.
+        seconds: after which nothing more is sent for it; None for the app's own limit.
+    """
+
+    token: str
+    wait_s: float
+    seconds: float | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], wait_s_max: float) -> Terms:
+        """Read them.
+
+        Raises:
+            Problem: 422 where a token is too long, or a deadline is no time.
+        """
+        token = headers.get("idempotency-key", "")
+        if len(token) > TOKEN_CHARS_MAX:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"The Idempotency-Key has {len(token)} characters; send at most {TOKEN_CHARS_MAX}.",
+            )
+        return cls(
+            token, wait_s(headers.get("prefer", ""), wait_s_max), _seconds(headers.get(DEADLINE.lower()))
+        )
+
+
+def wait_s(prefer: str, most: float) -> float:
+    """How long the caller wants to wait, RFC 7240; what is not understood is ignored, as that says."""
+    for part in prefer.lower().split(",") if prefer else ():
+        name, _, value = part.strip().partition("=")
+        if name == "respond-async":
+            return 0.0
+        if name == "wait" and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
+            return min(float(value), most)
+    return most
+
+
+def _seconds(deadline: str | None) -> float | None:
+    if deadline is None:
+        return None
+    try:
+        found = float(deadline)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{DEADLINE} is a number of seconds above 0, such as 20."
+        )
+    return found
