@@ -15,6 +15,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.observe.metrics import Metrics
 from roadworthy.run.load import load
 from roadworthy.serve.caller import OPEN, ROLES, Doorkeeper, Role, refuse_undeclared, role_of
+from roadworthy.serve.command import watched
 from roadworthy.serve.console.session import FORM_FIELD, Sees
 from roadworthy.serve.http import build_routes
 from roadworthy.serve.service import Service
@@ -67,7 +68,7 @@ async def _table(folder: Path) -> list[Known]:
     try:
         service = Service(runtime, {entry.name: entry for entry in [*app.plan.steps, *app.plan.workflows]})
         keeper = Doorkeeper(runtime.store, app.name, runtime.settings)
-        metrics = Metrics(runtime.store, app.name, lambda: "", runtime.clock.monotonic)
+        metrics = Metrics(watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
         return list(routes(build_routes(service, keeper, metrics)))
     finally:
         await runtime.close()
@@ -90,7 +91,7 @@ def _ask(counter: Counter, known: Known, key: str, cookie: str = "") -> int:
         return counter.call("GET", known.place, key=key, **headers).status  # type: ignore[arg-type] # headers are text
     if known.page:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return counter.call("POST", known.place, raw=f"{FORM_FIELD}=wrong".encode(), **headers).status  # type: ignore[arg-type] # as above
+        return counter.call("POST", known.place, raw=f"{FORM_FIELD}=wrong".encode(), **headers).status
     return counter.call("POST", known.place, {}, key=key, **headers).status  # type: ignore[arg-type] # as above
 
 

@@ -96,7 +96,7 @@ async def _serve(
             f"{host} can be reached by others, and there are no keys. Make one with "
             "`roadworthy keys APP add NAME --role submit`, or listen on 127.0.0.1."
         )
-    metrics = Metrics(_watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
+    metrics = Metrics(watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
     tell.listeners.append(metrics)
     service = Service(runtime, {entry.name: entry for entry in [*app.plan.steps, *app.plan.workflows]})
     named = {*LOOPBACK_NAMES, *hosts} if _is_loopback(host) else ({*hosts, host} if hosts else None)
@@ -117,7 +117,7 @@ async def _serve(
     await uvicorn.Server(config).serve(sockets=[listening])
 
 
-def _watched(app: App, runtime: Runtime) -> Watched:
+def watched(app: App, runtime: Runtime) -> Watched:
     """What the metrics look at."""
     from roadworthy.observe.metrics import Watched  # noqa: PLC0415 - an extra
 
