@@ -8,13 +8,13 @@ from typing import Final
 
 from roadworthy.vet.road.picture import Bars, Chart, Dots, Figure, Picture, Table
 
-WIDTH: Final = 640
+WIDTH: Final = 900
 _ROW: Final = 28
-LABEL: Final = 250
-_ROOM: Final = WIDTH - LABEL - 130
+LABEL: Final = 330
+_ROOM: Final = WIDTH - LABEL - 290
 _HEIGHT: Final = 220
 MARGIN: Final = 44
-MARGIN_LEFT: Final = 12
+_EDGE: Final = 28
 _HEAD: Final = 24
 
 
@@ -132,13 +132,13 @@ def _draw_dots(picture: Dots) -> Drawing:
     ends = [end for row in picture.rows for dot in row.dots for end in (dot.low, dot.value, dot.high) if end]
     first = math.floor(math.log10(min(ends, default=0.1)))
     last = max(first + 1, math.ceil(math.log10(max(ends, default=1.0))))
-    room = WIDTH - LABEL - 2 * MARGIN_LEFT
+    room = WIDTH - LABEL - 2 * _EDGE
 
     def placed(value: float | None) -> float:
         if not value or value <= 0:
             return float(LABEL)
         share = (math.log10(value) - first) / (last - first)
-        return round(LABEL + MARGIN_LEFT + room * min(1.0, max(0.0, share)), 1)
+        return round(LABEL + _EDGE + room * min(1.0, max(0.0, share)), 1)
 
     rows = tuple(
         DrawnRow(
