@@ -16,7 +16,7 @@ from roadworthy.vet.road.live import MODEL, model_consistency
 from roadworthy.vet.road.mess.body import main_text
 from roadworthy.vet.road.mess.twins import TWINS
 from roadworthy.vet.road.mess.words import KEEPING
-from roadworthy.vet.road.picture import Bar, Bars
+from roadworthy.vet.road.picture import Bar, Bars, Figure
 from roadworthy.vet.road.stage import Stage
 
 if TYPE_CHECKING:
@@ -138,7 +138,12 @@ def _said_differently(
         "and caches.",
         clues=() if good else gone_alone(lost, lambda pair: _survives_alone(bench, faithful, entries, pair)),
     )
-    yield _bars(pairs)
+    yield Figure(
+        title="Answers that survive other words",
+        value=f"{kept / len(pairs):.0%}",
+        note=f"{kept} of {len(pairs)}; 95 %: {low:.1%} to {high:.1%}; {least:.0%} must",
+    )
+    yield _bars(pairs, least)
 
 
 def _survives_alone(bench: Bench, faithful: Faithful, entries: Sequence[Variant], pair: Pair) -> bool:
@@ -176,10 +181,19 @@ def _told(pair: Pair) -> str:
     return f"{pair.variant.of}, {pair.variant.operator}: {pair.before!r} became {after}"[:300]
 
 
-def _bars(pairs: Sequence[Pair]) -> Bars:
+def _bars(pairs: Sequence[Pair], least: float) -> Bars:
     number = Counter(pair.variant.operator for pair in pairs)
     kept = Counter(pair.variant.operator for pair in pairs if pair.survived)
-    bars = []
+    low, high = wilson(sum(kept.values()), len(pairs))
+    bars = [
+        Bar(
+            label="all together",
+            value=sum(kept.values()) / len(pairs),
+            low=low,
+            high=high,
+            text=f"{sum(kept.values())} of {len(pairs)}",
+        )
+    ]
     for operator in KEEPING:
         if count := number[operator.name]:
             low, high = wilson(kept[operator.name], count)
@@ -191,7 +205,8 @@ def _bars(pairs: Sequence[Pair]) -> Bars:
         unit="share",
         bars=tuple(bars),
         most=1.0,
-        note="With Wilson's 95 % interval. The provider is simulated and answers each dress alike.",
+        least=least,
+        note="With Wilson's 95 % interval; the line is what must survive of all together. The provider is simulated and answers each dress alike.",
     )
 
 

@@ -11,7 +11,7 @@ from roadworthy.call.model import PREFIXES
 from roadworthy.observe.report import wilson
 from roadworthy.run.forecast import Known, predict
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
-from roadworthy.vet.road.picture import Table
+from roadworthy.vet.road.picture import Bar, DotRow, Dots, Figure, Table
 from roadworthy.vet.road.priced import priced
 from roadworthy.vet.road.stage import Stage
 
@@ -100,6 +100,12 @@ class Seen:
         return Known(first, above, 0.0, 0.0, 0.0)
 
     @property
+    def is_official(self) -> bool:
+        """Every model is one of a provider that sells batches."""
+        prefixes = tuple(f"{prefix}:" for prefix in PREFIXES)
+        return bool(self.ladder) and all(model.name.startswith(prefixes) for model in self.ladder)
+
+    @property
     def dear(self) -> float:
         """What going up one model likely costs a record, in pico-dollars."""
         spent = [list(attempts) for attempts in self.attempts.values() if attempts]
@@ -136,7 +142,10 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     yield bought_again(found.ran, found.again, bench.again("cost"))
     seen = _seen(bench, found)
     if any(seen.attempts.values()):
-        yield table(seen, bench.answers)
+        costs = table(seen, bench.answers)
+        yield from figures(seen, found)
+        yield dots(seen)
+        yield costs
 
 
 def _seen(bench: Bench, found: Priced) -> Seen:
@@ -182,57 +191,106 @@ def bought_again(ran: Ran, again: Ran, reproduce: str) -> Finding:
     )
 
 
+def figures(seen: Seen, found: Priced) -> Iterator[Figure]:
+    """What the whole input costs, and a thousand records of it."""
+    low, likely, high = _scaled(seen, seen.known(), 1 - seen.repeated, seen.dear)[0]
+    yield Figure(
+        title=f"Models for this input, {seen.lines:,} lines",
+        value=f"{likely:.2g} USD",
+        note=f"{low:.2g} to {high:.2g} USD, 95 %",
+    )
+    each = 1_000 * found.spent_usd / max(1, found.count)
+    waits = 1_000 * seen.reviews / max(1, len(seen.attempts))
+    yield Figure(
+        title="A thousand records", value=f"{each:.2g} USD", note=f"and {waits:.0f} of them wait for a person"
+    )
+
+
+def dots(seen: Seen) -> Dots:
+    """The first rows of the table as a picture: the app as it is, its ladder's ends alone, people, and both together."""
+    rows = [row for row in ways(seen) if row.is_drawn]
+    return Dots(
+        title="What it costs at 1, 10 and 100 times this input",
+        unit="USD",
+        series=tuple(f"{scale}x" for scale in SCALES),
+        rows=tuple(
+            DotRow(
+                label=row.label,
+                dots=tuple(
+                    Bar(label=f"{scale}x", value=likely, low=low, high=high, text=f"{likely:,.2g}")
+                    for scale, (low, likely, high) in zip(SCALES, row.triples, strict=True)
+                ),
+            )
+            for row in rows
+        ),
+        note="Each line is a 95 % interval.",
+    )
+
+
 def table(seen: Seen, answers: str) -> Table:
     """The table that a person who pays wants: ways to run it, at 1, 10 and 100 times the input."""
-    own = 1 - seen.repeated
     notes = [f"USD: likely (low to high, 95 %). From {len(seen.attempts)} records; answers: {answers}."]
     notes.append(
         f"{seen.repeated:.1%} of the lines repeat another; larger inputs are taken to repeat as often."
     )
-    known = seen.known()
-    rows: list[tuple[str, list[Triple]]] = [
-        ("as the app is: ladder and reuse", _scaled(seen, known, own, seen.dear)),
-        ("without reuse of repeated lines", _scaled(seen, known, 1.0, seen.dear)),
-    ]
-    if len(seen.ladder) > 1:
-        dearest, first = seen.ladder[-1], seen.ladder[0]
-        if not dearest.is_function:
-            rows.append(
-                (f"no ladder: {dearest.name} for all", _scaled(seen, seen.repriced(dearest.price), own))
-            )
-        rows.append((f"{first.name} alone, never going up", _scaled(seen, seen.known(first_alone=True), own)))
-    elif seen.ladder:
+    if len(seen.ladder) == 1:
         notes.append("The ladder has one model.")
-    else:
+    elif not seen.ladder:
         notes.append("The app has several steps: what each way to save would change is not told apart.")
-    if seen.ladder and all(
-        model.name.startswith(tuple(f"{prefix}:" for prefix in PREFIXES)) for model in seen.ladder
-    ):
-        half = float(BATCH_SHARE)
-        halves = [(low * half, likely * half, high * half) for low, likely, high in rows[0][1]]
-        rows.append(("at batch prices (half), answers within a day", halves))
+    if seen.is_official:
         notes.append("`run` sends no batches yet.")
     share = _cached_share(seen)
-    if not seen.ladder:
-        pass
-    elif share is not None and seen.prefix_tokens >= CACHED_TOKENS_MIN:
-        rows.append(("with the shared beginning cached", _scaled(seen, seen.cached(share), own, seen.dear)))
-    else:
+    if seen.ladder and (share is None or seen.prefix_tokens < CACHED_TOKENS_MIN):
         notes.append(
             f"Prompt caching saves nothing: requests begin alike for about {seen.prefix_tokens:,.0f} tokens, providers cache "
             f"from {CACHED_TOKENS_MIN:,} on" + (" and no cached price is known." if share is None else ".")
         )
-    people = [seen.rulings(seen.lines * own * scale) for scale in SCALES]
-    rows.append((f"people: {seen.review_usd:g} USD a ruling", people))
-    rows.append(
-        ("models and people together", [_plus(a, b) for a, b in zip(rows[0][1], people, strict=True)])
-    )
     return Table(
         title="What it costs",
         head=("", *(f"{scale}x: {seen.lines * scale:,} lines" for scale in SCALES)),
-        rows=tuple((name, *map(_money, triples)) for name, triples in rows),
+        rows=tuple((way.name, *map(_money, way.triples)) for way in ways(seen)),
         note=" ".join(notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to run the input, and what it costs at each scale; `label` is its name in a picture, "" for none."""
+
+    name: str
+    triples: Sequence[Triple]
+    label: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """It has a place in the picture, and costs something."""
+        return bool(self.label) and any(likely for _, likely, _ in self.triples)
+
+
+def ways(seen: Seen) -> Iterator[Way]:
+    """Every way, in the order of the table."""
+    own, known = 1 - seen.repeated, seen.known()
+    itself = _scaled(seen, known, own, seen.dear)
+    yield Way("as the app is: ladder and reuse", itself, "models, as the app is")
+    yield Way("without reuse of repeated lines", _scaled(seen, known, 1.0, seen.dear))
+    if len(seen.ladder) > 1:
+        dearest, first = seen.ladder[-1], seen.ladder[0]
+        if not dearest.is_function:
+            dear = _scaled(seen, seen.repriced(dearest.price), own)
+            yield Way(f"no ladder: {dearest.name} for all", dear, f"{dearest.id} for all")
+        alone = _scaled(seen, seen.known(first_alone=True), own)
+        yield Way(f"{first.name} alone, never going up", alone, f"{first.id or first.name} alone")
+    if seen.is_official:
+        half = float(BATCH_SHARE)
+        halves = [(low * half, likely * half, high * half) for low, likely, high in itself]
+        yield Way("at batch prices (half), answers within a day", halves)
+    share = _cached_share(seen)
+    if seen.ladder and share is not None and seen.prefix_tokens >= CACHED_TOKENS_MIN:
+        yield Way("with the shared beginning cached", _scaled(seen, seen.cached(share), own, seen.dear))
+    people = [seen.rulings(seen.lines * own * scale) for scale in SCALES]
+    yield Way(f"people: {seen.review_usd:g} USD a ruling", people, "people's rulings")
+    both = [_plus(a, b) for a, b in zip(itself, people, strict=True)]
+    yield Way("models and people together", both, "models and people")
 
 
 def _scaled(seen: Seen, known: Known, share: float, dear: float = 0.0) -> list[Triple]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
-from roadworthy.vet.road.picture import Table
+from roadworthy.vet.road.picture import Chart, Figure, Line, Table
 from roadworthy.vet.road.stage import Stage
 from roadworthy.vet.road.steady import unsteady
 
@@ -49,11 +49,14 @@ class Leg:
         rate: records a second.
         ran: the run.
         late_s: how far the arrival of the last record fell behind its time, because the app took no more in.
+        waits_s: from the time that a record was due until the answer to its last request, for each, shortest first; empty
+            where requests cannot be told apart.
     """
 
     rate: float
     ran: Ran
     late_s: float
+    waits_s: tuple[float, ...] = ()
 
 
 class Feed:
@@ -63,6 +66,7 @@ class Feed:
         self._lines = lines
         self._rate = rate
         self.late_s = 0.0
+        self.due: list[float] = []
         self.reads, self._writes = os.pipe()
         with suppress(OSError):  # a bound on what lies between the two; without it the kernel's own holds
             fcntl.fcntl(self._writes, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -83,6 +87,8 @@ class Feed:
             os.write(self._writes, self._lines[0] + b"\n")
             self._until_read()
             began = time.monotonic()
+            now = time.time()
+            self.due = [now + number / self._rate for number in range(len(self._lines))]
             for number, line in enumerate(self._lines[1:], 1):
                 due = began + number / self._rate
                 time.sleep(max(0.0, due - time.monotonic()))
@@ -117,7 +123,38 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     for name, leg, factor in zip(_NAMES, legs, _FACTORS, strict=True):
         yield _answered(bench, name, factor, alone, leg)
     yield bounded(legs, bench.again("load"))
+    yield from _pictures(legs)
     yield _table(legs, len(lines))
+
+
+def _pictures(legs: Sequence[Leg]) -> Iterator[Figure | Chart]:
+    """How long a record waits for its answer when records come at their own pace."""
+    waited = [leg for leg in legs if leg.waits_s]
+    if not waited:
+        return
+    calm = waited[0].waits_s
+    yield Figure(
+        title="19 of 20 records have their answer within",
+        value=f"{calm[int(len(calm) * 0.95)]:.2g} s",
+        note=f"of which the provider takes {_LATENCY_MS / 1000:g} s; {waited[0].rate:.0f} records a second arrive",
+        measured=True,
+    )
+    yield Chart(
+        title="How soon records have their answer",
+        across="seconds since a record was due",
+        up="% of records",
+        lines=tuple(
+            Line(
+                label=f"{leg.rate:.0f} records a second",
+                points=(
+                    (0.0, 0.0),
+                    *((wait, 100 * (n + 1) / len(leg.waits_s)) for n, wait in enumerate(leg.waits_s)),
+                ),
+            )
+            for leg in waited
+        ),
+        note=f"The provider takes {_LATENCY_MS:.0f} ms a request; {_TOGETHER} records are worked on at once.",
+    )
 
 
 def _table(legs: Sequence[Leg], count: int) -> Table:
@@ -142,7 +179,19 @@ def _drive(bench: Bench, lines: Sequence[bytes], rate: float) -> Leg:
     with bench.trial(lines, {"latency_ms": _LATENCY_MS}) as trial, Feed(lines, rate) as feed:
         options = ("--job", "load", "--concurrency", str(_TOGETHER))
         ran = trial.run(*options, input_="-", stdin=feed.reads, settings=_STREAMED)
-        return Leg(rate, ran, feed.late_s)
+        keys = [sample.key for sample in bench.take(len(lines))]
+        return Leg(rate, ran, feed.late_s, _waits(keys, feed.due, ran))
+
+
+def _waits(keys: Sequence[str], due: Sequence[float], ran: Ran) -> tuple[float, ...]:
+    last: dict[str, float] = {}
+    for row in ran.requests:
+        if row.question is not None:
+            last[row.question] = row.at + _LATENCY_MS / 1000
+    # The first line waits for the process to start, which is not load.
+    pairs = list(zip(keys, due, strict=False))[1:]
+    found = [last[key] - at for key, at in pairs if key in last]
+    return tuple(sorted(found)) if len(found) > len(pairs) / 2 else ()
 
 
 def _answered(bench: Bench, name: str, factor: int, alone: Ran, leg: Leg) -> Finding:

@@ -40,12 +40,14 @@ class Bars:
     Attributes:
         unit: of every value, such as `USD`.
         most: the end of the scale; None for the largest value.
+        least: what is promised, drawn as a line; None for no line.
     """
 
     title: str
     unit: str
     bars: tuple[Bar, ...]
     most: float | None = None
+    least: float | None = None
     note: str = ""
     measured: bool = False
 
@@ -70,4 +72,45 @@ class Chart:
     measured: bool = True
 
 
-Picture: TypeAlias = Table | Bars | Chart
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotRow:
+    """One row of dots, one for each of the series."""
+
+    label: str
+    dots: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dots:
+    """Values of several sizes with their intervals, on an axis where each step is ten times the last.
+
+    Attributes:
+        unit: of every value.
+        series: what the dots of a row are, from left to right.
+    """
+
+    title: str
+    unit: str
+    series: tuple[str, ...]
+    rows: tuple[DotRow, ...]
+    note: str = ""
+    measured: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number that says most of what a stage found; it stands at the top of a page.
+
+    Attributes:
+        title: what it is.
+        value: the number, with its unit.
+        note: its interval, or what it rests on.
+    """
+
+    title: str
+    value: str
+    note: str = ""
+    measured: bool = False
+
+
+Picture: TypeAlias = Table | Bars | Chart | Dots | Figure

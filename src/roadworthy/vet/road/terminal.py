@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from roadworthy.observe.visible import shortened, visible
 from roadworthy.vet.road.finding import Finding, Grade
-from roadworthy.vet.road.picture import Bars, Chart, Picture, Table
+from roadworthy.vet.road.picture import Bars, Chart, Dots, Figure, Picture, Table
 from roadworthy.vet.road.report import Report
 
 MARKS: Final = {Grade.PASS: "pass", Grade.FAIL: "FAIL", Grade.NOT_TESTED: "----"}
@@ -69,16 +69,17 @@ def _finding(finding: Finding, *, whole: bool) -> Iterator[str]:
 
 
 def _picture(picture: Picture) -> Iterator[str]:
+    if isinstance(picture, Figure):
+        note = f" ({_short(picture.note)})" if picture.note else ""
+        yield f"  {_short(picture.title)}: {_short(picture.value)}{note}"
+        return
     yield f"  {visible(picture.title)}"
     match picture:
         case Table():
-            cells = [[_cell(cell) for cell in row] for row in (picture.head, *picture.rows)]
-            wide = [max(len(row[place]) for row in cells) for place in range(len(picture.head))]
-            for row in cells:
-                yield (
-                    "    "
-                    + "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
-                )
+            yield from _columns((picture.head, *picture.rows))
+        case Dots():
+            rows = ((row.label, *(dot.text for dot in row.dots)) for row in picture.rows)
+            yield from _columns((("", *picture.series), *rows))
         case Bars():
             most = picture.most or max((bar.value for bar in picture.bars), default=0) or 1
             for bar in picture.bars:
@@ -87,10 +88,19 @@ def _picture(picture: Picture) -> Iterator[str]:
                 yield f"    {_cell(bar.label):24} {'#' * length:{_BAR_CHARS}} {visible(text)}"
         case Chart():
             for line in picture.lines:
+                across = max((across for across, _ in line.points), default=0)
                 highest = max((up for _, up in line.points), default=0)
-                yield f"    {_cell(line.label)}: at most {highest:g} {visible(picture.up)}"
+                yield f"    {_cell(line.label)}: {highest:g} {visible(picture.up)} at {across:.3g} {visible(picture.across)}"
     if picture.note:
         yield f"    {_short(picture.note)}"
+
+
+def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    wide = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    for row in cells:
+        said = "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True))
+        yield f"    {said}".rstrip()
 
 
 def _cell(text: str) -> str:
