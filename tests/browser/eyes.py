@@ -68,18 +68,33 @@ class Eyes:
         return not (self.ran or self.outside or self.policy or self.told)
 
 
-@contextmanager
-def browsing(home: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Iterator[Eyes]:
-    """A page of a fresh browser."""
-    sync = pytest.importorskip("playwright.sync_api", reason="no Playwright here: pip install playwright")
-    place = os.environ.get("ROADWORTHY_CHROMIUM") or shutil.which("chromium")
+def find_browser() -> str:
+    """Where Chromium is; a test that wants one where there is none is skipped, in words."""
+    pytest.importorskip("playwright.sync_api", reason="no Playwright here: pip install playwright")
+    place = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if place is None:
         pytest.skip(MISSING)
-    with sync.sync_playwright() as playwright:
+    return place
+
+
+@contextmanager
+def browsing(
+    home: str, width: int = 1280, height: int = 800, scheme: str = "light", scale: float = 1
+) -> Iterator[Eyes]:
+    """A page of a fresh browser."""
+    place = find_browser()
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - may be missing
+
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            device_scale_factor=scale,
+        )
         context.add_init_script(HOOK)
         eyes = Eyes(context.new_page(), home)
+        eyes.page.set_default_timeout(20_000)
         watch(eyes)
         try:
             yield eyes
