@@ -25,7 +25,7 @@ COMMANDS = {
     "review": ("roadworthy.run.ruling", "review", "decide the doubtful ones, one key a ruling"),
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
     "learn": ("roadworthy.run.learning", "learn", "what labels teach: thresholds, examples, the student"),
-    "report": ("roadworthy.run.reading", "report", "cost, quality, latency of a job"),
+    "report": ("roadworthy.serve.report", "report", "cost, quality, latency of a job"),
     "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
     "serve": ("roadworthy.serve.command", "serve", "the app as a service: HTTP, and any OpenAI client"),
     "keys": ("roadworthy.serve.command", "keys", "who may call the service"),

@@ -156,7 +156,10 @@ class Desk:
         """Build the question, or take the one that was pinned for the same words and data."""
         found = await pinned(step, value, self.session)
         self._question, self._pin, self._mask, self._value = found.question, found.pin, found.mask, value
-        self._version = self.session.runtime.unseen_version(step, found.question)
+        if (
+            not self.session.offline
+        ):  # who only looks, writes nothing, and must not use up the first sight of it
+            self._version = self.session.runtime.unseen_version(step, found.question)
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""

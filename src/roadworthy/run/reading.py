@@ -1,4 +1,4 @@
-"""The commands that look: `why`, `report` and `doctor`."""
+"""The commands that look: `why` and `doctor`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.alarms import ALARM, standing_alarms
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.queries import migrations
-from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import claims
-from roadworthy.observe.report import Report
 from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.story import Story, stories
-from roadworthy.observe.watched import alarm_json, alarm_line, watched
+from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
 from roadworthy.run.load import load
@@ -144,30 +143,6 @@ def _well(mended: tuple[str, ...], scores: tuple[tuple[str, float], ...]) -> str
     form = f", once its form was mended: {', '.join(mended)}" if mended else ""
     doubts = "".join(f"; {name} gives it {score:.2f}" for name, score in scores)
     return f"valid{form}{doubts}"
-
-
-@click.command()
-@click.argument("app")
-@click.option("--job", help="The job's name; default: the newest one.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def report(app: str, job: str | None, *, as_json: bool) -> None:
-    """Say what a job cost, how fast it was, what is not accepted and why."""
-    loaded = load(app)
-    with reading(loaded.app) as store:
-        jobs = store.read(lambda tx: tx.rows("jobs", app=loaded.app.name))
-        named = [as_int(row[0]) for row in jobs if job is None or row[2] == job]
-        if not named:
-            raise WrongUse(
-                f"The app {loaded.app.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
-            )
-        name, promises, settings = loaded.app.name, loaded.app.plan.promises, loaded.app.start_settings()
-        apart = {step.name: step.apart for step in loaded.app.plan.steps}
-        found = store.read(
-            lambda tx: Report.of_job(
-                tx, name, named[0], claims_of(tx, loaded.app), apart, watched(tx, name, promises, settings)
-            )
-        )
-    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 
 @click.command()

@@ -180,10 +180,7 @@ class Runtime:
 
     def period(self) -> str:
         """The budget period that now lies in, UTC: "" for one without end."""
-        if self.plan.budget_period == "total":
-            return ""
-        today = dt.datetime.fromtimestamp(self.clock.now(), dt.UTC)
-        return {"day": f"{today:%Y-%m-%d}", "month": f"{today:%Y-%m}"}[self.plan.budget_period]
+        return period_of(self.plan, dt.datetime.fromtimestamp(self.clock.now(), dt.UTC))
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
@@ -285,3 +282,8 @@ class Runtime:
                 tokens_per_minute=tokens_per_minute,
             )
         return self._lanes[name]
+
+
+def period_of(plan: Plan, now: dt.datetime) -> str:
+    """The budget period of an app that a moment (UTC) lies in: "" for one without end."""
+    return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[plan.budget_period]

@@ -107,17 +107,17 @@ SELECT forecast.entry, forecast.job, forecast.at, forecast.to_ask, forecast.low_
 FROM forecast LEFT JOIN job ON job.app = forecast.app AND job.entry = forecast.entry AND job.name = forecast.job
 WHERE forecast.app = :app ORDER BY forecast.id DESC LIMIT :count;
 
--- cost_by_step: What each step asked of each model, and what that cost.
+-- cost_by_step: What each step asked of each model, and what that cost; candidates that an app pays for included.
 SELECT question.step, attempt.model, count(*), coalesce(sum(attempt.cost_pico), 0),
   coalesce(sum(attempt.input_tokens), 0), coalesce(sum(attempt.output_tokens), 0), coalesce(sum(attempt.cached_tokens), 0)
 FROM attempt JOIN question ON question.id = attempt.question_id JOIN record ON record.id = attempt.record_id
   JOIN job ON job.id = record.job_id
-WHERE job.app = :app GROUP BY question.step, attempt.model ORDER BY 4 DESC;
+WHERE job.payer = :app GROUP BY question.step, attempt.model ORDER BY 4 DESC;
 
 -- cost_by_day: What each day (UTC, as days since 1970) cost, the newest first.
 SELECT CAST(attempt.opened_at / 86400 AS INTEGER), count(*), coalesce(sum(attempt.cost_pico), 0)
 FROM attempt JOIN record ON record.id = attempt.record_id JOIN job ON job.id = record.job_id
-WHERE job.app = :app GROUP BY 1 ORDER BY 1 DESC LIMIT :count;
+WHERE job.payer = :app GROUP BY 1 ORDER BY 1 DESC LIMIT :count;
 
 -- app_versions: Every version of every step's prompt, newest first.
 SELECT step, version, spec, first_seen FROM app_version WHERE app = :app ORDER BY first_seen DESC LIMIT :count;

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from roadworthy.keep.gates import PROMOTE
+from roadworthy.keep.gates import GO_ON, PROMOTE
 from roadworthy.keep.states import states
 from roadworthy.keep.transaction import Transaction, as_float, as_text, text_or_none
 from roadworthy.learn.learned import Learned
@@ -87,6 +87,16 @@ def versions(tx: Transaction, app: str) -> list[Version]:
 def candidates(look: Look) -> list[Gated]:
     """Every candidate that was tried, newest first."""
     return look.read(lambda tx: gated(tx, look.app))
+
+
+def told(gate: Gated) -> list[str]:
+    """A gate in words; how far one has come that goes on is not in the ledger, its command says it."""
+    if gate.ruling == GO_ON:
+        return [
+            *list(gate.lines())[:2],
+            "The same `learn --candidate FILE` command counts the rulings made since.",
+        ]
+    return list(gate.lines())
 
 
 def can_promote(gate: Gated) -> bool:

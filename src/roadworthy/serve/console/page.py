@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote
 
 import orjson
@@ -17,6 +18,7 @@ from roadworthy.observe.visible import visible
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+Field: TypeAlias = tuple[str, list[tuple[str, bool]]]
 PLACES: Final = (
     ("/", "today", "Today"),
     ("/runs", "runs", "Runs"),
@@ -27,7 +29,9 @@ PLACES: Final = (
     ("/versions", "versions", "Versions"),
     ("/docs", "docs", "API"),
 )
-_MONEY_DIGITS: Final = 4
+_SHORT: Final = 60
+_CENT: Final = Decimal("0.01")
+_SMALLEST: Final = Decimal("0.000001")
 
 
 def render(name: str, **shown: Any) -> str:
@@ -63,7 +67,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"plain": plain, "pretty": pretty, "usd": dollars, "count": counted, "place": place}
+    made.filters |= {
+        "plain": plain,
+        "pretty": pretty,
+        "usd": dollars,
+        "count": counted,
+        "place": place,
+        "partition": partition,
+    }
     return made
 
 
@@ -82,15 +93,19 @@ def pretty(value: object) -> str:
 
 
 def dollars(value: Decimal | float | str | None) -> str:
-    """USD for a table: two digits at least, four that mean something below a dollar; the exact sum is in `report`."""
+    """USD for a table, to the cent from a dollar on, below a cent to a millionth; `report` has every digit."""
     if value is None or value == "":
         return ""
     amount = Decimal(str(value))
-    if amount == 0:
-        return "0.00"
-    if amount >= 1:
-        return f"{amount:,.2f}"
-    return f"{amount:.{max(2, _MONEY_DIGITS - amount.adjusted() - 1)}f}"
+    if 0 < amount < _SMALLEST:
+        return f"<{_SMALLEST}"
+    return (
+        f"{amount:,.2f}"
+        if amount >= 1 or not amount
+        else f"{amount:.4f}"
+        if amount >= _CENT
+        else f"{amount:.6f}"
+    )
 
 
 def counted(value: object) -> str:
@@ -101,3 +116,9 @@ def counted(value: object) -> str:
 def place(key: str) -> str:
     """A key as one part of a path. Dots alone would be taken for a way up."""
     return quote(key, safe="") if key.strip(".") else "".join(f"%{byte:02X}" for byte in key.encode())
+
+
+def partition(fields: Sequence[Field]) -> tuple[list[Field], list[Field]]:
+    """Fields that fit on a line, and those that do not."""
+    short = [(name, parts) for name, parts in fields if sum(len(text) for text, _ in parts) <= _SHORT]
+    return short, [field for field in fields if field not in short]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Annotated, Any, Final
@@ -17,7 +18,7 @@ from roadworthy.serve.console.look import Look
 from roadworthy.serve.console.page import render
 from roadworthy.serve.console.session import COOKIE, LASTS_S, Away, SeesAll, Visit, Visits
 from roadworthy.serve.console.view import Wanted
-from roadworthy.serve.problem import Problem
+from roadworthy.serve.problem import Problem, on_problem
 from roadworthy.serve.service import Service
 
 _SCRIPT: Final = "text/javascript; charset=utf-8"
@@ -53,6 +54,7 @@ def add_pages(http: FastAPI, service: Service, visits: Visits) -> None:
     """The routes of the console that look."""
     http.state.visits = visits
     http.add_exception_handler(Away, _to_login)
+    http.add_exception_handler(Problem, _problems(service))
     _add_login(http, service, visits)
     _add_lists(http, service)
     _add_records(http, service)
@@ -160,6 +162,22 @@ def _add_figures(http: FastAPI, service: Service) -> None:
         visit: Annotated[Visit, Depends(SeesAll)], said: Annotated[str, Query(max_length=500)] = ""
     ) -> Response:
         return page("versions", service, visit, said=said, **contents.versions(look_at(service)))
+
+
+def _problems(service: Service) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Tell a problem to a person as a page, to everybody else as `on_problem` does."""
+
+    async def told(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)
+        wanted = request.headers.get("accept", "")
+        if request.url.path.startswith("/v1/") or "text/html" not in wanted:
+            return await on_problem(request, problem)
+        title = HTTPStatus(problem.status).phrase
+        found = page("problem", service, None, problem.status, title=title, detail=problem.detail)
+        found.headers.update(problem.headers)
+        return found
+
+    return told
 
 
 async def _to_login(_request: Request, _away: Exception) -> Response:

@@ -103,8 +103,8 @@ def _route(
         method=method.upper(),
         path=path,
         role=roles.get((method, path), ""),
-        title=said.get("summary", ""),
-        told=said.get("description", ""),
+        title=said.get("description", said.get("summary", "")).partition("\n")[0],
+        told=said.get("description", "").partition("\n")[2].strip(),
         given=tuple(
             Given(
                 one["name"],

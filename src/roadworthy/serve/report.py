@@ -1,0 +1,52 @@
+"""The command `report`: what a job cost, how fast it was, what is not accepted and why; also as the pages in one file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+import orjson
+
+from roadworthy._errors import WrongUse
+from roadworthy.keep.transaction import as_int, as_text
+from roadworthy.run.load import load
+from roadworthy.run.reading import reading
+from roadworthy.run.runtime import period_of
+from roadworthy.serve.console.contents import report_of
+from roadworthy.serve.console.look import Look
+from roadworthy.serve.console.sheet import sheet
+
+
+@click.command()
+@click.argument("app")
+@click.option("--job", help="The job's name; default: the newest one.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the console's pages for this job here, as one file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def report(app: str, job: str | None, *, page: Path | None, as_json: bool) -> None:
+    """Say what a job cost, how fast it was, what is not accepted and why."""
+    loaded = load(app)
+    plan, now = loaded.app.plan, dt.datetime.now(dt.UTC)
+    with reading(loaded.app) as store:
+        jobs = store.read(lambda tx: tx.rows("jobs", app=plan.name))
+        named = [as_int(row[0]) for row in jobs if job is None or row[2] == job]
+        if not named:
+            raise WrongUse(
+                f"The app {plan.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
+            )
+        look = Look(plan, store, loaded.app.start_settings(), period_of(plan, now))
+        found = report_of(look, named[0])
+        text = "" if page is None else sheet(look, named[0], f"{now:%Y-%m-%d %H:%M}")
+    if page is not None:
+        try:
+            page.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise WrongUse(
+                f"{page} cannot be written: {error.strerror or error}. Name another file."
+            ) from error
+    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
