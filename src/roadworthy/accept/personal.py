@@ -30,6 +30,8 @@ class _Kind:
     pattern: re.Pattern[str]
     holds: Callable[[str], int]
     """How much of a match from its beginning is of this kind; 0 where nothing is."""
+    may: Callable[[str, str], bool] = lambda before, match: True  # noqa: ARG005 - where nothing before it matters
+    """Whether it can be of this kind by what stands right before it."""
 
 
 def find_personal(text: str, kinds: Collection[str] = ()) -> list[Personal]:
@@ -136,7 +138,8 @@ def _candidates(name: str, text: str) -> Iterator[Personal]:
     kind = KINDS[name]
     place = 0
     while match := kind.pattern.search(text, place):
-        size = kind.holds(match[0])
+        before = text[max(0, match.start() - _BEFORE_CHARS) : match.start()]
+        size = kind.holds(match[0]) if kind.may(before, match[0]) else 0
         place = match.start() + (size or 1)  # what is not of this kind may hide the beginning of what is
         if size:
             yield Personal(name, match.start(), place)
@@ -192,14 +195,22 @@ def _iban_in(text: str) -> int:
     return size if int("".join(str(int(c, 36)) for c in packed[4:] + packed[:4])) % 97 == 1 else 0
 
 
-def _is_phone(text: str) -> bool:
-    """International with + or 00 (7 to 15 digits, ITU-T E.164), or national with a 0 or an area code in brackets."""
+def _phone_in(text: str) -> int:
+    """How many characters are a number: a bracket that closes what was opened before it is not part of it.
+
+    International with + or 00 (7 to 15 digits, ITU-T E.164), national with a 0 or an area code in brackets, or, where it
+    is said to be called, without any.
+    """
+    size = len(text)
+    if text.count(")") > text.count("("):
+        size = len(text.rstrip(")"))
+        text = text[:size]
     digits = _digits(text)
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text) or re.fullmatch(r"\d\d([-./ ])\d\d\1\d{4}", text):
-        return False  # a date
+        return 0  # a date
     if text.startswith(("+", "00")):
-        return 7 <= len(digits) <= 15
-    return 9 <= len(digits) <= 12
+        return size if 7 <= len(digits) <= 15 else 0
+    return size if 9 <= len(digits) <= 12 or re.fullmatch(r"\d{3}[-. ]\d{4}", text) else 0
 
 
 def _is_ip(text: str) -> bool:
@@ -232,19 +243,54 @@ _PLACEHOLDER: Final = re.compile(r"\[[A-Z]+_\d+\]")
 # Tokens whose issuers gave them a shape of their own; lengths as the issuers' documents and secret scanners state them.
 _KEY: Final = (
     r"sk-(?:ant-|proj-|or-|live-)?[A-Za-z0-9_-]{20,200}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255}"
-    r"|glpat-[\w-]{20,64}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,200}"
-    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,200}|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,255}"
-    r"|SG\.[\w-]{22}\.[\w-]{43}|eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{10,1000}"
+    r"|gl(?:pat|dt|rt|ptt|soat|cbt)-[\w-]{20,64}|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}|AIza[\w-]{35}|GOCSPX-[\w-]{28}"
+    r"|ya29\.[\w-]{20,500}|xox[abeoprs]-[A-Za-z0-9-]{10,200}|xapp-\d-[A-Z0-9]{8,20}-\d{8,20}-[a-f0-9]{16,64}"
+    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,200}|whsec_[A-Za-z0-9+/]{24,64}|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}"
+    r"|pypi-[\w-]{50,255}|SG\.[\w-]{22}\.[\w-]{43}|do[por]_v1_[a-f0-9]{64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"
+    r"|sq0(?:atp|csp)-[\w-]{22,60}|dapi[a-f0-9]{32}|hv[sb]\.[\w-]{24,300}|dp\.(?:pt|st|ct|sa)\.[\w.-]{40,80}"
+    r"|lin_api_[A-Za-z0-9]{40}|ntn_[A-Za-z0-9]{40,50}|gl(?:sa|c)_[\w=]{30,400}|gsk_[A-Za-z0-9]{48,56}|xai-[A-Za-z0-9]{70,90}"
+    r"|pplx-[A-Za-z0-9]{40,56}|r8_[A-Za-z0-9]{37}|PMAK-[a-f0-9]{24}-[a-f0-9]{34}|rk-[A-Za-z0-9]{40,64}|fo1_[\w-]{43}"
+    r"|NRAK-[A-Z0-9]{27}|sntry[su]_[\w+/=-]{40,300}|tfp_[\w-]{40,64}|\d{8,10}:AA[\w-]{33}"
+    r"|eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{10,1000}"
 )
 
-# Words before what is numbered like an address.
-_NUMBERED: Final = "".join(
-    f"(?<![{word[0]}{word[0].upper()}]{word[1:]} )"
-    for word in ("section", "chapter", "version", "release", "build", "clause", "article", "table", "figure")
+
+def _is_key(text: str) -> bool:
+    """What is drawn at random holds a digit, or small and large letters; words with a key's beginning do not."""
+    return any(map(str.isdigit, text)) or (any(map(str.isupper, text)) and any(map(str.islower, text)))
+
+
+_BEFORE_CHARS: Final = 24
+
+# Words before what is numbered like an address, and like a telephone number.
+_NUMBERED: Final = re.compile(
+    r"\b(?:section|chapter|version|release|build|clause|article|table|figure|firmware|driver|kernel|revision|paragraph"
+    r"|rule|item|annex)(?:| no\.|:| #) ?\Z",
+    re.IGNORECASE,
 )
+_COUNTED: Final = re.compile(
+    r"\b(?:isbn|issn|sku|ean|upc|gtin|order|invoice|ticket|part|item|batch|serial|lot|article|tracking)"
+    r"(?:| no\.|:| #) ?\Z",
+    re.IGNORECASE,
+)
+# Words after which a number without an area code is meant to be called.
+_CALLED: Final = re.compile(r"\b(?:call|phone|tel\.?|mobile|cell|fax|dial|ring|text):? \Z", re.IGNORECASE)
+_SHORT_PHONE: Final = re.compile(r"[2-9]\d\d[-. ]\d{4}")
+
+
+def _may_be_ip(before: str, match: str) -> bool:
+    del match
+    return not _NUMBERED.search(before)
+
+
+def _may_be_phone(before: str, match: str) -> bool:
+    if _SHORT_PHONE.fullmatch(match):
+        return _CALLED.search(before) is not None
+    return not _COUNTED.search(before)
+
 
 KINDS: Final[dict[str, _Kind]] = {
-    "key": _Kind(re.compile(rf"(?<![\w-])(?:{_KEY})(?![\w-])", re.ASCII), len),
+    "key": _Kind(re.compile(rf"(?<![\w-])(?:{_KEY})(?![\w-])", re.ASCII), _whole(_is_key)),
     "email": _Kind(
         re.compile(
             r"(?<![\w.+%@-])(?<!\w')\w(?:[\w.+%-]|'(?=\w)){0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W_]{2,24}(?![\w@-])"
@@ -260,19 +306,23 @@ KINDS: Final[dict[str, _Kind]] = {
     "card": _Kind(re.compile(r"(?<![\w.,-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-]|[.,]\d)"), _whole(_is_card)),
     "ip": _Kind(
         re.compile(
-            rf"(?<![\w.:-])(?<![^/]/){_NUMBERED}(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w|[.-]\w|:[A-Za-z])"
+            r"(?<![\w.:-])(?<![^/]/)(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|[.-]\w|:[A-Za-z])"
             r"|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:(?:\.\d{1,3}){3})?(?![\w:]|[.-]\w))",
             re.ASCII,
         ),
         _whole(_is_ip),
+        _may_be_ip,
     ),
     "phone": _Kind(
         re.compile(
             r"(?<![\w.,+/-])(?:\+[1-9](?:[ ./-]?\(?[0-9]\)?){6,14}|(?<![0-9] )00[1-9](?:[ ./-]?[0-9]){6,12}"
-            r"|(?<![0-9] )0[1-9][0-9]{0,4}(?:[ /-][0-9]{2,9}){1,5}|\([0-9]{2,5}\)[ -]?[0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}"
-            r"|0[1-9][0-9]{8,9}|(?:1[-. ])?[2-9][0-9]{2}([-.])[0-9]{3}\1[0-9]{4})(?![\w-]|[.,:/]\d)"
+            r"|(?<![0-9] )0[1-9][0-9]{0,4}(?:[ /-][0-9]{2,9}){1,5}"
+            r"|(?:1[-. ]?)?\([0-9]{2,5}\)[ -]?[0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}"
+            r"|0[1-9][0-9]{8,9}|(?:1[-. ])?[2-9][0-9]{2}([-.])[0-9]{3}\1[0-9]{4}"
+            r"|[2-9][0-9]{2}[-. ][0-9]{4})(?![\w-]|[.,:/]\d)"
         ),
-        _whole(_is_phone),
+        _phone_in,
+        _may_be_phone,
     ),
 }
 """Kinds of personal data in the order of precedence."""

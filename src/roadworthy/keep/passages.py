@@ -11,6 +11,7 @@ from roadworthy.accept.passage import Passage
 from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text
 
 VECTORS_AT_ONCE = 2_000
+_COUNTED_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,31 @@ def corpus_size(tx: Transaction, corpus_id: int) -> tuple[int, int]:
     return as_int(row[0]), as_int(row[1])
 
 
+class Words:
+    """How common words are in the indexes of a ledger, counted once for each word.
+
+    Okapi BM25 gives a word that stands in more than half of all passages no weight (SQLite's FTS5 takes 0.000001), yet
+    most of the time of a search goes into it: such words are not looked for where others are left.
+    """
+
+    def __init__(self) -> None:
+        self._all = 0
+        self._with: dict[str, int] = {}
+
+    def telling(self, tx: Transaction, words: Sequence[str]) -> list[str]:
+        """Those of the words that tell passages apart; all of them where none does."""
+        if not self._all:
+            row = tx.row("passages_in_all")
+            self._all = as_int(row[0]) if row else 0
+        if len(self._with) > _COUNTED_MAX:
+            self._with.clear()
+        for word in words:
+            if word not in self._with:
+                row = tx.row("passages_with_words", words=_sought([word]))
+                self._with[word] = as_int(row[0]) if row else 0
+        return [word for word in words if 2 * self._with[word] <= self._all] or list(words)
+
+
 def by_words(tx: Transaction, corpus_id: int, words: Sequence[str], most: int) -> list[int]:
     """The passages that share words with a query, best first.
 
@@ -91,9 +117,12 @@ def by_words(tx: Transaction, corpus_id: int, words: Sequence[str], most: int) -
     """
     if not words:
         return []
-    sought = " OR ".join('"' + word.replace('"', "") + '"' for word in words)
-    rows = tx.rows("passages_by_words", corpus_id=corpus_id, words=sought, most=most)
+    rows = tx.rows("passages_by_words", corpus_id=corpus_id, words=_sought(words), most=most)
     return [as_int(row[0]) for row in rows]
+
+
+def _sought(words: Sequence[str]) -> str:
+    return " OR ".join('"' + word.replace('"', "") + '"' for word in words)
 
 
 def find_passages(tx: Transaction, numbers: Sequence[int]) -> dict[int, Passage]:

@@ -20,6 +20,7 @@ from roadworthy.check.ready import texts_at
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.passages import (
     Indexed,
+    Words,
     by_words,
     corpus_size,
     drop_documents,
@@ -29,6 +30,7 @@ from roadworthy.keep.passages import (
     put_documents,
     vectors,
 )
+from roadworthy.keep.transaction import Transaction
 from roadworthy.run.corpus import changed_documents, in_batches, place_of
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Context:
         self._tell = tell
         self._corpus_id = 0
         self._matrix: tuple[list[int], np.ndarray[Any, Any]] | None = None
+        self._words = Words()
         self._ready = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -93,7 +96,7 @@ class Context:
         await self.prepare()
         most = self._settings.passages_looked_at
         words = words_of(query, self._settings.query_words_max)
-        rankings = [self._store.read(lambda tx: by_words(tx, self._corpus_id, words, most))]
+        rankings = [self._store.read(lambda tx: self._by_words(tx, words, most))]
         if self._passages.embed is not None:
             rankings.append(await self._by_meaning(query, most))
         order = fused(rankings)
@@ -101,6 +104,9 @@ class Context:
         return [
             replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
         ]
+
+    def _by_words(self, tx: Transaction, words: list[str], most: int) -> list[int]:
+        return by_words(tx, self._corpus_id, self._words.telling(tx, words), most)
 
     async def _index(self) -> None:
         store, declared = self._store, self._passages

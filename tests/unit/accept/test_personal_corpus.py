@@ -10,11 +10,13 @@ import pytest
 from roadworthy.accept.personal import KINDS, Mask, find_personal
 
 CORPUS = Path(__file__).parent / "personal.txt"
+SEEN = Path(__file__).parent / "personal_seen.txt"
 HELD_BACK = Path(__file__).parent / "personal_held_back.txt"
 _MARK = re.compile(r"\{\{(\w+):(.*?)\}\}")
 
 # Found of what is there, and right of what is found; measured, and never to fall. The patterns were made better on the
-# corpus, so its figures flatter them; what was held back says more of texts that nobody has seen.
+# corpus, and changed once with sight of what was held back before (SEEN), so those figures flatter them; what is held
+# back now says more of texts that nobody has seen.
 MEASURED = {
     CORPUS: {
         "key": (1.0, 1.0),
@@ -22,15 +24,23 @@ MEASURED = {
         "iban": (1.0, 1.0),
         "card": (1.0, 1.0),
         "ip": (1.0, 1.0),
-        "phone": (1.0, 29 / 30),
+        "phone": (1.0, 1.0),
     },
-    HELD_BACK: {
-        "key": (2 / 4, 2 / 3),
+    SEEN: {
+        "key": (1.0, 1.0),
         "email": (5 / 6, 1.0),
         "iban": (1.0, 1.0),
         "card": (1.0, 1.0),
-        "ip": (1.0, 5 / 7),
-        "phone": (4 / 7, 4 / 7),
+        "ip": (1.0, 5 / 6),
+        "phone": (1.0, 1.0),
+    },
+    HELD_BACK: {
+        "key": (5 / 6, 1.0),
+        "email": (1.0, 1.0),
+        "iban": (1.0, 1.0),
+        "card": (1.0, 1.0),
+        "ip": (1.0, 5 / 6),
+        "phone": (6 / 8, 1.0),
     },
 }
 
@@ -62,7 +72,7 @@ def test_the_corpus_is_large_and_has_both_sides_of_each_kind() -> None:
     assert all(sizes[f"{kind}: found"] >= 15 and sizes[f"{kind}: not found"] >= 12 for kind in KINDS)
 
 
-@pytest.mark.parametrize("corpus", [CORPUS, HELD_BACK], ids=lambda one: one.stem)
+@pytest.mark.parametrize("corpus", [CORPUS, SEEN, HELD_BACK], ids=lambda one: one.stem)
 def test_recall_and_precision_by_kind(corpus: Path) -> None:
     """Personal data would go to a provider in the clear, or a model not see what it is asked about."""
     there, right, said = Counter[str](), Counter[str](), Counter[str]()
@@ -87,7 +97,7 @@ def test_recall_and_precision_by_kind(corpus: Path) -> None:
 @pytest.mark.parametrize("kinds", [tuple(KINDS), ("email",), ("phone", "ip")], ids=["all", "one", "two"])
 def test_every_text_comes_back_exactly(kinds: tuple[str, ...]) -> None:
     """An answer would quote what the record does not say; inside JSON too."""
-    for text, _ in (*texts(), *texts(HELD_BACK)):
+    for text, _ in (*texts(), *texts(SEEN), *texts(HELD_BACK)):
         mask = Mask(kinds, text)
         hidden = mask.hide(text)
         assert mask.show(hidden) == text

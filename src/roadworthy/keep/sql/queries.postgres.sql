@@ -57,6 +57,9 @@ SELECT set_config('lock_timeout', :limit, false);
 VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit, passage,
   piece;
 
+-- passages_with_words: How many passages of all indexes hold a word.
+SELECT count(*) FROM passage WHERE words @@ plainto_tsquery('english', :words);
+
 -- passages_by_words: The passages that share words with a query: `ts_rank` word by word, a rare word counting more.
 WITH word AS (
   SELECT DISTINCT plainto_tsquery('english', found) AS query FROM regexp_split_to_table(:words, ' OR ') AS found

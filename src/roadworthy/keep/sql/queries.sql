@@ -694,6 +694,12 @@ FROM passage JOIN document ON document.id = passage.document_id WHERE passage.id
 -- passage_vectors: The vectors of an index, in order, some at a time.
 SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDER BY id LIMIT :most;
 
+-- passages_with_words: How many passages of all indexes hold a word.
+SELECT count(*) FROM passage_words WHERE passage_words MATCH :words;
+
+-- passages_in_all: How many passages all indexes hold.
+SELECT count(*) FROM passage;
+
 -- passages_by_words: The passages that share words with a query, best first by Okapi BM25.
 SELECT passage.id FROM passage_words JOIN passage ON passage.id = passage_words.rowid
 WHERE passage_words MATCH :words AND passage.corpus_id = :corpus_id ORDER BY bm25(passage_words), passage.id LIMIT :most;
