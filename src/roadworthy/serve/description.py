@@ -20,7 +20,7 @@ from roadworthy.serve.standing import Feedback, Standing
 
 Described = dict[str, Any]
 _JSON: Final = "application/json"
-_KEYS: Final = [{"key": []}, {"header": []}]
+_KEYS: Final[list[Described]] = [{"key": []}, {"header": []}]
 _ANY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
 _WITH_ROLE: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WITH_BODY: Final = (
@@ -49,7 +49,7 @@ def describe(http: FastAPI, service: Service) -> None:
     }
     for route in http.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
-            for method in route.methods:
+            for method in route.methods or ():
                 _finish(said["paths"][route.path_format][method.lower()], route, service)
 
 
