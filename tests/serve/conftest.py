@@ -50,3 +50,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
     with ExitStack() as running:
         moods = {"what a day": "glad", "oh no": "sad", "hm": "?sad"}
         yield _make(running, folder, str(folder / "shop.db"))(moods)
+
+
+@pytest.fixture(scope="module")
+def shared_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
+    """Makes counters on files that last for a whole module."""
+    with ExitStack() as running:
+        folder = tmp_path_factory.mktemp("shared")
+        yield _make(running, folder, str(folder / "shop.db"))

@@ -86,13 +86,12 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
 
 
 def _ask(counter: Counter, known: Known, key: str, cookie: str = "") -> int:
-    headers = {"Cookie": cookie}
     if known.method == "GET":
-        return counter.call("GET", known.place, key=key, **headers).status  # type: ignore[arg-type] # headers are text
+        return counter.call("GET", known.place, None, key=key, Cookie=cookie).status
     if known.page:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return counter.call("POST", known.place, raw=f"{FORM_FIELD}=wrong".encode(), **headers).status
-    return counter.call("POST", known.place, {}, key=key, **headers).status  # type: ignore[arg-type] # as above
+        form, kind = f"{FORM_FIELD}=wrong".encode(), "application/x-www-form-urlencoded"
+        return counter.call("POST", known.place, raw=form, Cookie=cookie, Content_Type=kind).status
+    return counter.call("POST", known.place, {}, key=key).status
 
 
 def _cookie(counter: Counter, key: str) -> str:

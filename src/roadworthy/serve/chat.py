@@ -108,7 +108,9 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
         record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
         taken = await service.submit(entry, record, caller, terms)
     except Problem as problem:
-        return _error(problem.status, problem.detail, problem.headers)
+        # OpenAI's clients try a 409 again by themselves; another body under the same token stays another body.
+        never = {"x-should-retry": "false"} if problem.status == HTTPStatus.CONFLICT else {}
+        return _error(problem.status, problem.detail, problem.headers | never)
     kept = taken.kept
     if kept.outcome != "accepted":
         return _not_accepted(kept)

@@ -20,7 +20,7 @@ from roadworthy.serve.standing import Feedback, Standing
 
 Described = dict[str, Any]
 _JSON: Final = "application/json"
-_KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"header": []}]
+_KEYS: Final[list[Described]] = [{"key": []}, {"header": []}]
 _ANY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
 _WITH_ROLE: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WITH_BODY: Final = (
