@@ -214,7 +214,7 @@ class Driver:
         lane.saw(outcome, now, ask.tokens_likely)
         self._wake(lane)
         if lane.closed and not was_closed:
-            self._tell(LaneChanged(lane.name, "closed", lane.closed))
+            self._tell(LaneChanged(lane.name, "closed", f"{outcome.ending.value}: {outcome.detail}"))
         elif lane.down and not was_down:
             words = f"{outcome.ending.value}: {outcome.detail}; what waits for it goes on by itself"
             self._tell(LaneChanged(lane.name, "does not answer", words))
