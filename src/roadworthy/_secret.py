@@ -6,8 +6,8 @@ from typing import Final, NoReturn
 
 _REMEMBERED_MAX: Final = 1_000
 _SHORTEST: Final = 6
-_known: dict[str, None] = {}
-"""Values that this process holds as secrets, so that `struck_out` finds them wherever they turn up. What is secret is
+_known: dict[str, str] = {}
+"""Values that this process holds as secrets, each as JSON has it, so that `struck_out` finds them wherever they turn up. What is secret is
 so for everyone in the process; there is nothing here that two apps could get wrong."""
 
 
@@ -24,7 +24,7 @@ class Secret:
         self._value = value
         self.place = place
         if len(value) >= _SHORTEST:
-            _known[value] = None
+            _known[value] = value.replace("\\", "\\\\").replace('"', '\\"')
             if len(_known) > _REMEMBERED_MAX:
                 del _known[next(iter(_known))]
 
@@ -58,7 +58,9 @@ def known_secrets() -> list[str]:
 
 def struck_out(text: str) -> str:
     """The text without the values of this process's secrets."""
-    for value in _known:
+    for value, in_json in _known.items():
         if value in text:
             text = text.replace(value, "***")
+        if in_json is not value and in_json in text:
+            text = text.replace(in_json, "***")
     return text

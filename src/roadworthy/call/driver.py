@@ -237,7 +237,7 @@ class Driver:
         if self._sharing is not None and (was_down, was_tried_at) != (lane.down, lane.tried_at):
             self._sharing.changed(lane)
         if lane.closed and not was_closed:
-            self._tell(LaneChanged(lane.name, "closed", lane.closed))
+            self._tell(LaneChanged(lane.name, "closed", f"{outcome.ending.value}: {outcome.detail}"))
         elif lane.down and not was_down:
             words = f"{outcome.ending.value}: {outcome.detail}; what waits for it goes on by itself"
             self._tell(LaneChanged(lane.name, "does not answer", words))

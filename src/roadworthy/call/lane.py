@@ -13,6 +13,13 @@ from roadworthy.call.tokens import TokenRate
 
 _ANSWERS = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED})
+_WHY = {
+    Ending.QUOTA: "the account has no credit or quota left",
+    Ending.AUTH: "the key is refused",
+    Ending.UNTRUSTED: "the server's certificate does not hold",
+    Ending.GONE: "there is no such model",
+}
+"""Why a lane closes, in our words: a provider's may quote the record that met them, and every record is told this."""
 _GONE_IN_A_ROW = 2  # one 404 may be a gateway's slip
 
 
@@ -132,7 +139,7 @@ class Lane:
         self._gone = self._gone + 1 if ending is Ending.GONE else 0
         if ending in _CLOSING or self._gone >= _GONE_IN_A_ROW:
             self.needs_key = self.needs_key or (ending is Ending.AUTH and not self.closed)
-            self.close(f"{ending.value}: {outcome.detail}")
+            self.close(f"{ending.value}: {_WHY[ending]}")
 
     def silent_s(self, now: float) -> float:
         """How long this lane has brought nothing but failures."""

@@ -42,6 +42,8 @@ GOOD: Final = frozenset({"ok", "accept", "accepted", "waiting", "hold", "review"
 _NANO: Final = 1_000_000_000
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _EVENTS_MAX: Final = 128
+_NAME: Final = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
+"""What a provider's name, id or reason looks like; where it says anything else there, that is words and stays here."""
 
 
 @dataclass(slots=True)
@@ -329,11 +331,11 @@ def _attempt(span: Span, event: AttemptEnded, now: int) -> None:
         ):
             if tokens:
                 found[name] = tokens
-    if event.finish:
+    if _NAME.fullmatch(event.finish):
         found[names.FINISH_REASONS] = (event.finish,)
-    if event.served_model:
+    if _NAME.fullmatch(event.served_model):
         found[names.RESPONSE_MODEL] = event.served_model
-    if event.provider_id:
+    if _NAME.fullmatch(event.provider_id):
         found[names.RESPONSE_ID] = event.provider_id
 
 
