@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from pydantic import BaseModel
@@ -116,7 +117,7 @@ class PydanticAi:
         models = pytest.importorskip("pydantic_ai.models.openai", reason=REASON)
         providers = pytest.importorskip("pydantic_ai.providers.openai", reason=REASON)
         self._errors = pytest.importorskip("pydantic_ai.exceptions", reason=REASON)
-        self._make = lambda: models.OpenAIChatModel(
+        self._make: Callable[[], Any] = lambda: models.OpenAIChatModel(
             model, provider=providers.OpenAIProvider(base_url=url, api_key=key)
         )
 

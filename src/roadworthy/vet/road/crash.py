@@ -187,7 +187,7 @@ def _shared(clues: list[tuple[Clue, ...]]) -> tuple[Clue, ...]:
     return () if not all(clues) else clues[0] if clues else ()
 
 
-def _finding(  # noqa: PLR0913 - what a finding is made of
+def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
     bench: Bench,
     killed: list[Killed],
     name: str,
