@@ -66,7 +66,7 @@ class Stage:
         return {row["id"]: row["label"] for row in map(json.loads, lines) if "label" in row}
 
     def people(self, *kinds: str, most: int = 10_000) -> int:
-        """A person who knows the truth rules on what waits, but for the first ten questions of each kind that `most` leaves."""
+        """A person who knows the truth rules on what waits: on the newest `most` questions of these kinds."""
         store, truth, ruled = open_ledger(str(self.folder / "triage.db"), DEFAULTS), self.truth(), 0
         try:
             waiting = store.read(lambda tx: open_reviews(tx, APP, 0, 10_000, "ann"))

@@ -25,7 +25,7 @@ RULES = 30  # of axe that apply to a page here, at least: fewer would mean that 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_meets_wcag_aa(stage: Stage, scheme: str) -> None:
     """Somebody with poor sight or a screen reader could not read or use a page (axe-core, WCAG 2.2 A and AA)."""
-    stage.people("audit", most=20)
+    stage.people("audit", most=5)
     axe = pytest.importorskip(
         "axe_playwright_python.base", reason="no axe here: pip install axe-playwright-python"
     )
