@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.browser.eyes import browsing
+from tests.browser.eyes import browsing, chromium
 from tests.browser.stage import CANDIDATE, JUDGED, staged
 
 PLACE = Path(__file__).parent / "pictures"
@@ -36,9 +36,9 @@ def main() -> None:
         stage.people("audit", most=64)
         stage.people("gate")
         stage.command(*CANDIDATE, *JUDGED)
-        with stage.served():
+        with stage.served(), chromium() as browser:
             for name, path, width, height, scheme in PICTURES:
-                with browsing(stage.url, width, height, scheme) as eyes:
+                with browsing(browser, stage.url, width, height, scheme) as eyes:
                     eyes.go(path)
                     place = PLACE / f"{name}.png"
                     eyes.page.screenshot(path=str(place))

@@ -70,9 +70,8 @@ class Stage:
         store, truth, ruled = open_ledger(str(self.folder / "triage.db"), DEFAULTS), self.truth(), 0
         try:
             waiting = store.read(lambda tx: open_reviews(tx, APP, 0, 10_000, "ann"))
-            for waiter in [
-                one for one in waiting if one.kind in kinds and one.suggestion and one.key in truth
-            ][:most]:
+            fitting = [one for one in waiting if one.kind in kinds and one.suggestion and one.key in truth]
+            for waiter in fitting[-most:]:
                 ruled += _rule(store, waiter, truth[waiter.key])
         finally:
             store.close()
