@@ -7,7 +7,7 @@ from tests.browser.eyes import Eyes
 from tests.browser.stage import CANDIDATE, JUDGED, Stage
 
 expect = pytest.importorskip("playwright.sync_api", reason="no Playwright here").expect
-SHARE = re.compile(r"([\d.]+) % wrong at most")
+SHARE = re.compile(r"([\d.]+)% wrong at most")
 
 
 def share_of(eyes: Eyes) -> float:

@@ -150,7 +150,7 @@ def _stored(text: str) -> str:
     return text.replace("\x00", "\\x00")
 
 
-def keys(browser: "Browser", stage: Stage) -> Sequence[str]:
+def keys(stage: Stage) -> Sequence[str]:
     """Every key as it was kept."""
     with sqlite3.connect(stage.folder / "triage.db") as ledger:
         return [row[0] for row in ledger.execute("SELECT key FROM record ORDER BY id")]
