@@ -6,7 +6,7 @@ SDKS := .venv/.sdks
 # Tests wait for sockets, disks and leases more than they compute.
 SPREAD := -n 2 --dist worksteal
 
-.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt pocs docs lock format clean
+.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt pocs docs pictures lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -68,6 +68,9 @@ pocs: $(READY)   ## one proof of concept written six ways, vetted; writes docs/n
 
 docs: $(READY)   ## write the pages that are generated from the code
 	$(BIN)/python -m docs.generate
+
+pictures: $(READY)  ## take the pictures of the console anew; wants Chromium
+	$(BIN)/python -m docs.pictures
 
 lock: $(READY)   ## choose newest versions and write their hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \

@@ -1,10 +1,14 @@
 """The demo on a stage and a browser before it, once for all tests that look."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.browser.eyes import Eyes, browsing, find_browser
+from tests.browser.eyes import Eyes, browsing, chromium, find_browser
 from tests.browser.stage import CANDIDATE, JUDGED, Stage, staged
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +21,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             yield made
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium."""
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def eyes(stage: Stage) -> Iterator[Eyes]:
-    """A browser before it."""
-    with browsing(stage.url) as seen:
+def eyes(browser: "Browser", stage: Stage) -> Iterator[Eyes]:
+    """A new page before the demo."""
+    with browsing(browser, stage.url) as seen:
         yield seen

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Dialog, Page, Request
+    from playwright.sync_api import Browser, Dialog, Page, Request
 
 MISSING = "no Chromium here: install Debian's package chromium"
 HOOK = """
@@ -78,28 +78,35 @@ def find_browser() -> str:
 
 
 @contextmanager
-def browsing(
-    home: str, width: int = 1280, height: int = 800, scheme: str = "light", scale: float = 1
-) -> Iterator[Eyes]:
-    """A page of a fresh browser."""
+def chromium() -> Iterator["Browser"]:
+    """A browser, for many pages."""
     place = find_browser()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - may be missing
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"])
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
-            device_scale_factor=scale,
-        )
-        context.add_init_script(HOOK)
-        eyes = Eyes(context.new_page(), home)
-        eyes.page.set_default_timeout(20_000)
-        watch(eyes)
         try:
-            yield eyes
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def browsing(
+    browser: "Browser", home: str, width: int = 1280, height: int = 800, scheme: str = "light"
+) -> Iterator[Eyes]:
+    """A page of somebody who was never here."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    try:
+        context.add_init_script(HOOK)
+        eyes = Eyes(context.new_page(), home)
+        eyes.page.set_default_timeout(30_000)
+        watch(eyes)
+        yield eyes
+    finally:
+        context.close()
 
 
 def watch(eyes: Eyes) -> None:

@@ -66,13 +66,12 @@ class Stage:
         return {row["id"]: row["label"] for row in map(json.loads, lines) if "label" in row}
 
     def people(self, *kinds: str, most: int = 10_000) -> int:
-        """A person who knows the truth rules on what waits, but for the first ten questions of each kind that `most` leaves."""
+        """A person who knows the truth rules on what waits: on the newest `most` questions of these kinds."""
         store, truth, ruled = open_ledger(str(self.folder / "triage.db"), DEFAULTS), self.truth(), 0
         try:
             waiting = store.read(lambda tx: open_reviews(tx, APP, 0, 10_000, "ann"))
-            for waiter in [
-                one for one in waiting if one.kind in kinds and one.suggestion and one.key in truth
-            ][:most]:
+            fitting = [one for one in waiting if one.kind in kinds and one.suggestion and one.key in truth]
+            for waiter in fitting[-most:]:
                 ruled += _rule(store, waiter, truth[waiter.key])
         finally:
             store.close()

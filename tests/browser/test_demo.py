@@ -2,10 +2,12 @@
 
 import re
 
+import pytest
 from tests.browser.eyes import Eyes
 from tests.browser.stage import CANDIDATE, JUDGED, Stage
 
-SHARE = re.compile(r"([\d.]+) % wrong at most")
+expect = pytest.importorskip("playwright.sync_api", reason="no Playwright here").expect
+SHARE = re.compile(r"([\d.]+)% wrong at most")
 
 
 def share_of(eyes: Eyes) -> float:
@@ -49,7 +51,7 @@ def test_ten_reviews_by_keyboard_move_the_certificate(eyes: Eyes, stage: Stage) 
 def test_a_correction_is_typed_and_sent_by_keyboard(eyes: Eyes) -> None:
     """A wrong answer could be called wrong and not be put right without a mouse."""
     eyes.go("/desk")
-    while not eyes.page.locator('[data-key="r"]').count():
+    while eyes.text(".ask .badge") != "audit":
         eyes.press("s")
     key = eyes.text(".ask h2")
     eyes.page.keyboard.press("w")
@@ -73,7 +75,7 @@ def test_a_record_is_found_while_typing_and_its_story_reads(eyes: Eyes) -> None:
     eyes.go("/records")
     eyes.page.keyboard.press("/")
     eyes.page.keyboard.type("clock that can't")
-    eyes.page.wait_for_function("document.querySelectorAll('#found tbody tr').length === 1")
+    expect(eyes.page.locator("#found tbody tr")).to_have_count(1, timeout=20_000)
     assert "words=clock" in eyes.page.url
     with eyes.page.expect_navigation():
         eyes.page.locator("#found tbody a").click()

@@ -8,12 +8,16 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from tests.browser.eyes import browsing, find_browser
 from tests.browser.payloads import PAYLOADS
 from tests.browser.stage import Stage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 from roadworthy.vet.process import start_simulator
 
@@ -152,12 +156,12 @@ def keys(stage: Stage) -> Sequence[str]:
         return [row[0] for row in ledger.execute("SELECT key FROM record ORDER BY id")]
 
 
-def test_a_hundred_hostile_texts_in_every_field(hostile: Stage) -> None:
+def test_a_hundred_hostile_texts_in_every_field(browser: "Browser", hostile: Stage) -> None:
     """What a record, a model, a file's name or a reviewer says could run a script before somebody's eyes."""
     known, began = keys(hostile), time.monotonic()
     assert len(known) == 100
     visited, asked, wide = 0, 0, []
-    with browsing(hostile.url) as eyes:
+    with browsing(browser, hostile.url) as eyes:
         stories = [f"/records/{_place(key)}" for key in known[::4]]
         desk = [f"/desk?after={number}" for number in range(0, 100, 10)]
         for path in (*PAGES, "/records?words=%3Cscript%3E&key=k", *stories, *desk):
@@ -185,13 +189,13 @@ def test_a_hundred_hostile_texts_in_every_field(hostile: Stage) -> None:
     )
 
 
-def test_the_report_in_a_file_runs_nothing(hostile: Stage) -> None:
+def test_the_report_in_a_file_runs_nothing(browser: "Browser", hostile: Stage) -> None:
     """A report that is sent on could run what a record says at whoever reads it, or would need a network to be read."""
     place = hostile.folder / "report.html"
     hostile.command("report", "triage.py", "--html", str(place))
     text = place.read_text("utf-8")
     assert "<script" not in text
-    with browsing("file://") as eyes:
+    with browsing(browser, "file://") as eyes:
         eyes.go(str(place))
         assert eyes.page.locator("main section.sheet").count() == 8
         assert eyes.page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "flex", (

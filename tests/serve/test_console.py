@@ -76,6 +76,78 @@ def test_a_form_of_another_site_does_nothing(file_build: Build) -> None:
     assert counter.ask("SELECT ruling FROM review") == [(None,)]
 
 
+def test_what_an_operator_decides_takes_the_role_and_a_form_of_ours(file_build: Build) -> None:
+    """A reviewer, or another site's page, could change which version runs."""
+    counter = file_build({}, "later")
+    keys = {role: counter.new_key(role, "--role", role) for role in ("review", "operate")}
+    counter.start()
+    cookies = {
+        role: form(counter, "/login", key=key).headers["set-cookie"].split(";")[0]
+        for role, key in keys.items()
+    }
+    own = token(counter.call("GET", "/desk", Cookie=cookies["review"]))
+    for path in ("/versions/promote/1", "/versions/back/0", "/alarms/clear"):
+        assert form(counter, path, cookies["review"], token=own).status == 403, path
+        assert form(counter, path, cookies["operate"], token=own).status == 403, path
+        assert form(counter, path, cookies["operate"]).status == 403, path
+        assert form(counter, path).headers["location"] == "/login", path
+    assert counter.ask("SELECT count(*) FROM state") == [(0,)]
+
+
+def test_a_decision_that_does_not_fit_says_so_and_changes_nothing(build: Build) -> None:
+    """An operator would be met by a bare error, or a state would be made from nothing."""
+    counter = build({"hm": "?sad"})
+    counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "hm"})
+    own = token(counter.call("GET", "/desk"))
+    assert form(counter, "/versions/promote/7", token=own).status == 404
+    assert "nothing+to+go+back+from" in form(counter, "/versions/back/0", token=own).headers[
+        "location"
+    ].replace("%20", "+")
+    assert counter.ask("SELECT count(*) FROM state") == [(0,)]
+    assert form(counter, "/alarms/clear", token=own, step="feel").status == 303
+
+
+def test_a_second_reader_says_who_they_are(file_build: Build) -> None:
+    """Where there are no keys, one person's rulings could not be told from another's."""
+    counter = file_build({"hm": "?sad"})
+    counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "hm"})
+    page = counter.call("GET", "/desk")
+    named = form(counter, "/desk/name", token=token(page), name="Zoë <b>")
+    cookie = named.headers["set-cookie"].split(";")[0]
+    place = re.search(r'action="(/desk/\d+)"', page.body.decode())
+    assert place is not None
+    assert form(counter, place[1], cookie, token=token(page), ruling="right").status == 303
+    assert counter.ask("SELECT ruled_by FROM review") == [("Zoë <b>",)]
+
+
+def test_words_find_a_record_and_the_table_follows(build: Build) -> None:
+    """A search would miss what a record says, take `%` for anything, or the exported table would hold other rows."""
+    counter = build({"what a 100% day": "glad", "hm": "?sad"})
+    counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "what a 100% day"})
+    counter.call("POST", "/v1/records/feel", {"id": "n2", "text": "hm"})
+    for query, found in (("words=100%25", ["n1"]), ("words=1%2500", []), ("outcome=waiting", ["n2"]),
+                         ("waiting=budget", []), ("key=n", ["n2", "n1"]), ("entry=twice", [])):  # fmt: skip
+        rows = counter.call("GET", f"/records.csv?{query}").body.decode().splitlines()[1:]
+        assert [row.split(",")[0] for row in rows] == found, query
+        page = counter.call("GET", f"/records?{query}").body.decode()
+        assert re.findall(r'href="/records/(\w+)"', page) == found, query
+
+
+def test_the_report_in_a_file_holds_every_page(build: Build) -> None:
+    """Whoever is sent the report would miss a page, or would have to be online."""
+    counter = build({"what a day": "glad"})
+    counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "what a day"})
+    counter.command("report", "shop.py", "--html", "report.html")
+    text = (counter.folder / "report.html").read_text("utf-8")
+    names = ("today", "job", "records", "stories", "quality", "cost", "versions", "runs")
+    assert [name for name in names if f'<section id="{name}"' not in text] == []
+    assert "glad" in text
+    assert not re.search(r"<(script|link|img|form|button)|href=\"(?!#)", text), (
+        "nothing is fetched or decided there"
+    )
+    assert counter.command("report", "shop.py", "--html", "no/such/folder.html", status=2)
+
+
 def test_nobody_sees_a_page_without_a_key(file_build: Build) -> None:
     """Where keys were made, the console would stand open beside the API."""
     counter = file_build({}, "later")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 WIDTH: Final = 640.0
-HEIGHT: Final = 220.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 12.0, 30.0
+HEIGHT: Final = 236.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 22.0, 12.0, 42.0
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICKS: Final = 4
 
