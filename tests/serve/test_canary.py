@@ -13,7 +13,7 @@ from roadworthy.vet.kind import IN_CONTENT, IN_TRANSIT, STANDING
 PROVIDER_KEY = "sk-CANARY0provider1key2PROVIDERKEY"
 WORDS = "CANARYWORDS of another customer"
 MOODS = {"what a day": "glad", WORDS: "glad", "hm": "?sad"}
-FAULTS = (*IN_TRANSIT, *IN_CONTENT, *STANDING)
+FAULTS = (*IN_CONTENT, *IN_TRANSIT, *STANDING)
 """The whole matrix; what closes the lane comes last."""
 
 
@@ -76,12 +76,8 @@ def test_a_key_and_another_customers_words_appear_nowhere(file_build: Build) -> 
     assert len(endings) > 8, endings
     assert "CANARY" not in output, output[-2_000:]
     assert all(key not in output for key in keys.values())
-    for words in (
-        ("export", "shop.py", "-o", "all.jsonl"),
-        ("report", "shop.py", "--json"),
-        ("doctor", "shop.py"),
-    ):
-        told = counter.command(*words)
+    for line in ("export shop.py -o all.jsonl", "report shop.py --json", "doctor shop.py"):
+        told = counter.command(*line.split())
         assert PROVIDER_KEY not in told
         assert all(key not in told for key in keys.values())
     assert PROVIDER_KEY not in (counter.folder / "all.jsonl").read_text()
