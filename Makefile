@@ -6,7 +6,7 @@ SDKS := .venv/.sdks
 # Tests wait for sockets, disks and leases more than they compute.
 SPREAD := -n 2 --dist worksteal
 
-.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-page bench-doubt pocs docs pictures lock format clean
+.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-service bench-page bench-doubt pocs docs pictures lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,10 @@ bench: $(READY)  ## measure against aiohttp + pydantic in the same run, about te
 
 bench-peers: $(READY)  ## measure the peers too, each at its newest version in an environment of its own
 	$(BIN)/python -m benchmarks.versus
+
+bench-service: $(READY)  ## the service under load, open loop, beside LiteLLM's proxy; writes docs/service-performance.md; 20 minutes
+	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.service_page
 
 bench-page: $(READY)  ## write docs/performance.md from what was measured
 	$(BIN)/python -m benchmarks report

@@ -117,22 +117,25 @@ class PydanticAi:
         models = pytest.importorskip("pydantic_ai.models.openai", reason=REASON)
         providers = pytest.importorskip("pydantic_ai.providers.openai", reason=REASON)
         self._errors = pytest.importorskip("pydantic_ai.exceptions", reason=REASON)
-        self._make: Callable[[], Any] = lambda: models.OpenAIChatModel(
-            model, provider=providers.OpenAIProvider(base_url=url, api_key=key)
-        )
+        self._models, self._providers = models, providers
+        self._url, self._key, self._model = url, key, model
+
+    def _agent(self, **given: Any) -> Any:
+        provider = self._providers.OpenAIProvider(base_url=self._url, api_key=self._key)
+        return self._library.Agent(self._models.OpenAIChatModel(self._model, provider=provider), **given)
 
     def plain(self, text: str) -> Said:
-        found = asyncio.run(self._library.Agent(self._make()).run(text))
+        found = asyncio.run(self._agent().run(text))
         usage = found.usage() if callable(found.usage) else found.usage
         return Said(found.output, usage.total_tokens)
 
     def typed(self, text: str) -> Mood:
-        found: Mood = asyncio.run(self._library.Agent(self._make(), output_type=Mood).run(text)).output
+        found: Mood = asyncio.run(self._agent(output_type=Mood).run(text)).output
         return found
 
     def streamed(self, text: str) -> str:
         async def listen() -> str:
-            async with self._library.Agent(self._make()).run_stream(text) as found:
+            async with self._agent().run_stream(text) as found:
                 return "".join([part async for part in found.stream_text(delta=True)])
 
         return asyncio.run(listen())

@@ -98,3 +98,17 @@ def test_an_answer_by_a_tool_call_where_the_client_wants_it_so(shared: Counter, 
         call = said.json["choices"][0]["message"]["tool_calls"][0]
     assert call["function"]["name"] == "final_result"
     assert json.loads(call["function"]["arguments"])["mood"] == "glad"
+
+
+def test_a_token_with_another_message_is_not_tried_again(shared: Counter) -> None:
+    """A client would try again and again what can never be taken, or get the answer to another question."""
+    path, first = (
+        "/v1/chat/completions",
+        {"model": "feel", "messages": [{"role": "user", "content": "what a day"}]},
+    )
+    other = {"model": "feel", "messages": [{"role": "user", "content": "oh no"}]}
+    assert shared.call("POST", path, first, Idempotency_Key="chat-1").status == 200
+    assert shared.call("POST", path, first, Idempotency_Key="chat-1").status == 200
+    refused = shared.call("POST", path, other, Idempotency_Key="chat-1")
+    assert (refused.status, refused.headers["x-should-retry"]) == (409, "false")
+    assert refused.json["error"]["type"] == "invalid_request_error"

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 import time
 
 from tests.serve.conftest import Build
@@ -99,6 +100,37 @@ def test_who_does_not_wait_gets_an_address(build: Build) -> None:
     sent = counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async")
     assert (sent.status, sent.json["outcome"]) == (202, "pending")
     assert until(counter, "n1", "accepted")["value"] == {"mood": "glad", "sure": 0.9}
+
+
+def test_nothing_is_sent_after_the_callers_deadline(file_build: Build) -> None:
+    """An answer that is of no use any more would be bought, or a caller would wait longer than it said."""
+    counter = file_build(MOODS, latency_ms=30_000)
+    late = counter.call("POST", "/v1/records/feel", GLAD, Roadworthy_Deadline="0.5")
+    assert (late.status, late.json["outcome"], late.json["waiting_for"]) == (202, "waiting", "provider")
+    assert counter.ask("SELECT count(*), min(state) FROM attempt WHERE record_id = 1")[0][1] == "unknown"
+    for wrong in ("0", "-1", "nan", "inf", "soon"):
+        refused = counter.call(
+            "POST", "/v1/records/feel", {"id": "n2", "text": "hm"}, Roadworthy_Deadline=wrong
+        )
+        assert refused.status == 422, wrong
+    assert counter.ask("SELECT count(*) FROM record") == [(1,)]
+
+
+def test_the_same_token_at_the_same_time_is_one_record(file_build: Build) -> None:
+    """A caller whose first try is still on its way would pay twice."""
+    counter = file_build(MOODS, latency_ms=700)
+    found = []
+
+    def send() -> None:
+        found.append(counter.call("POST", "/v1/records/feel", GLAD, Idempotency_Key="k1"))
+
+    threads = [threading.Thread(target=send) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {(one.status, one.body) for one in found} == {(200, found[0].body)}
+    assert len(counter.sim.requests()) == 1
 
 
 def test_a_killed_service_loses_nothing(build: Build) -> None:

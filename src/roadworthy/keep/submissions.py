@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from roadworthy.accept.record import Record
 from roadworthy.keep.intake import add_direct, take_direct
 from roadworthy.keep.jobs import open_job
-from roadworthy.keep.record import Kept
+from roadworthy.keep.record import Kept, kept_of
 from roadworthy.keep.records import claim, find_record
 from roadworthy.keep.transaction import Transaction, as_bytes, as_int, as_text
 
@@ -115,3 +115,13 @@ def ruled_records(tx: Transaction, job_id: int, count: int) -> list[Kept]:
     """Records that wait for people who have ruled meanwhile."""
     found = (find_record(tx, as_int(row[0])) for row in tx.rows("ruled_records", job_id=job_id, count=count))
     return [kept for kept in found if kept is not None]
+
+
+def claim_served(tx: Transaction, job_id: int, *, after: int, count: int, owner: int) -> list[Kept]:
+    """The next records of a served job that may be gone on with, oldest first, claimed for `owner`.
+
+    Args:
+        after: the number of the last record that was looked at.
+    """
+    rows = tx.rows("served_unfinished", job_id=job_id, after=after, count=count, owner=owner)
+    return [kept_of(row[1:]) for row in rows if claim(tx, as_int(row[1]), owner)]

@@ -26,9 +26,10 @@ from roadworthy.accept.record import Json, Record, Unusable
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
+from roadworthy.keep.records import fates, find_record, keep
 from roadworthy.keep.submissions import (
     Clash,
+    claim_served,
     find_in_namespace,
     find_job_in_namespace,
     open_served_job,
@@ -335,10 +336,9 @@ class Service:
         after = 0
         while not self.draining and not self._is_cancelled(run_id):
             page = await store.write(
-                lambda tx: claim_unfinished(
+                lambda tx: claim_served(
                     tx,
                     job_id,
-                    run_id,
                     after=after,  # noqa: B023 - written at once
                     count=min(_PAGE, most),
                     owner=store.owner,
@@ -346,8 +346,8 @@ class Service:
             )
             if not page:
                 return
-            for number, kept in page:
-                after = number
+            for kept in page:
+                after = kept.id
                 if kept.id in self._working:
                     continue
                 while len(self._working) >= most:

@@ -40,10 +40,22 @@ UPDATE run SET cancelled_at = :now, cancelled_by = :cancelled_by WHERE job_id = 
 DELETE FROM submission WHERE record_id = :record_id;
 
 -- ruled_records: Records of a job that wait for people who have ruled meanwhile.
-SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome = 'waiting' AND record.waiting_for = 'review'
+SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome IN ('pending', 'waiting')
+  AND record.outcome = 'waiting' AND record.waiting_for = 'review'
   AND EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NOT NULL
     AND review.ruled_at >= record.updated_at)
   AND NOT EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NULL)
+ORDER BY record.id LIMIT :count;
+
+-- served_unfinished: A page of a served job's records that may be gone on with and nobody else works on, oldest first.
+SELECT record.id, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
+  record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
+  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state
+FROM record
+WHERE record.job_id = :job_id AND record.id > :after AND record.outcome IN ('pending', 'waiting')
+  AND (record.outcome = 'pending' OR record.waiting_for IN ('budget', 'provider'))
+  AND (record.owner IS NULL OR record.owner = :owner
+    OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
 ORDER BY record.id LIMIT :count;
 
 -- open_reviews_of_record: Open questions about one record that feedback can answer, oldest first.
