@@ -59,8 +59,9 @@ class Batch:
 
 
 def item_of(answer: str) -> str:
-    """What an answer is recognized by."""
-    return hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """What an answer, as JSON text, is recognized by; how it is laid out does not count."""
+    plain = orjson.dumps(orjson.loads(answer), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(plain).hexdigest()[:32]
 
 
 def batches(tx: Transaction, job_id: int) -> list[Batch]:
@@ -112,7 +113,13 @@ def open_batch(tx: Transaction, batch: Batch, answers: Sequence[Answer]) -> Batc
 def answers_of(tx: Transaction, batch_id: int) -> list[Answer]:
     """Every answer of a batch, in order."""
     return [
-        Answer(as_int(record_id), as_text(item), bool(sampled), tuple(orjson.loads(as_text(signals))), as_text(model))
+        Answer(
+            as_int(record_id),
+            as_text(item),
+            bool(sampled),
+            tuple(orjson.loads(as_text(signals))),
+            as_text(model),
+        )
         for record_id, item, sampled, signals, model in tx.rows("batch_rows", batch_id=batch_id)
     ]
 
@@ -126,7 +133,11 @@ def answers_at_hand(tx: Transaction, job_id: int) -> Iterator[Answer]:
             sure = 0.5 if confidence is None else as_float(confidence)
             signals = (sure, as_int(attempts), len(as_text(value)), len(as_text(body)), int(bool(mended)))
             yield Answer(
-                as_int(record_id), item_of(as_text(value)), False, tuple(map(float, signals)), as_text(model or "")
+                as_int(record_id),
+                item_of(as_text(value)),
+                False,
+                tuple(map(float, signals)),
+                as_text(model or ""),
             )
 
 
