@@ -45,6 +45,22 @@ class WouldAsk(BaseException):
 
 
 @dataclass(slots=True)
+class Witnessed:
+    """One question of a step inside a workflow.
+
+    Attributes:
+        value: what it was asked about.
+        answer: the accepted answer as JSON text; None where there is none yet.
+        model: who gave it.
+    """
+
+    step: str
+    value: object
+    answer: str | None = None
+    model: str = ""
+
+
+@dataclass(slots=True)
 class Session:
     """One record being worked on.
 
@@ -62,6 +78,7 @@ class Session:
         defers: its attempts are not counted on the record one by one: a large record's row is dear to write.
         recounts: they are counted when work on the record ends.
         question_id: the question of the step that ended the record, for `--retry failed`.
+        witness: what steps inside a workflow were asked and answered, where somebody wants to know.
     """
 
     runtime: Runtime
@@ -81,6 +98,7 @@ class Session:
     defers: bool = False
     recounts: bool = False
     question_id: int = 0
+    witness: list[Witnessed] | None = None
 
     @property
     def fresh(self) -> bool:
