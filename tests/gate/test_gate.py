@@ -229,7 +229,9 @@ def test_a_ruling_that_corrects_a_result_is_the_result(build: Build) -> None:
     assert all('"glad"' in row[2] for row in corrected)
     before = trial.sim.bill().total.requests
     trial.run()
-    assert [row for row in trial.ask(results) if row[1] == "person"] == corrected, "a run finds the ruling again"
+    assert [row for row in trial.ask(results) if row[1] == "person"] == corrected, (
+        "a run finds the ruling again"
+    )
     assert trial.sim.bill().total.requests == before
     assert "was accepted: " in trial.call("why", "shop.py", "N0003")
     for _ in range(3):
