@@ -226,6 +226,16 @@ class Settings:
         50, "questions", "of one gate in the queue at a time; the next ones come when these are ruled", OURS
     )
 
+    batch_sample: int = _count(
+        300,
+        "answers",
+        "of a batch that people label before anything is looked for: a fixed random sample",
+        OURS,
+    )
+    batch_delta: float = _row(
+        0.1, "chance", "of a false certificate of a batch, over all batches of one job", OURS
+    )
+
     audit_share: float = _row(
         0.05, "share", "of accepted answers, audited where a step has `max_error` and names no share", OURS
     )

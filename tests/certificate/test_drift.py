@@ -42,6 +42,7 @@ def test_an_alarm_sends_everything_to_review_until_a_person_clears_it(build: Bui
     assert (stopped := shop.run("feel", "--job", "second"))["waiting"] == {"review": 20}
     assert stopped["accepted"] == 0
     assert "alarm: " in shop.rows()["M0001"]["reason"]
+    assert "alarm: " in shop.call("why", "shop.py", "M0001")
     doubts = [one for one in shop.json("review", "shop.py")["waiting"] if one["kind"] == "doubt"]
     assert len(doubts) == 20
     assert all(one["suggestion"]["mood"] for one in doubts), "the answer stands beside the question"

@@ -59,8 +59,9 @@ class Batch:
 
 
 def item_of(answer: str) -> str:
-    """What an answer is recognized by."""
-    return hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """What an answer, as JSON text, is recognized by; how it is laid out does not count."""
+    plain = orjson.dumps(orjson.loads(answer), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(plain).hexdigest()[:32]
 
 
 def batches(tx: Transaction, job_id: int) -> list[Batch]:

@@ -13,10 +13,12 @@ from typing import TypeVar
 import orjson
 
 from roadworthy.call.price import usd
+from roadworthy.keep.batches import batches_of_app
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
+from roadworthy.observe.batched import Batched
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.gated import gated, short
 from roadworthy.observe.visible import visible
@@ -62,7 +64,7 @@ class Report:
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
-        gates: what the newest gates of candidates say, over all jobs of the app.
+        gates: what the newest gates of candidates say, over all jobs of the app; `batches` what batches say.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
         watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
@@ -88,6 +90,7 @@ class Report:
     accuracy: Accuracy | None
     reviews: int
     gates: tuple[str, ...]
+    batches: tuple[str, ...]
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
@@ -139,6 +142,7 @@ class Report:
             accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
+            batches=tuple(Batched.of(batch).short() for batch in batches_of_app(tx, app, _GATES_MAX)),
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},
@@ -208,6 +212,7 @@ class Report:
             yield "  this is a measurement on the records that have labels, not a certificate"
         yield from self.claims
         yield from self.gates
+        yield from self.batches
         for step, agreement in self.readers.items():
             yield f"{step}: {agreement['sentence']}"
         for step, seen in self.watched.items():

@@ -12,6 +12,7 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.states import State, advance, states
+from roadworthy.run.batch import certify
 from roadworthy.run.gate import gate
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
@@ -38,7 +39,21 @@ _SHOWN_MAX = 100
     metavar="FILE[:STEP]",
     help="Run this file's step in shadow, and promote or reject it by a paired test.",
 )
-@click.option("--sample", type=click.IntRange(1), help="With --candidate: records to run in shadow.")
+@click.option(
+    "--batch",
+    metavar="INPUT",
+    help="Certify the finished run over INPUT (or of this job): people judge the worst answers and a sample.",
+)
+@click.option(
+    "--max-error",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    help="With --batch: the share of its answers that may be wrong; default the step's own.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    help="With --candidate: records to run in shadow. With --batch: answers drawn by chance; default 300.",
+)
 @click.option("--budget-usd", type=str, help="With --candidate: the cap in USD on all its shadow runs.")
 @click.option(
     "--margin",
@@ -52,12 +67,21 @@ _SHOWN_MAX = 100
 def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bool, **given: Any) -> None:
     """Learn from labels: propose, and with --apply advance the app's state, for records that have no answer yet.
 
-    With --candidate the step of another file is compared with the app's, and promoted or rejected.
+    With --candidate the step of another file is compared with the app's, and promoted or rejected. With --batch a
+    finished run is certified whole.
     """
     loaded = load(app)
     name = loaded.app.name
     if sum((back is not None, history, apply)) > 1:
         raise WrongUse("--apply, --roll-back and --history are three different things. Give one of them.")
+    if given["batch"] is not None:
+        if back is not None or history or apply or given["candidate"] is not None:
+            raise WrongUse("--batch goes with --max-error and --sample alone.")
+        batched = certify(loaded, given)
+        click.echo(orjson.dumps(batched.as_json()).decode() if as_json else "\n".join(batched.lines()))
+        return
+    if given.pop("max_error") is not None:
+        raise WrongUse("--max-error belongs to --batch INPUT.")
     if given["candidate"] is not None:
         if back is not None or history:
             raise WrongUse("--candidate goes with --apply alone. Give --roll-back or --history without it.")

@@ -35,16 +35,20 @@ class Labelled:
     Attributes:
         kind: where the label comes from: `audit`, `doubt`, `file`, or `chosen` for what somebody asked about.
         share: the chance that its audit was picked with; 1 for the others.
+        value: what the step was asked about.
+        within: whether that was inside a workflow.
     """
 
     kept: Kept
     judgement: Judgement
     kind: str
     share: float
+    value: Any
+    within: bool = False
 
 
 def labelled(runtime: Runtime, step: Step[Any, Any]) -> Iterator[Labelled]:
-    """Every label of a step that runs alone, with its record; labels of forgotten records are left out."""
+    """Every label of a step where it runs alone, with its record; labels of forgotten records are left out."""
     after, app = 0, runtime.plan.name
     while page := runtime.store.read(
         lambda tx: tx.rows("labelled_records", app=app, entry=step.name, after=after, count=_PAGE)  # noqa: B023 - read at once
@@ -60,31 +64,35 @@ def labelled(runtime: Runtime, step: Step[Any, Any]) -> Iterator[Labelled]:
 def _labelled(tx: Transaction, row: Row, step: Step[Any, Any]) -> Labelled | None:
     _number, _key, answer, correct, judged, source, record_id = row
     kept = find_record(tx, as_int(record_id))
-    if kept is None:
+    if kept is None or kept.body is None:
+        return None
+    try:
+        value = value_of(step, kept)
+    except WrongRecord:
         return None
     standing = text_or_none(judged) or kept.value
     judgement = Judgement(
         text_or_none(answer), None if correct is None else bool(correct), standing, step.apart
     )
     if as_text(source).startswith(_CHOSEN):
-        return Labelled(kept, judgement, CHOSEN, 1.0)
+        return Labelled(kept, judgement, CHOSEN, 1.0, value)
     if not as_text(source).startswith(_RULED):
-        return Labelled(kept, judgement, FILE, 1.0)
+        return Labelled(kept, judgement, FILE, 1.0, value)
     picked = [
         as_float(share)
         for _id, name, _epoch, share, state in tx.rows("audits_of_record", record_id=kept.id)
         if name == step.name and state != PASSED
     ]
-    return Labelled(kept, judgement, AUDIT if picked else DOUBT, picked[0] if picked else 1.0)
+    return Labelled(kept, judgement, AUDIT if picked else DOUBT, picked[0] if picked else 1.0, value)
 
 
 async def case_of(runtime: Runtime, step: Step[Any, Any], found: Labelled) -> Case | None:
     """What the models said of a labelled record; None where its prompt cannot be built any more."""
     session = begin(runtime, found.kept, 0)
     session = replace(session, learned=runtime.states.newest())
-    desk = Desk(session, step.name, value_of(step, found.kept))
+    desk = Desk(session, step.name, found.value)
     try:
-        heard = await hear(step, value_of(step, found.kept), desk)
+        heard = await hear(step, found.value, desk)
     except (WrongRecord, Waiting, Rejected):
         return None
     answers = tuple(

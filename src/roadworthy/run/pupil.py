@@ -20,6 +20,7 @@ from roadworthy.call.meter import Ask
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.rung import request_key
 from roadworthy.decide.confidence import STUDENT
+from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.students import KeptStudent
 from roadworthy.keep.transaction import Transaction, as_int
@@ -106,10 +107,9 @@ def _closed(node: Node, defs: Node) -> bool:
     return "enum" in node or "const" in node or node.get("type") == "boolean"
 
 
-def text_of(step: Step[Any, Any], body: str, settings: Settings) -> str | None:
-    """What a student reads of a record; None where its prompt cannot be built any more."""
+def text_of(step: Step[Any, Any], value: object, settings: Settings) -> str | None:
+    """What a student reads of what a step is asked about; None where its prompt cannot be built any more."""
     try:
-        value = step.record_schema.revive(orjson.loads(body))
         return question_of(step, value, settings, ())[0].messages[-1].text
     except (WrongRecord, WrongUse, Fault):
         return None
@@ -121,12 +121,12 @@ def label_of(step: Step[Any, Any], answer: str) -> str:
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def accepted(tx: Transaction, app: str, step: str) -> Iterator[tuple[int, str, str]]:
-    """(number, body, answer) of each accepted record of a step, but not a student's own."""
+def accepted(tx: Transaction, app: str, entry: str) -> Iterator[Kept]:
+    """Each accepted record of an entry that has its contents, but for a student's own answers."""
     after = 0
-    while page := tx.rows("accepted_records", app=app, entry=step, after=after, count=_PAGE):
+    while page := tx.rows("accepted_records", app=app, entry=entry, after=after, count=_PAGE):
         after = as_int(page[-1][0])
         for (record_id,) in page:
             kept = find_record(tx, as_int(record_id))
             if kept is not None and kept.body is not None and kept.value is not None:
-                yield kept.id, kept.body, kept.value
+                yield kept

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Valid
 from roadworthy.decide.confidence import STUDENT
@@ -15,6 +17,8 @@ from roadworthy.run.entry import Step
 from roadworthy.run.lessons import Labelled, value_of
 from roadworthy.run.pupil import StudentRung, accepted, label_of, text_of, wants_student, why_not
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.subject import subject_of
+from roadworthy.run.within import Answered, accepted_within
 
 RECORDS_MIN = 50  # fewer teach nothing worth a test
 GROWTH = 2  # times as many records as the last one learned from, before another one is trained
@@ -28,22 +32,25 @@ class School:
         kept: the newest student; None where none is trained.
         due: whether another one is to be trained.
         words: what a person should know.
+        answers: accepted ones to learn from, but for students' own.
     """
 
     kept: KeptStudent | None
     due: bool
     words: str
+    answers: tuple[Answered, ...]
 
 
-def school_of(runtime: Runtime, step: Step[Any, Any]) -> School | None:
+async def school_of(runtime: Runtime, step: Step[Any, Any]) -> School | None:
     """How it stands with a step's student; None where its ladder names none."""
     if not wants_student(step):
         return None
     if why := why_not(step):
-        return School(None, False, f"  no student: {why}")
+        return School(None, False, f"  no student: {why}", ())
     app = runtime.plan.name
     kept = runtime.store.read(lambda tx: newest_student(tx, app, step.name))
-    count = runtime.store.read(lambda tx: sum(1 for _ in accepted(tx, app, step.name)))
+    answers = [*_alone(runtime, step), *await accepted_within(runtime, step)]
+    count = len({one.record for one in answers})
     least = RECORDS_MIN if kept is None else GROWTH * len(kept.trained)
     due = count >= least
     if kept is None and not due:
@@ -54,25 +61,42 @@ def school_of(runtime: Runtime, step: Step[Any, Any]) -> School | None:
         words = f"  student {kept.version}: learned from {len(kept.trained)} records" + (
             f"; `learn --apply` trains another one on {count}" if due else ""
         )
-    return School(kept, due, words)
+    return School(kept, due, words, tuple(answers))
 
 
-def train(runtime: Runtime, step: Step[Any, Any], found: list[Labelled]) -> KeptStudent | None:
+def _alone(runtime: Runtime, step: Step[Any, Any]) -> list[Answered]:
+    """The accepted answers of a step where it runs alone."""
+    app, found = runtime.plan.name, []
+    for kept in runtime.store.read(lambda tx: list(accepted(tx, app, step.name))):
+        with contextlib.suppress(WrongRecord):
+            found.append(Answered(kept.id, value_of(step, kept), kept.value or "null"))
+    return found
+
+
+def train(
+    runtime: Runtime, step: Step[Any, Any], school: School, found: list[Labelled]
+) -> KeptStudent | None:
     """Train a student on accepted answers and on what people said is right; keep it. None where all is one answer."""
-    right = {one.kept.id: one.judgement.right for one in found if one.judgement.right is not None}
+    right = {
+        subject_of(step.name, one.value): one.judgement.right
+        for one in found
+        if one.judgement.right is not None
+    }
     app = runtime.plan.name
-    texts, labels, trained = [], [], []
-    for number, body, answer in runtime.store.read(lambda tx: list(accepted(tx, app, step.name))):
-        text = text_of(step, body, runtime.settings)
+    texts, labels, trained = [], [], set()
+    for one in school.answers:
+        text = text_of(step, one.value, runtime.settings)
         if text is not None:
             texts.append(text)
-            labels.append(label_of(step, right.get(number, answer)))
-            trained.append(number)
+            labels.append(label_of(step, right.get(subject_of(step.name, one.value), one.answer)))
+            trained.add(one.record)
     if len(set(labels)) < 2:
         return None
     student = Student.train(texts, labels)
     file = student.to_bytes()
-    return runtime.store.write_now(lambda tx: put_student(tx, app, step.name, student.version, file, trained))
+    return runtime.store.write_now(
+        lambda tx: put_student(tx, app, step.name, student.version, file, sorted(trained))
+    )
 
 
 def examined(
@@ -83,13 +107,11 @@ def examined(
     rung = StudentRung(name, kept, step.apart, runtime.lane_of_student(step))
     cases = []
     for one, case in found:
-        text = None if one.kept.body is None else text_of(step, one.kept.body, runtime.settings)
+        text = text_of(step, one.value, runtime.settings)
         if case is None or text is None or one.kept.id in kept.trained:
             continue
         said, chance = rung.answer(text)
-        checked = step.prepared.checker.check(
-            Reply(0, name, Ending.OK, said, "stop"), value_of(step, one.kept)
-        )
+        checked = step.prepared.checker.check(Reply(0, name, Ending.OK, said, "stop"), one.value)
         others = tuple(heard for heard in case.heard if heard.model != name)
         if isinstance(checked, Valid):
             right = one.judgement.of(checked.body.decode())

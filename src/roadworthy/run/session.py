@@ -46,6 +46,22 @@ class WouldAsk(BaseException):
 
 
 @dataclass(slots=True)
+class Witnessed:
+    """One question of a step inside a workflow.
+
+    Attributes:
+        value: what it was asked about.
+        answer: the accepted answer as JSON text; None where there is none yet.
+        model: who gave it.
+    """
+
+    step: str
+    value: object
+    answer: str | None = None
+    model: str = ""
+
+
+@dataclass(slots=True)
 class Session:
     """One record being worked on.
 
@@ -64,6 +80,7 @@ class Session:
         recounts: they are counted when work on the record ends.
         after: looks at the ledger in the very transaction that writes the record's outcome; None for nobody.
         question_id: the question of the step that ended the record, for `--retry failed`.
+        witness: what steps inside a workflow were asked and answered, where somebody wants to know.
     """
 
     runtime: Runtime
@@ -84,6 +101,7 @@ class Session:
     recounts: bool = False
     after: Change[None] | None = None
     question_id: int = 0
+    witness: list[Witnessed] | None = None
 
     @property
     def fresh(self) -> bool:

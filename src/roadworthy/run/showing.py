@@ -10,14 +10,16 @@ from roadworthy._clock import Clock
 from roadworthy._errors import Fault, WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
+from roadworthy.ask.build import question_from
+from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Shown
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.check.checked import Valid
+from roadworthy.check.checked import Checked, Valid
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import PERSON
-from roadworthy.keep.transaction import Transaction, text_or_none
+from roadworthy.keep.transaction import Transaction, as_bytes, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement, without
 from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
@@ -61,6 +63,8 @@ class Showing:
             return kept, Judgement() if row is None else _judgement(step, row)
 
         kept, judgement = self._store.read(look)
+        if kept is not None and judgement == Judgement():
+            return self._store.read(lambda tx: example_within(tx, step, kept, self._settings))
         return None if kept is None else example_of(step, kept, judgement, self._settings)
 
 
@@ -76,8 +80,26 @@ def example_of(step: Step[Any, Any], kept: Kept, judgement: Judgement, settings:
         return None
     if not isinstance(checked, Valid):
         return None
-    answer = orjson.dumps(without(orjson.loads(checked.body), step.apart)).decode()
-    text = f"Input:\n{question.messages[-1].text}\nOutput:\n{answer}"
+    return _shown(step, kept, question.messages[-1].text, checked.body, settings)
+
+
+def example_within(tx: Transaction, step: Step[Any, Any], kept: Kept, settings: Settings) -> Shown | None:
+    """A correction of a step inside a workflow as an example; None where it was asked more than one thing there."""
+    corrections = tx.rows("corrected_within", record_id=kept.id, step=step.name)
+    asked = tx.rows("questions_of_step", record_id=kept.id, step=step.name)
+    if not corrections or len(asked) != 1 or kept.body is None:
+        return None
+    question = question_from(as_text(asked[0][1]).encode(), as_text(asked[0][2]), as_bytes(asked[0][3]))
+    said = Reply(0, PERSON, Ending.OK, as_text(corrections[0][0]), "stop")
+    checked: Checked[Any] = step.without_checks().check(said, None, ())
+    if not question.messages or not isinstance(checked, Valid):
+        return None
+    return _shown(step, kept, without_examples(question)[-1].text, checked.body, settings)
+
+
+def _shown(step: Step[Any, Any], kept: Kept, asked: str, body: bytes, settings: Settings) -> Shown | None:
+    answer = orjson.dumps(without(orjson.loads(body), step.apart)).decode()
+    text = f"Input:\n{asked}\nOutput:\n{answer}"
     return Shown(kept.id, text) if len(text.encode()) <= settings.example_bytes_max else None
 
 

@@ -19,7 +19,8 @@ from roadworthy.run.entry import Step
 from roadworthy.run.lessons import Labelled, case_of, labelled
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.schooling import School, examined, school_of, train
-from roadworthy.run.showing import example_of
+from roadworthy.run.showing import example_of, example_within
+from roadworthy.run.within import labelled_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ async def propose(runtime: Runtime, step: Step[Any, Any], now: Learned, *, apply
     Args:
         apply: train a student where one is due; it answers nothing before labels have certified it.
     """
-    found = [(one, await case_of(runtime, step, one)) for one in labelled(runtime, step)]
-    school = school_of(runtime, step)
+    labels = [*labelled(runtime, step), *await labelled_within(runtime, step)]
+    found = [(one, await case_of(runtime, step, one)) for one in labels]
+    school = await school_of(runtime, step)
     learned, lines, facts = _ladder(runtime, step, found, now.of(step.name), school)
     if school is not None:
-        trained = train(runtime, step, [one for one, _ in found]) if apply and school.due else None
+        trained = train(runtime, step, school, labels) if apply and school.due else None
         lines += [school.words] if trained is None else [_trained(trained)]
         facts["student"] = {"joined": learned.student, "due": school.due and trained is None}
     if step.examples:
@@ -69,7 +71,10 @@ def _examples(
     for one, case in reversed(found):
         if case is None or not any(heard.wrong for heard in case.heard):
             continue
-        shown = example_of(step, one.kept, one.judgement, runtime.settings)
+        if one.within:
+            shown = runtime.store.read(lambda tx: example_within(tx, step, one.kept, runtime.settings))  # noqa: B023 - read at once
+        else:
+            shown = example_of(step, one.kept, one.judgement, runtime.settings)
         if shown is not None:
             by_answer.setdefault(shown.text.rpartition("\nOutput:\n")[2], []).append(shown.record)
     rounds = zip_longest(*(records for _, records in sorted(by_answer.items())))

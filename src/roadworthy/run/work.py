@@ -22,7 +22,7 @@ from roadworthy.run.auditor import Draw
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
-from roadworthy.run.session import Session, in_session
+from roadworthy.run.session import Session, Witnessed, in_session
 from roadworthy.run.split import ask_step
 from roadworthy.run.subject import head_of
 from roadworthy.run.watch import LOOKED_AT_BYTES
@@ -125,12 +125,17 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     """One step inside a workflow: its answer, or the exception that suspends or ends the record."""
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
+    seen = Witnessed(step.name, value)
+    if session.witness is not None:
+        session.witness.append(seen)
     try:
         found = await ask_step(step, value, desk)
         verdict, draw = auditor.judge(step, desk, found)
     except BaseException:
         await desk.finish()
         raise
+    if session.offline:
+        return _answered(step, verdict, session, seen)  # whoever only looks writes nothing
     doubt = _doubt(verdict, desk)
     record_id = session.kept.id
     draw = draw if session.fresh else _undrawn(draw, session)
@@ -145,9 +150,15 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     if draw is not None:
         draw.committed()
     await _watch(step, value, desk, found)
-    session.certified.append(auditor.is_certified(step))
+    return _answered(step, verdict, session, seen)
+
+
+def _answered(step: Step[R, T], verdict: Verdict[T], session: Session, seen: Witnessed) -> T:
+    """The step's answer, or the exception that suspends or ends the record."""
+    session.certified.append(session.runtime.auditor.is_certified(step))
     match verdict:
         case Accept(valid, confidence, _):
+            seen.answer, seen.model = valid.body.decode(), valid.reply.model
             session.models.append(valid.reply.model)
             session.mended += valid.mended
             session.confidences += [] if confidence is None else [confidence]

@@ -776,3 +776,27 @@ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration';
 
 -- migrations_done: The numbers of the migrations that are done.
 SELECT number FROM migration;
+
+-- ruled_within: A page of the records in whose workflow a person ruled on an answer of this step.
+SELECT DISTINCT review.record_id, job.entry FROM review JOIN record ON record.id = review.record_id
+  JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND review.step = :step AND job.entry <> :step AND review.ruling IS NOT NULL
+  AND review.kind IN ('doubt', 'audit') AND record.body IS NOT NULL AND review.record_id > :after
+ORDER BY review.record_id LIMIT :count;
+
+-- ruling_within: What stands of the rulings on one answer of a step, with the share that its audit was drawn with.
+SELECT review.ruling, review.correction, review.suggestion, review.kind, coalesce(audit.share, 1.0)
+FROM review LEFT JOIN audit ON audit.id = review.audit_id
+WHERE review.record_id = :record_id AND review.step = :step AND review.subject = :subject AND review.ruling IS NOT NULL
+  AND review.kind IN ('doubt', 'audit')
+  AND (review.audit_id = 0 OR (review.ruling = 'right') = (audit.state = 'right'))
+ORDER BY review.ruled_at DESC, review.id DESC LIMIT 1;
+
+-- corrected_within: What a person put in the place of a step's answer inside a workflow, newest first.
+SELECT review.correction FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
+WHERE review.record_id = :record_id AND review.step = :step AND job.entry <> :step AND review.ruling = 'wrong'
+  AND review.kind IN ('doubt', 'audit') AND review.correction IS NOT NULL
+ORDER BY review.ruled_at DESC, review.id DESC;
+
+-- questions_of_step: What a step was asked about a record.
+SELECT id, body, version, fixed FROM question WHERE record_id = :record_id AND step = :step ORDER BY id;

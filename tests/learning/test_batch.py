@@ -1,0 +1,100 @@
+"""A finished run that is certified whole: people judge a sample and the worst answers, and the rest is proved."""
+
+import json
+
+from tests.certificate.shop import by_truth
+from tests.learning.conftest import Build
+
+SCORED = 'confidence="field:sure", review_below=0.01'
+BATCH = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".05", "--sample", "60")
+CHECK = """
+@feel.check
+def is_glad(answer: Mood, note: Note) -> None:
+    if answer.mood == "sad":
+        raise Fault("nobody is sad")
+
+"""
+RESULTS = "SELECT key, value, model FROM record ORDER BY id"
+
+
+def said(number: int) -> tuple[str, float]:
+    """What the model says: every tenth note is wrong, and it is not sure of those."""
+    return ("sad", 0.3 + number / 1_000) if number % 10 == 0 else ("glad", 0.8 + number / 1_000)
+
+
+def test_a_finished_run_is_certified(build: Build) -> None:
+    """A team would check all of a finished run, or none of it."""
+    keys = [f"N{number:03}" for number in range(120)]
+    truth = dict.fromkeys(keys, "glad")
+    shop = build({key: said(number) for number, key in enumerate(keys)}, SCORED)
+    shop.run()
+    first = shop.json(*BATCH)
+    assert (first["state"], first["waiting"], first["at_most"], first["sampled"]) == ("open", 60, 6, 60)
+    assert shop.json(*BATCH) == first, "to look again asks nothing more and spends nothing"
+    rounds = 0
+    while (found := shop.json(*BATCH))["state"] == "open":
+        rounds += 1
+        assert shop.review(by_truth(truth)) == found["waiting"]
+    assert 1 <= rounds <= 5
+    assert found["state"] == "certified"
+    assert found["labels"] < 100, "the rest was looked at by nobody"
+    rows = shop.ask(RESULTS)
+    left = [key for key, value, _ in rows if json.loads(value)["mood"] != truth[key]]
+    assert len(left) <= found["at_most"]
+    assert found["wrong_found"] + len(left) == 12, "what people found is put right"
+    assert sum(model == "person" for _, _, model in rows) == found["wrong_found"]
+    before = shop.sim.bill().total.requests
+    shop.run()
+    again = [(key, json.loads(value), model) for key, value, model in shop.ask(RESULTS)]
+    assert again == [(key, json.loads(value), model) for key, value, model in rows], (
+        "a run finds the rulings again"
+    )
+    assert shop.sim.bill().total.requests == before
+    spent = shop.ask("SELECT data FROM event WHERE kind = 'delta_spent'")
+    assert [json.loads(row[0])["use"] for row in spent] == ["batch"], (
+        "each use of delta is an event, and there was one"
+    )
+    assert "at most 6 of 120 are wrong" in shop.call("report", "shop.py:feel")
+
+
+def test_another_aim_is_another_use_of_delta(build: Build) -> None:
+    """Whoever tries aims until one passes would be told that each holds with the first one's confidence."""
+    keys = [f"N{number:03}" for number in range(40)]
+    shop = build(dict.fromkeys(keys, ("glad", 0.9)), SCORED)
+    shop.run()
+    one = shop.json("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".2")
+    other = shop.json("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1")
+    assert (one["number"], other["number"]) == (1, 2)
+    assert other["delta"] < one["delta"] / 7
+    assert len(shop.json("review", "shop.py")["waiting"]) == 40, "what the first one asked is not asked twice"
+    shop.review(by_truth(dict.fromkeys(keys, "glad")))
+    labelled = shop.json("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1")
+    assert labelled["state"] == "certified"
+
+
+def test_answers_that_changed_overtake_a_batch(build: Build) -> None:
+    """Labels of old answers would certify new ones."""
+    keys = [f"N{number:03}" for number in range(20)]
+    shop = build({key: ("sad" if key == "N007" else "glad", 0.9) for key in keys}, SCORED)
+    shop.run()
+    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1")
+    assert shop.json(*aim)["state"] == "open"
+    source = (shop.folder / "shop.py").read_text()
+    doubting = source.replace("@app.workflow", CHECK + "@app.workflow").replace(
+        "Price, Prompt", "Price, Prompt, Fault"
+    )
+    (shop.folder / "shop.py").write_text(doubting)
+    shop.run("feel", "--yes", status=0)
+    assert shop.json(*aim)["state"] == "overtaken"
+    again = shop.json(*aim)
+    assert (again["number"], again["answers"]) == (2, 19)
+
+
+def test_what_cannot_be_a_batch_is_refused(build: Build) -> None:
+    """A workflow, or what was never run, would be certified."""
+    shop = build({"N0": ("glad", 0.9)}, SCORED)
+    shop.run()
+    words = ("--batch", "in.jsonl")
+    assert "workflow" in shop.call("learn", "shop.py:twice", *words, status=2)
+    assert "--max-error" in shop.call("learn", "shop.py:feel", *words, status=2)
+    assert "never run" in shop.call("learn", "shop.py:feel", "--batch", "x", "--max-error", ".1", status=2)
