@@ -20,8 +20,9 @@ from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
+from roadworthy.decide.confidence import JudgeGrade, kinds_of
 from roadworthy.decide.promise import promise_of
-from roadworthy.decide.rule import rule_of
+from roadworthy.decide.rule import Rule, rule_of
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
 
@@ -140,6 +141,7 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
+        _refuse_ungraded(rule, judge)
         hidden, cut = _hidden(mask, examples), split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
@@ -318,6 +320,11 @@ class App:
 
         session = current_session()
         return session if session is not None and session.runtime.plan is self.plan else None
+
+
+def _refuse_ungraded(rule: Rule, judge: Judge | None) -> None:
+    if JudgeGrade in kinds_of(rule.source) and (judge is None or not judge.grades):
+        raise WrongUse('confidence="judge" needs a judge that grades: judge=Judge(..., grades=True).')
 
 
 def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
