@@ -141,7 +141,6 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
-        _refuse_ungraded(rule, judge)
         hidden, cut = _hidden(mask, examples), split_of(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
@@ -151,7 +150,7 @@ class App:
                 self,
                 fn,
                 models=ladder,
-                rule=rule,
+                rule=_graded(rule, judge),
                 key=key,
                 settings=self._settings,
                 mask=hidden,
@@ -322,9 +321,11 @@ class App:
         return session if session is not None and session.runtime.plan is self.plan else None
 
 
-def _refuse_ungraded(rule: Rule, judge: Judge | None) -> None:
+def _graded(rule: Rule, judge: Judge | None) -> Rule:
+    """The rule, once its judge gives the grade that it counts on."""
     if JudgeGrade in kinds_of(rule.source) and (judge is None or not judge.grades):
         raise WrongUse('confidence="judge" needs a judge that grades: judge=Judge(..., grades=True).')
+    return rule
 
 
 def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, cast
 
 from roadworthy._clock import Clock
@@ -19,6 +20,7 @@ from roadworthy.keep.jobs import DIRECT, begin_run, open_job
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
+from roadworthy.run.embedding import Embedding
 from roadworthy.run.entry import Entry, Result
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
@@ -49,6 +51,7 @@ def start(
     store = open_ledger(ledger, settings)
     try:
         runtime = Runtime(plan, store, settings, environ, clock=clock, tell=tell)
+        runtime.buyer_of = partial(Embedding, runtime)
         runtime.reap()
     except BaseException:
         store.close()

@@ -254,6 +254,11 @@ class Step(Entry[R, T]):
         )
 
     @property
+    def settings(self) -> Callable[[], Settings]:
+        """What gives the app's settings as they are."""
+        return self._settings
+
+    @property
     def part_chars(self) -> int:
         """The most characters of a split record's text that one question holds."""
         given = self.split.chars if self.split is not None else None

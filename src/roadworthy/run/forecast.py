@@ -139,7 +139,7 @@ async def forecast(
 ) -> Forecast:
     """Look at the whole input and at what the ledger knows; buys nothing and writes nothing."""
     plan = runtime.plan
-    await runtime.prepare()
+    await runtime.prepare(buy=False)
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = _Count()
     for item in items:

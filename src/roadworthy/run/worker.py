@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 import orjson
@@ -13,11 +14,13 @@ from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
 from roadworthy.run.command import finish
+from roadworthy.run.entry import Entry
 from roadworthy.run.job import DONE, Job
 from roadworthy.run.load import load
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.vectors import embedding_step
 
 _LOOK_EVERY_S = 0.5
 
@@ -81,7 +84,12 @@ def _unfinished_jobs(tx: Transaction, app: str, job: str | None) -> list[tuple[s
 
 
 def _job(app: App, runtime: Runtime, entry: str, options: Options) -> Job:
-    entries = {known.name: known for known in [*app.plan.steps, *app.plan.workflows]}
+    entries: dict[str, Entry[Any, Any]] = {
+        known.name: known for known in [*app.plan.steps, *app.plan.workflows]
+    }
+    entries |= {
+        hidden.name: hidden for step in app.plan.steps if (hidden := embedding_step(step)) is not None
+    }
     if entry not in entries:
         raise WrongUse(
             f"The job {options.job!r} is of {entry!r}, which the app {app.name!r} has no more. Name another one: --job."
