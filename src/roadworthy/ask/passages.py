@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Never, TypeAlias
+from typing import Final, Never, Protocol, TypeAlias, runtime_checkable
 
 from roadworthy._errors import WrongUse
 from roadworthy.accept.passage import PASSAGE_CHARS, Passage
@@ -15,6 +15,22 @@ from roadworthy.ask.part import NOTHING_FOUND, passage_text
 Vectors: TypeAlias = "Sequence[Sequence[float]]"
 Embedder: TypeAlias = "Callable[[list[str]], Vectors] | Callable[[list[str]], Awaitable[Vectors]]"
 """Texts in, as many vectors of one length out; sync or async, local or a call of the team's own."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model with its price, as `call.model` has them."""
+
+    @property
+    def name(self) -> str:
+        """What its replies are known by."""
+        ...
+
+    @property
+    def manner(self) -> tuple[object, ...]:
+        """What changes its answers."""
+        ...
+
 
 FUSION_K: Final = 60
 """Reciprocal rank fusion's constant: Cormack, Clarke and Buettcher, SIGIR 2009."""
@@ -34,8 +50,11 @@ class Passages:
         tokens: at most so many tokens of passages; default the setting `passages_tokens_max`.
         chars: the length of a passage, in characters.
         text: the field of a table that holds the text; default all its text.
-        embed: a function from texts to vectors, to find by meaning what has other words (extra `dense`).
-        embed_name: names its vectors; give another one when they change. Default the function's name.
+        embed: what turns texts into vectors, to find by meaning what has other words (extra `dense`): a function of a
+            list of texts; or what is paid by the ledger's budget and kept in it: a model such as
+            `"openai-embeddings:text-embedding-3-small"`, or `Function(embed, usd_per_call=...)` of `{"texts": [...]}` that
+            returns `{"vectors": [...]}`.
+        embed_name: names its vectors; give another one when they change. Default the function's or model's name.
 
     Raises:
         WrongUse: a number that cannot be.
@@ -47,7 +66,7 @@ class Passages:
     tokens: int | None = None
     chars: int = PASSAGE_CHARS
     text: str = ""
-    embed: Embedder | None = None
+    embed: Embedder | str | Priced | None = None
     embed_name: str = ""
 
     def __post_init__(self) -> None:
@@ -61,7 +80,17 @@ class Passages:
         """The name of the vectors; "" where there are none."""
         if self.embed is None:
             return ""
-        return self.embed_name or getattr(self.embed, "__qualname__", type(self.embed).__name__)
+        if self.embed_name:
+            return self.embed_name
+        paid = self.paid
+        if paid is not None:
+            return paid if isinstance(paid, str) else paid.name
+        return str(getattr(self.embed, "__qualname__", type(self.embed).__name__))
+
+    @property
+    def paid(self) -> str | Priced | None:
+        """The model that embeds, where its calls are the ledger's; None for a function of the team's own."""
+        return self.embed if isinstance(self.embed, str | Priced) else None
 
     @property
     def corpus(self) -> str:

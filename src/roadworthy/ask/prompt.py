@@ -67,10 +67,19 @@ class Prompt(Generic[T_co]):
 
         Args:
             name: the file's name without its ending, from your code and never from a record.
-            values: what the template may use: text, numbers, models, dataclasses, dicts, lists.
+            values: what the template may use: text, numbers, models, dataclasses, dicts, lists. An `Image`, or a list of
+                them, is sent as a picture and is no value: it cannot be written into text.
         """
+        pictures: list[object] = []
+        plain: dict[str, object] = {}
+        for key, value in values.items():
+            some = value if isinstance(value, list | tuple) else (value,)
+            if some and all(isinstance(one, Image) for one in some):
+                pictures += some
+            else:
+                plain[key] = value
         prompt: Prompt[T_co] = cls.__new__(cls)
-        prompt._fill("", (), (), name, MappingProxyType(values))
+        prompt._fill("", tuple(pictures), (), name, MappingProxyType(plain))
         return prompt
 
     def _fill(

@@ -20,7 +20,11 @@ from roadworthy.call.price import Price, pico
 
 PREFIXES = ("openai", "openai-responses", "anthropic", "gemini", "azure", "bedrock", "vertex")
 """What a provider's models are named by; call/provider.py has a row for each."""
-_NAME = re.compile(rf"student:\w+|(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+")
+EMBEDDINGS = "openai-embeddings"
+"""The same for models that turn texts into vectors; for `Passages(embed=...)`."""
+_NAME = re.compile(
+    rf"student:\w+|(?:{'|'.join((*PREFIXES, EMBEDDINGS))}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+"
+)
 _OWN = frozenset(
     {"best_of", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "model", "n"}
     | {"response_format", "stream", "stream_options"}

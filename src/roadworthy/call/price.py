@@ -140,6 +140,7 @@ def find_price(
     raise WrongUse(f"The price of {provider}:{model} is not known{near} the price: {help_}.")
 
 
+_NO_OUTPUT = "openai-embeddings:"
 _FIGURES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
 
 
@@ -150,6 +151,8 @@ def _listed(listed: ModelPrice, name: str, help_: str) -> Price:
 
     def price(choose: Callable[[object], Decimal | None], **more: Mapping[int, Price]) -> Price:
         given, produced, cached, write, hour = (choose(figures[figure]) for figure in _FIGURES)
+        if produced is None and name.startswith(_NO_OUTPUT):
+            produced = Decimal(0)
         if given is None or produced is None:
             raise WrongUse(f"The price list has no price a token for {name}. Say the dearest: {help_}.")
         return Price(

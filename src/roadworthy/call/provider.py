@@ -19,6 +19,7 @@ from roadworthy.call.wire.anthropic import AnthropicMessages, VertexAnthropic
 from roadworthy.call.wire.converse import BedrockConverse
 from roadworthy.call.wire.gemini import GeminiContent, VertexGemini
 from roadworthy.call.wire.openai_chat import AzureChat, OpenAIChat
+from roadworthy.call.wire.openai_embeddings import OpenAIEmbeddings
 from roadworthy.call.wire.openai_responses import OpenAIResponses
 from roadworthy.call.wire.wire import Wire
 
@@ -134,6 +135,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
         "openai": Provider(_openai(OpenAIChat(), "openai"), ("openai",)),
         "openai-responses": Provider(_openai(OpenAIResponses(), "openai-responses"), ("openai",)),
+        "openai-embeddings": Provider(_openai(OpenAIEmbeddings(), "openai-embeddings"), ("openai",)),
         "anthropic": Provider(_anthropic, ("anthropic",)),
         "gemini": Provider(_gemini, ("google",)),
         "azure": Provider(_azure, ("azure", "openai")),

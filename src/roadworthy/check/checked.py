@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from roadworthy._errors import Fault
 from roadworthy.call.reply import Reply
 
 T = TypeVar("T")
+
+GRADED: Final = "the judge"
+"""The name of a judge's grade among the scores of an answer."""
 
 
 @dataclass(frozen=True, slots=True)

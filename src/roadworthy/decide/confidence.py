@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 import orjson
 
 from roadworthy._errors import WrongUse
-from roadworthy.check.checked import Checked, Valid
+from roadworthy.check.checked import GRADED, Checked, Valid
 
 T = TypeVar("T")
 
@@ -45,6 +45,11 @@ class CheckScores:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeGrade:
+    """What the step's judge says of the answer; for a judge that grades."""
+
+
+@dataclass(frozen=True, slots=True)
 class StudentProbability:
     """The chance that the step's student gives to the answer; for a ladder that begins with one."""
 
@@ -59,10 +64,12 @@ class Combined:
     sources: tuple[Single, ...]
 
 
-Single: TypeAlias = SelfReported | TokenProbability | Samples | Models | CheckScores | StudentProbability
+Single: TypeAlias = (
+    SelfReported | TokenProbability | Samples | Models | CheckScores | JudgeGrade | StudentProbability
+)
 Source: TypeAlias = Single | Combined
 
-SOURCES = "`field:NAME`, `tokens`, `samples:N` (2 to 20), `models`, `checks`, `student`, or several as `checks+tokens`"
+SOURCES = "`field:NAME`, `tokens`, `samples:N` (2 to 20), `models`, `checks`, `judge`, `student`, or several as `checks+tokens`"
 STUDENT = "student:"
 """What the name of a student begins with; its reply says its probability as `token_probability`."""
 
@@ -71,7 +78,7 @@ def parse_source(text: str) -> Source:
     """The source that `confidence=` names.
 
     Raises:
-        WrongUse: a part of it names none of the six, or one comes twice.
+        WrongUse: a part of it names none of the seven, or one comes twice.
     """
     parts = [_single(part.strip(), text) for part in text.split("+")]
     if len({type(part) for part in parts if not isinstance(part, SelfReported)}) + len(
@@ -93,10 +100,11 @@ def _single(part: str, text: str) -> Single:
     return found()
 
 
-_PLAIN: dict[str, type[TokenProbability | Models | CheckScores | StudentProbability]] = {
+_PLAIN: dict[str, type[TokenProbability | Models | CheckScores | JudgeGrade | StudentProbability]] = {
     "tokens": TokenProbability,
     "models": Models,
     "checks": CheckScores,
+    "judge": JudgeGrade,
     "student": StudentProbability,
 }
 
@@ -168,6 +176,8 @@ def _said(
             return (1 + sum(other.body == chosen.body for other in earlier)) / (1 + len(earlier))
         case CheckScores():
             return min((score for _, score in chosen.scores), default=1.0)
+        case JudgeGrade():
+            return next((score for name, score in chosen.scores if name == GRADED), None)
         case StudentProbability():
             return _students(chosen, earlier)
 

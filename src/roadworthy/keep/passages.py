@@ -67,6 +67,16 @@ def put_documents(tx: Transaction, corpus_id: int, documents: Sequence[Indexed])
             )
 
 
+def known_vectors(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> dict[str, bytes]:
+    """The vectors that passages of these documents have by now, by what was embedded: headings and text."""
+    found: dict[str, bytes] = {}
+    for key in keys:
+        for heading, text, vector in tx.rows("document_vectors", corpus_id=corpus_id, key=key):
+            if vector is not None:
+                found[" ".join((*orjson.loads(as_text(heading)), as_text(text)))] = as_bytes(vector)
+    return found
+
+
 def drop_documents(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> None:
     """Take documents out of the index."""
     for key in keys:

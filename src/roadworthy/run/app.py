@@ -20,8 +20,9 @@ from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
+from roadworthy.decide.confidence import JudgeGrade, kinds_of
 from roadworthy.decide.promise import promise_of
-from roadworthy.decide.rule import rule_of
+from roadworthy.decide.rule import Rule, rule_of
 from roadworthy.run.entry import Entry, Key, Result, Step, Workflow
 from roadworthy.run.plan import PERIODS, Plan
 
@@ -149,7 +150,7 @@ class App:
                 self,
                 fn,
                 models=ladder,
-                rule=rule,
+                rule=_graded(rule, judge),
                 key=key,
                 settings=self._settings,
                 mask=hidden,
@@ -318,6 +319,13 @@ class App:
 
         session = current_session()
         return session if session is not None and session.runtime.plan is self.plan else None
+
+
+def _graded(rule: Rule, judge: Judge | None) -> Rule:
+    """The rule, once its judge gives the grade that it counts on."""
+    if JudgeGrade in kinds_of(rule.source) and (judge is None or not judge.grades):
+        raise WrongUse('confidence="judge" needs a judge that grades: judge=Judge(..., grades=True).')
+    return rule
 
 
 def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it

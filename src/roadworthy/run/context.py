@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener, Noted
@@ -26,6 +26,7 @@ from roadworthy.keep.passages import (
     drop_documents,
     find_passages,
     known_documents,
+    known_vectors,
     open_corpus,
     put_documents,
     vectors,
@@ -38,6 +39,29 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"\w+")
 BATCH: Final = 200
+EMBEDDED_AT_ONCE: Final = 64
+
+
+class Asking(Protocol):
+    """A record being worked on, as far as it matters here: what `run.session` has.
+
+    Attributes:
+        offline: only the ledger answers.
+    """
+
+    offline: bool
+
+
+class Buyer(Protocol):
+    """Where vectors are paid: who buys them."""
+
+    async def of_passages(self, texts: list[str]) -> Vectors:
+        """Vectors of passages."""
+        ...
+
+    async def of_query(self, text: str, session: Asking) -> Vectors | None:
+        """The vector of what a record asks for, bought for that record; None where it may not be bought."""
+        ...
 
 
 class Context:
@@ -50,11 +74,21 @@ class Context:
         store: the ledger that holds it.
         settings: `passages_*`, `query_words_max`.
         tell: hears what could not be read.
+        buyer: buys the vectors where they are paid.
     """
 
     def __init__(
-        self, passages: Passages, folder: Path, app: str, store: Ledger, settings: Settings, tell: Listener
+        self,
+        passages: Passages,
+        folder: Path,
+        app: str,
+        store: Ledger,
+        settings: Settings,
+        tell: Listener,
+        buyer: Buyer | None = None,
     ) -> None:
+        self._buyer = buyer
+        self._by_words_alone = False
         self._passages = passages
         self._folder = folder
         self._app = app
@@ -66,23 +100,33 @@ class Context:
         self._words = Words()
         self._ready = asyncio.Lock()
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, buy: bool = True) -> None:
         """Index what changed, once in this process.
 
+        Args:
+            buy: whether vectors that are paid may be bought; else an index without any is kept beside the other.
+
         Raises:
-            WrongUse: the corpus is not there, or holds no text.
+            WrongUse: the corpus is not there, or holds no text, or vectors could not be bought.
         """
+        alone = self._buyer is not None and not buy
         async with self._ready:
-            if not self._corpus_id:
+            if not self._corpus_id or (self._by_words_alone and not alone):
+                self._by_words_alone = alone
                 await self._index()
 
-    async def choose(self, value: object) -> tuple[Passage, ...]:
+    async def choose(self, value: object, session: Asking | None = None) -> tuple[Passage, ...]:
         """The passages for one record, packed and numbered; the best by words and by meaning.
+
+        Args:
+            value: the record.
+            session: who pays for the vector of its query, where that is paid.
 
         Raises:
             WrongUse: the corpus is not there, a query is not text, or vectors do not fit.
+            Waiting: for budget or provider, where the query's vector is paid.
         """
-        ranked = await self.ranked(self._query(value))
+        ranked = await self.ranked(self._query(value), session)
         declared, settings = self._passages, self._settings
         return packed(
             ranked,
@@ -91,60 +135,85 @@ class Context:
             bytes_a_token=settings.passages_bytes_a_token,
         )
 
-    async def ranked(self, query: str) -> list[Passage]:
+    async def ranked(self, query: str, session: Asking | None = None) -> list[Passage]:
         """The passages that share words with a query, or are near it, best first; at most `passages_looked_at` of each."""
-        await self.prepare()
+        await self.prepare(buy=session is None or not session.offline)
         most = self._settings.passages_looked_at
         words = words_of(query, self._settings.query_words_max)
         rankings = [self._store.read(lambda tx: self._by_words(tx, words, most))]
-        if self._passages.embed is not None:
-            rankings.append(await self._by_meaning(query, most))
+        if self._embeds:
+            rankings.append(await self._by_meaning(query, most, session))
         order = fused(rankings)
         found = self._store.read(lambda tx: find_passages(tx, order))
         return [
             replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
         ]
 
+    @property
+    def _embeds(self) -> bool:
+        return self._passages.embed is not None and not self._by_words_alone
+
     def _by_words(self, tx: Transaction, words: list[str], most: int) -> list[int]:
         return by_words(tx, self._corpus_id, self._words.telling(tx, words), most)
 
     async def _index(self) -> None:
         store, declared = self._store, self._passages
-        corpus_id = await store.write(lambda tx: open_corpus(tx, self._app, declared.corpus))
+        name = f"{declared.corpus}|words" if self._by_words_alone else declared.corpus
+        corpus_id = await store.write(lambda tx: open_corpus(tx, self._app, name))
         known = store.read(lambda tx: known_documents(tx, corpus_id))
         place = place_of(declared, self._folder)
         batches = in_batches(changed_documents(declared, place, known, self._settings, self._left_out), BATCH)
         while batch := await asyncio.to_thread(next, batches, None):
-            ready = [await self._with_vectors(document) for document in batch] if declared.embed else batch
+            ready = await self._with_vectors(corpus_id, batch) if self._embeds else batch
             await store.write(lambda tx, ready=ready: put_documents(tx, corpus_id, ready))  # type: ignore[misc] # bound now
         gone = list(known)
         if gone:
             await store.write(lambda tx: drop_documents(tx, corpus_id, gone))
         if not store.read(lambda tx: corpus_size(tx, corpus_id))[0]:
             raise WrongUse(f"{place} holds no text to take passages from. Put documents or rows there.")
-        if declared.embed is not None:
+        if self._embeds:
             self._matrix = await asyncio.to_thread(store.read, lambda tx: _matrix(vectors(tx, corpus_id)))
         self._corpus_id = corpus_id
 
-    async def _with_vectors(self, document: Indexed) -> Indexed:
-        said = [" ".join((*passage.heading, passage.text)) for passage in document.passages]
-        return replace(document, vectors=tuple(await self._embedded(said)))
+    async def _with_vectors(self, corpus_id: int, batch: list[Indexed]) -> list[Indexed]:
+        """Documents with their vectors; a text that an earlier version of its document had keeps the one it has."""
+        said = {
+            passage: " ".join((*passage.heading, passage.text)) for one in batch for passage in one.passages
+        }
+        keys = [one.key for one in batch]
+        had = self._store.read(lambda tx: known_vectors(tx, corpus_id, keys))
+        wanted = [text for text in dict.fromkeys(said.values()) if text not in had]
+        for start in range(0, len(wanted), EMBEDDED_AT_ONCE):
+            some = wanted[start : start + EMBEDDED_AT_ONCE]
+            had |= zip(some, await self._embedded(some), strict=True)
+        return [replace(one, vectors=tuple(had[said[passage]] for passage in one.passages)) for one in batch]
 
-    async def _embedded(self, texts: list[str]) -> list[bytes]:
+    async def _embedded(self, texts: list[str], session: Asking | None = None) -> list[bytes]:
         embed: Any = self._passages.embed
-        if inspect.iscoroutinefunction(embed):
+        given: Vectors
+        if self._buyer is not None and session is not None:
+            bought = await self._buyer.of_query(texts[0], session)
+            if bought is None:
+                return []
+            given = bought
+        elif self._buyer is not None:
+            given = await self._buyer.of_passages(texts)
+        elif inspect.iscoroutinefunction(embed):
             given = await embed(texts)
         else:
             given = await asyncio.to_thread(embed, texts)
-        return _unit_rows(cast("Vectors", given), len(texts), self._passages.embedding)
+        return _unit_rows(given, len(texts), self._passages.embedding)
 
-    async def _by_meaning(self, query: str, most: int) -> list[int]:
+    async def _by_meaning(self, query: str, most: int, session: Asking | None) -> list[int]:
         import numpy as np  # noqa: PLC0415 - an extra
 
         if self._matrix is None or not query.strip():
             return []
         numbers, matrix = self._matrix
-        (row,) = await self._embedded([query])
+        rows = await self._embedded([query], session)
+        if not rows:  # only looked at: it is priced by what its words find
+            return []
+        (row,) = rows
         asked = np.frombuffer(row, dtype="<f4")
         if matrix.shape[1] != asked.shape[0]:
             raise WrongUse(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, cast
 
 from roadworthy._clock import Clock
@@ -20,6 +21,7 @@ from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.observe.receiver import listen
+from roadworthy.run.embedding import Embedding
 from roadworthy.run.entry import Entry, Result
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
@@ -52,6 +54,7 @@ def start(
     try:
         runtime = Runtime(plan, store, settings, environ, clock=clock, tell=told)
         runtime.hang_up = hang_up
+        runtime.buyer_of = partial(Embedding, runtime)
         runtime.reap()
     except BaseException:  # an interrupt too: nothing stays open, and it is raised on
         store.close()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from roadworthy.accept.schema import RecordSchema
     from roadworthy.check.answer import Checker
-    from roadworthy.check.judge import Judge, Opinion
+    from roadworthy.check.judge import Grade, Judge, Opinion
 
 WITH_PASSAGES = 2
 R = TypeVar("R")
@@ -242,15 +242,21 @@ class Step(Entry[R, T]):
         return self._merge
 
     @cached_property
-    def judging(self) -> Step[dict[str, object], Opinion] | None:
+    def judging(self) -> Step[dict[str, object], Opinion | Grade] | None:
         """The hidden step that asks the judge; None where there is none."""
         if self.judge is None:
             return None
-        asking, models = self.judge.asking(self.name), [as_model(model) for model in self.judge.models]
+        asking: Any = self.judge.asking(self.name)
+        models = [as_model(model) for model in self.judge.models]
         nobody = Rule(None, None, people=False)
         return Step(
             self.home, asking, models=models, rule=nobody, key=None, settings=self._settings, mask=self.mask
         )
+
+    @property
+    def settings(self) -> Callable[[], Settings]:
+        """What gives the app's settings as they are."""
+        return self._settings
 
     @property
     def part_chars(self) -> int:

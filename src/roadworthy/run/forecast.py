@@ -139,7 +139,7 @@ class Known:
 async def forecast(runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: str) -> Forecast:
     """Look at the input, or at a sample of a long one, and at what the ledger knows; buys nothing and writes nothing."""
     plan = runtime.plan
-    await runtime.prepare()
+    await runtime.prepare(buy=False)
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = await survey(runtime, entry, drawn, job_id)
     firsts = sorted({runtime.rungs(step)[0].name for step in plan.steps})

@@ -113,6 +113,7 @@ async def _runtimes(app: App, candidate: Candidate, tell: Listener) -> AsyncIter
     new = start(candidate.plan, app.ledger_place(), candidate.settings, os.environ, tell=tell)
     try:
         old = Runtime(app.plan, new.store, app.start_settings(), os.environ, tell=tell)
+        old.buyer_of = new.buyer_of
         yield old, new
     finally:
         await new.close()

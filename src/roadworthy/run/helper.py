@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener
 from roadworthy.keep.transaction import Transaction, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
+from roadworthy.run.entry import Entry
 from roadworthy.run.job import DONE, INTERRUPTED, Job
 from roadworthy.run.options import Options
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.vectors import embedding_step
 
 DRAINED = "drained"
 _LOOK_EVERY_S = 0.5
@@ -139,7 +142,12 @@ class Helper:
 
 
 def _job(app: App, runtime: Runtime, entry: str, options: Options) -> Job:
-    entries = {known.name: known for known in [*app.plan.steps, *app.plan.workflows]}
+    entries: dict[str, Entry[Any, Any]] = {
+        known.name: known for known in [*app.plan.steps, *app.plan.workflows]
+    }
+    entries |= {
+        hidden.name: hidden for step in app.plan.steps if (hidden := embedding_step(step)) is not None
+    }
     if entry not in entries:
         raise WrongUse(
             f"The job {options.job!r} is of {entry!r}, which the app {app.name!r} has no more. Name another one: --job."

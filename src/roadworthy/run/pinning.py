@@ -42,7 +42,7 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     question, mask = question_of(step, value, runtime.settings)
     row = None if session.fresh else _row(step.name, question.fixed, session.kept.id, runtime.store)
     if step.context is not None:
-        chosen = await runtime.context(step).choose(value) if row is None else _passages(row)
+        chosen = await runtime.context(step).choose(value, session) if row is None else _passages(row)
         asked, mask = question_of(step, value, runtime.settings, chosen)
         question = replace(asked, version=question.version, fixed=question.fixed)
     kept_id, learned = session.kept.id, session.learned.of(step.name)

@@ -30,7 +30,8 @@ def version_of(step: Step[Any, Any]) -> str:
         "" if step.context is None else step.context.pinned(b"").hex(),
         ""
         if step.judge is None
-        else repr((step.judge.question, [as_model(one).name for one in step.judge.models])),
+        else repr((step.judge.question, [as_model(one).name for one in step.judge.models]))
+        + (" grades" if step.judge.grades else ""),
         "" if step.split is None else f"{step.split.field} {step.part_chars} {code_of(step.merging)}",
         *(code_of(check) for check in step.checks),
         *_files(step.prepared.folder, code),

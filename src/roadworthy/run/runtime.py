@@ -33,7 +33,7 @@ from roadworthy.keep.transaction import Change, damaged
 from roadworthy.learn.learned import NOTHING, StepLearned
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
-from roadworthy.run.context import Context
+from roadworthy.run.context import Buyer, Context
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
@@ -41,6 +41,7 @@ from roadworthy.run.served import ServedModels
 from roadworthy.run.sharing import SharedLanes
 from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
+from roadworthy.run.vectors import Embedded, Texts, embedding_step
 from roadworthy.run.watch import Watch
 
 R = TypeVar("R")
@@ -106,12 +107,16 @@ class Runtime:
         self.showing = Showing(plan.payer, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
+        self.buyer_of: Callable[[Step[Texts, Embedded]], Buyer] = _nobody
+        """Who buys vectors that are paid; whoever makes the runtime says it, because buying works with it."""
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()
         for step in plan.steps:
             self._rungs[step.name] = self._build(step, environ)
             if step.judging is not None:
                 self._rungs[step.judging.name] = self._build(step.judging, environ)
+            if (embedding := embedding_step(step)) is not None:
+                self._rungs[embedding.name] = self._build(embedding, environ)
 
     def rungs(self, step: Step[R, T], learned: StepLearned = NOTHING) -> list[Rung]:
         """The models of a step, made ready, cheapest first; its student leads them where it has joined."""
@@ -139,24 +144,29 @@ class Runtime:
                 self.tell(Noted(f"{STUDENT}{step.name} is passed over: {error}"))
         return self._students[number]
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, buy: bool = True) -> None:
         """Index what changed in every corpus of the app, so that what is wrong with one is told before records are.
 
+        Args:
+            buy: whether vectors that are paid may be bought; else passages are found by their words alone.
+
         Raises:
-            WrongUse: a corpus is not there, or holds no text.
+            WrongUse: a corpus is not there, or holds no text, or its vectors could not be bought.
         """
         for step in self.plan.steps:
             if step.context is not None:
-                await self.context(step).prepare()
+                await self.context(step).prepare(buy=buy)
 
     def context(self, step: Step[R, T]) -> Context:
         """The corpus of a step at work; steps that declare the same share one."""
         declared = step.context
         assert declared is not None
-        name = f"{step.home_folder}|{declared!r}"
+        name = f"{step.home_folder}|{declared!r}|{step.mask}"
         if name not in self._contexts:
+            hidden = embedding_step(step)
+            buyer = None if hidden is None else self.buyer_of(hidden)
             self._contexts[name] = Context(
-                declared, step.home_folder, self.plan.payer, self.store, self.settings, self.tell
+                declared, step.home_folder, self.plan.payer, self.store, self.settings, self.tell, buyer
             )
         return self._contexts[name]
 
@@ -287,3 +297,7 @@ class Runtime:
 def period_of(plan: Plan, now: dt.datetime) -> str:
     """The budget period of an app that a moment (UTC) lies in: "" for one without end."""
     return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[plan.budget_period]
+
+
+def _nobody(step: Step[Texts, Embedded]) -> Buyer:
+    raise WrongUse(f"{step.name}: nobody buys vectors here. Start the app by its door.")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from roadworthy._errors import Fault
 from roadworthy._events import StepBegan, StepEnded
 from roadworthy.call.reply import Reply
-from roadworthy.check.checked import Checked, Invalid, Valid
-from roadworthy.check.judge import Opinion
+from roadworthy.check.checked import GRADED, Checked, Invalid, Valid
+from roadworthy.check.judge import Grade, Opinion
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
 from roadworthy.decide.confidence import favourite
 from roadworthy.decide.rule import decide, give_up, sureness
@@ -130,9 +131,14 @@ async def _checked(
 
 
 async def _judged(
-    judging: Step[dict[str, object], Opinion], valid: Valid[T], value: object, desk: Desk, *, buy: bool
+    judging: Step[dict[str, object], Opinion | Grade],
+    valid: Valid[T],
+    value: object,
+    desk: Desk,
+    *,
+    buy: bool,
 ) -> Checked[T] | None:
-    """A valid answer, once the judge holds with it; None where the ledger has no opinion and none may be bought."""
+    """A valid answer, once the judge holds with it, or with its grade; None where there is no opinion and none may be bought."""
     case = desk.case(valid, value)
     own = Desk(desk.session, judging.name, case)
     pinned = desk.session.question_id
@@ -149,6 +155,8 @@ async def _judged(
         unjudged = Fault(f"the judge gave no usable opinion: {verdict.grounds}", kind="unjudged")
         return Invalid(valid.reply, unjudged, valid.body) if buy else None
     opinion = verdict.valid.value
+    if isinstance(opinion, Grade):
+        return replace(valid, scores=(*valid.scores, (GRADED, opinion.right)))
     if opinion.holds:
         return valid
     return Invalid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
+from roadworthy.accept.image import Image
+from roadworthy.accept.papers.pdf import grey_png
 from roadworthy.ask.build import again_message, asked_again, build_question, question_body, question_from
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import Question
@@ -119,3 +122,22 @@ def test_the_re_ask_keeps_the_question_and_its_version() -> None:
     assert again.messages[1].text == "a\n\nMend it."
     assert again.version == question.version
     assert again.fixed != question.fixed
+
+
+PNG = base64.b64encode(grey_png(1, [b"\0"])).decode()
+
+
+def test_a_prompt_file_sends_the_pictures_it_is_given(tmp_path: Path) -> None:
+    """A scan would be left out of the question, or stand in its text as a megabyte of base64."""
+    (tmp_path / "triage.prompt.md").write_text("Read {{ name }}.", encoding="utf-8")
+    one, two = Image(PNG), Image(base64.b64encode(grey_png(1, [b"\1"])).decode())
+    prompt: Prompt[Triage] = Prompt.file("triage", name="this", scan=one, pages=[two, one], none=[])
+    question = build_question(prompt, compile_schema(Triage), template=load_template(tmp_path, "triage"))
+    user = question.messages[-1]
+    assert user.text == "Read this."
+    assert user.images == (one, two, one)
+    other: Prompt[Triage] = Prompt.file("triage", name="this", scan=two)
+    assert (
+        build_question(other, compile_schema(Triage), template=load_template(tmp_path, "triage")).fixed
+        != question.fixed
+    )

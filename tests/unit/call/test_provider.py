@@ -10,7 +10,7 @@ import pytest
 
 from roadworthy._errors import WrongUse
 from roadworthy.call.endpoint import Endpoint, find_endpoint
-from roadworthy.call.model import PREFIXES, Model
+from roadworthy.call.model import EMBEDDINGS, PREFIXES, Model
 from roadworthy.call.price import Price
 from roadworthy.call.provider import PROVIDERS
 
@@ -33,7 +33,7 @@ def headers(endpoint: Endpoint) -> dict[str, str]:
 
 def test_every_prefix_has_a_row() -> None:
     """A name would be accepted that leads nowhere."""
-    assert set(PROVIDERS) == set(PREFIXES)
+    assert set(PROVIDERS) == {*PREFIXES, EMBEDDINGS}
     page = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
     assert [prefix for prefix in PREFIXES if f"| `{prefix}:" not in page] == []
 

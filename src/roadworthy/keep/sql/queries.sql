@@ -694,6 +694,10 @@ FROM passage JOIN document ON document.id = passage.document_id WHERE passage.id
 -- passage_vectors: The vectors of an index, in order, some at a time.
 SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDER BY id LIMIT :most;
 
+-- document_vectors: What a document of an index says, with its vectors.
+SELECT passage.heading, passage.text, passage.vector FROM passage JOIN document ON document.id = passage.document_id
+WHERE document.corpus_id = :corpus_id AND document.key = :key;
+
 -- passages_with_words: How many passages of all indexes hold a word.
 SELECT count(*) FROM passage_words WHERE passage_words MATCH :words;
 
