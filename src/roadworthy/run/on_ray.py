@@ -28,8 +28,14 @@ from roadworthy.run.load import load
 
 _HEARD_WITHIN_S = 5.0
 _LOCAL_STORE_BYTES = 100_000_000
-_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Read by Ray when it is imported: a node of its own is for this machine alone, and nobody is told of it."""
+_ON_LOOPBACK = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_raylet_start_wait_time_s": "180",
+}
+"""Read by Ray when it begins: a node of its own is for this machine alone, nobody is told of it, and a busy machine may
+take more than 15 s to start it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
