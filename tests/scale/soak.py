@@ -314,6 +314,7 @@ def soaking() -> Iterator[Soak]:
     ):
         os.environ["OPENAI_BASE_URL"] = sim.url
         nodes = Nodes()
+        print("the cluster is up", file=sys.stderr, flush=True)
         try:
             yield Soak(nodes, server, sim)
         finally:

@@ -110,7 +110,7 @@ def older(many: Crowd, *words: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_run_in_progress_survives_an_upgrade(tmp_path: Path, ledger: str) -> None:
     """Installing a new version would end every run of the old one, or buy its answers again."""
     with crowd(tmp_path, ledger, latency_ms=150.0) as many:
@@ -121,10 +121,10 @@ def test_a_run_in_progress_survives_an_upgrade(tmp_path: Path, ledger: str) -> N
         many.notes(300)
         first = older(many, "run", "many.py", "notes.jsonl", "--concurrency", "8")
         helper = older(many, "work", "many.py", "--concurrency", "4", "--wait", "5")
-        many.until(DONE, 20)
+        many.until(DONE, 20, 90)
         assert max(row[0] for row in ask(ledger, LISTED)) <= BEFORE
         newer = [many.start("work", "--concurrency", "4", "--wait", "3") for _ in range(2)]
-        many.until("SELECT count(*) FROM migration WHERE number > 17", 1)
+        many.until("SELECT count(*) FROM migration WHERE number > 17", 1, 60)
         assert first.poll() is None, "the upgrade came too late to be a test"
         found = [ended(process) for process in (first, helper, *newer)]
         bodies = Counter(row.body for row in many.sim.requests())
@@ -160,7 +160,7 @@ def copied(many: Crowd, server: postgres.Server | None) -> str:
     return new
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_run_in_progress_survives_a_restore(
     tmp_path: Path, ledger: str, request: pytest.FixtureRequest
 ) -> None:
@@ -169,7 +169,7 @@ def test_a_run_in_progress_survives_a_restore(
     with crowd(tmp_path, ledger, latency_ms=100.0) as many:
         many.notes(300)
         running = many.start("run", "notes.jsonl", "--concurrency", "8")
-        many.until(DONE, 60)
+        many.until(DONE, 60, 90)
         copy = copied(many, server)
         at_backup = spent(copy)
         (held,) = ask(copy, "SELECT count(*) FROM reply")[0]
