@@ -56,7 +56,7 @@ def mood(note: Note) -> Prompt[str]:
     return Prompt("Glad or sad?", note.text)
 """
 SETTINGS = {
-    "lease_s": 3.0,
+    "lease_s": 12.0,
     "backoff_base_s": 0.02,
     "retry_budget_burst": 1_000,
     "breaker_failures": 50,

@@ -116,15 +116,18 @@ def test_a_run_in_progress_survives_an_upgrade(tmp_path: Path, ledger: str) -> N
     with crowd(tmp_path, ledger, latency_ms=150.0) as many:
         source = (tmp_path / "many.py").read_text()
         (tmp_path / "many.py").write_text(
-            source.replace('"patience_s": 5', '"patience_s": 5, "queue_max": 8, "intake_batch": 8')
+            source.replace('"lease_s": 1.5, "patience_s": 5', '"lease_s": 15, "patience_s": 30, "queue_max": 8, "intake_batch": 8')
         )
         many.notes(300)
         first = older(many, "run", "many.py", "notes.jsonl", "--concurrency", "8")
         helper = older(many, "work", "many.py", "--concurrency", "4", "--wait", "5")
         many.until(DONE, 20, 90)
+        many.sim.script({"latency_ms": 4_000})  # the new ones have time to come, however busy the machine is
         assert max(row[0] for row in ask(ledger, LISTED)) <= BEFORE
         newer = [many.start("work", "--concurrency", "4", "--wait", "3") for _ in range(2)]
         many.until("SELECT count(*) FROM migration WHERE number > 17", 1, 60)
+        many.until("SELECT count(*) FROM lease WHERE ended_at IS NULL", 4, 60)
+        many.sim.script({"latency_ms": 150})
         assert first.poll() is None, "the upgrade came too late to be a test"
         found = [ended(process) for process in (first, helper, *newer)]
         bodies = Counter(row.body for row in many.sim.requests())
