@@ -116,7 +116,10 @@ def test_a_run_in_progress_survives_an_upgrade(tmp_path: Path, ledger: str) -> N
     with crowd(tmp_path, ledger, latency_ms=150.0) as many:
         source = (tmp_path / "many.py").read_text()
         (tmp_path / "many.py").write_text(
-            source.replace('"lease_s": 1.5, "patience_s": 5', '"lease_s": 15, "patience_s": 30, "queue_max": 8, "intake_batch": 8')
+            source.replace(
+                '"lease_s": 1.5, "patience_s": 5',
+                '"lease_s": 15, "patience_s": 30, "queue_max": 8, "intake_batch": 8',
+            )
         )
         many.notes(300)
         first = older(many, "run", "many.py", "notes.jsonl", "--concurrency", "8")

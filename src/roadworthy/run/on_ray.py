@@ -90,9 +90,6 @@ class RayEngine:
     Args:
         order: what each worker is told.
         cpus: of a node that each worker takes; Ray places no more workers than fit.
-
-    Raises:
-        WrongUse: the extra is missing.
     """
 
     name = "Ray"
@@ -101,9 +98,6 @@ class RayEngine:
         self._order = order.as_json()
         self._cpus = cpus
         self._ray = _library()
-        self._ours = not self._ray.is_initialized()
-        if self._ours:
-            _connect(self._ray)
         remote = self._ray.remote(
             num_cpus=cpus, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
@@ -115,8 +109,7 @@ class RayEngine:
 
     def close(self) -> None:
         """Leave the cluster; actors that still run end with it."""
-        if self._ours:
-            self._ray.shutdown()
+        self._ray.shutdown()
 
 
 class _Actor:
@@ -226,8 +219,18 @@ def _connect(ray: Any) -> None:
 
 
 def open_ray(app: str, cpus: float = 1.0) -> Callable[[Work, str, Settings], Engine]:
-    """What opens the engine for a piece of work on a ledger; see `run.placed.Placing`."""
+    """Join the cluster. Returns what opens the engine for a piece of work on a ledger; see `run.placed.Placing`.
+
+    To be called before the ledger is opened: while Ray joins, no other thread of this process gets on for seconds, and
+    a process that is silent on a ledger is taken for dead.
+
+    Raises:
+        WrongUse: the extra is missing, or there is no cluster to join.
+    """
     folder = str(Path.cwd())
+    ray = _library()
+    if not ray.is_initialized():
+        _connect(ray)
 
     def opened(work: Work, ledger: str, settings: Settings) -> Engine:
         order = Order(
