@@ -124,7 +124,7 @@ class _Actor:
         try:
             said: bytes = await self._actor.work.remote()
         except self._ray.exceptions.RayError as error:
-            raise Lost(f"{type(error).__name__}") from error
+            raise Lost(f"{type(error).__name__}: {_last_line(error)}") from error
         return Report(**orjson.loads(said))
 
     async def drain(self) -> None:
@@ -183,6 +183,12 @@ class Hand:
                 f"its node has the ledger {helper.ledger}, the run has {order.ledger}. Set ROADWORTHY_LEDGER on every node."
             )
         return helper
+
+
+def _last_line(error: Exception) -> str:
+    """What went wrong, without the pages that Ray says with it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no reason is told"
 
 
 def _said(report: Report) -> bytes:
