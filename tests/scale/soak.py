@@ -328,6 +328,7 @@ def main() -> int:
     reader.add_argument("--first", type=int, default=0)
     reader.add_argument("--seeds", type=int, default=10)
     given = reader.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the cluster's processes are ended then, too
     every = []
     with soaking() as soak:
         for seed in range(given.first, given.first + given.seeds):

@@ -102,8 +102,8 @@ def results(app: str, *, job: str) -> Dataset:
         job_id = store.read(lambda tx: find_job(tx, loaded.app.name, entry.name, job))
         if job_id is None:
             raise WrongUse(f"The app {loaded.app.name!r} has no job {job!r} of {entry.name!r}.")
-        row = store.read(lambda tx: tx.row("lines_taken", job_id=job_id))
-    last = as_int(row[0]) if row else 0
+        row = store.read(lambda tx: tx.row("last_line", job_id=job_id))
+    last = as_int(row[0]) if row and row[0] is not None else 0
     ranges = [{"after": after} for after in range(0, max(1, last), _RANGE_LINES)]
     read = partial(_read, app=whole_target(app), job_id=job_id)
     return ray.data.from_items(ranges, override_num_blocks=len(ranges)).map_batches(

@@ -11,6 +11,3 @@ SELECT coalesce(max(id), 0) FROM attempt;
 SELECT count(*), coalesce(sum(CASE WHEN attempt.state = 'unknown' THEN 1 ELSE 0 END), 0),
   coalesce(sum(attempt.cost_pico), 0)
 FROM attempt JOIN run ON run.id = attempt.run_id WHERE run.job_id = :job_id AND run.id >= :run_id;
-
--- lines_taken: The number of a job's last line.
-SELECT coalesce(max(number), 0) FROM line WHERE job_id = :job_id;
