@@ -6,7 +6,7 @@ SDKS := .venv/.sdks
 # Tests wait for sockets, disks and leases more than they compute.
 SPREAD := -n 2 --dist worksteal
 
-.PHONY: help setup sdks demo examples check test test-all soak mutants bench bench-peers bench-service bench-page bench-doubt pocs docs pictures lock format clean
+.PHONY: help setup sdks demo examples check test test-all soak soak-ray mutants bench bench-peers bench-service bench-workers bench-page bench-doubt pocs docs pictures lock format clean
 
 help:            ## say what there is to make
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,6 +47,9 @@ test-all: $(SDKS)  ## every test, those against the official clients too
 soak: $(READY)   ## a thousand seeds of the swarm: random faults, budgets and kills
 	$(BIN)/python -m tests.crash.swarm --count 1000 --workers 2
 
+soak-ray: $(READY)  ## ten seeds of 20,000 records on a two-node Ray cluster whose workers, node and driver are killed; SEEDS=1
+	$(BIN)/python -m tests.scale.soak --records 20000 --seeds $(or $(SEEDS),10)
+
 mutants: $(READY)  ## put 300 small faults into the code that decides about money and calls, and see who notices
 	$(BIN)/python -m tests.mutants
 
@@ -59,6 +62,8 @@ bench-peers: $(READY)  ## measure the peers too, each at its newest version in a
 bench-service: $(READY)  ## the service under load, open loop, beside LiteLLM's proxy; writes docs/service-performance.md; 20 minutes
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.service_page
+bench-workers: $(READY)  ## one to four worker processes on SQLite and on Postgres, three minutes
+	$(BIN)/python -m benchmarks.workers
 
 bench-page: $(READY)  ## write docs/performance.md from what was measured
 	$(BIN)/python -m benchmarks report

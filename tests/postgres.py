@@ -45,8 +45,8 @@ def find_binary(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """A server, from its making to its end. A server refuses to run as root, so root becomes `postgres` for it."""
+def running(*, durable: bool = False) -> Iterator[Server]:
+    """A server, from its making to its end; `durable`: its commits are on disk. A server refuses to run as root, so root becomes `postgres` for it."""
     folder = Path(tempfile.mkdtemp(prefix="roadworthy-postgres-"))
     user = "postgres" if os.geteuid() == 0 else None
     if user is not None:
@@ -68,7 +68,7 @@ def running() -> Iterator[Server]:
     options = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "fsync": "off",
+        "fsync": "on" if durable else "off",
         "max_connections": 200,
     }
     said = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]

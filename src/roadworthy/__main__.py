@@ -34,6 +34,7 @@ COMMANDS = {
         "work",
         "a worker process: helps with an app's jobs on a shared ledger",
     ),
+    "backup": ("roadworthy.run.backup", "backup", "copy a SQLite ledger while others work on it"),
     "gc": ("roadworthy.run.keeping", "gc", "remove contents that were not seen for long"),
     "forget": ("roadworthy.run.keeping", "forget_key", "erase what one record said; its accounts stay"),
     "cancel": ("roadworthy.run.keeping", "cancel", "stop a job that runs in another process"),

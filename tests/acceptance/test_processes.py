@@ -65,9 +65,9 @@ class Crowd:
             text=True,
         )
 
-    def until(self, query: str, wanted: int) -> None:
+    def until(self, query: str, wanted: int, seconds: float = 30) -> None:
         """Wait until a count in the ledger is so high."""
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             try:
                 if ask(self.ledger, query)[0][0] >= wanted:

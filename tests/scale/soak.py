@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -33,13 +33,13 @@ WORKERS = 4
 CONCURRENCY = 16
 STORE_BYTES = 80_000_000
 TIMEOUT_S = 900.0
-_AHEAD = 10
 LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_worker_prestart": "0",
     "RAY_raylet_start_wait_time_s": "180",  # a node may start on a machine that is busy
-    "RAY_worker_niceness": str(_AHEAD),  # workers run as everything else does
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_worker_niceness": "0",  # workers run as everything else does
 }
 # Faults that end an attempt without an answer cost a retry and, where it was sent, its worst case.
 FAULTS = {"500": 0.01, "reset": 0.005, "fenced": 0.02}
@@ -56,7 +56,7 @@ def mood(note: Note) -> Prompt[str]:
     return Prompt("Glad or sad?", note.text)
 """
 SETTINGS = {
-    "lease_s": 3.0,
+    "lease_s": 12.0,
     "backoff_base_s": 0.02,
     "retry_budget_burst": 1_000,
     "breaker_failures": 50,
@@ -104,10 +104,10 @@ class Nodes:
             "object_store_memory": STORE_BYTES,
         }
         self._node = node
-        self._cluster = _patient(
-            lambda: Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        self._cluster: Any = Cluster(
+            initialize_head=True, head_node_args={**node, "include_dashboard": False}
         )
-        self._second = _patient(lambda: self._cluster.add_node(**node))
+        self._second = self._cluster.add_node(**node)
 
     @property
     def address(self) -> str:
@@ -122,24 +122,11 @@ class Nodes:
     def whole(self) -> None:
         """Have two nodes again."""
         if self._second is None:
-            self._second = _patient(lambda: self._cluster.add_node(**self._node))
+            self._second = self._cluster.add_node(**self._node)
 
     def close(self) -> None:
         """End every process of the cluster."""
         self._cluster.shutdown()
-
-
-def _patient(start: Callable[[], Any]) -> Any:
-    """Ray gives a node 30 s to start, which a busy machine may need more of: it goes first where we may say so."""
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, -_AHEAD)
-    try:
-        for _turn in range(2):
-            with suppress(Exception):
-                return start()
-        return start()
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
 
 
 @dataclass
@@ -327,6 +314,7 @@ def soaking() -> Iterator[Soak]:
     ):
         os.environ["OPENAI_BASE_URL"] = sim.url
         nodes = Nodes()
+        print("the cluster is up", file=sys.stderr, flush=True)
         try:
             yield Soak(nodes, server, sim)
         finally:
@@ -340,6 +328,7 @@ def main() -> int:
     reader.add_argument("--first", type=int, default=0)
     reader.add_argument("--seeds", type=int, default=10)
     given = reader.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the cluster's processes are ended then, too
     every = []
     with soaking() as soak:
         for seed in range(given.first, given.first + given.seeds):

@@ -37,9 +37,8 @@ def read_parquet(path: Path, settings: Settings) -> Iterator[Cells | Unusable]:
     try:
         with parquet.ParquetFile(path, buffer_size=_STREAM_BYTES, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=_rows_a_batch(file, path, settings)):
-                for row in _rows(batch):
-                    number += 1
-                    yield _unit(number, row, path, settings)
+                yield from units_of(batch, number, str(path), settings)
+                number += batch.num_rows
     except (OSError, ValueError, EOFError) as error:  # pyarrow's errors are of these kinds
         raise WrongUse(
             f"{path} cannot be read as Parquet after row {number}: {_first_line(error)} "
@@ -90,6 +89,17 @@ def _rows_a_batch(file: Any, path: Path, settings: Settings) -> int:
     return max(1, min(_BATCH_ROWS, _BATCH_BYTES * int(meta.num_rows) // max(1, int(size))))
 
 
+def units_of(batch: Any, before: int, name: str, settings: Settings) -> Iterator[Cells | Unusable]:
+    """The rows of an Arrow record batch or table.
+
+    Args:
+        before: how many rows came before it.
+        name: what messages call where it is from.
+    """
+    for number, row in enumerate(_rows(batch), before + 1):
+        yield _unit(number, row, name, settings)
+
+
 def _rows(batch: Any) -> Iterator[dict[str, object] | Exception]:
     """The rows of a batch; one that Python cannot hold (a map with a key twice, a date out of range) as its error."""
     for place in range(batch.num_rows):
@@ -102,14 +112,12 @@ def _rows(batch: Any) -> Iterator[dict[str, object] | Exception]:
             yield error
 
 
-def _unit(
-    number: int, row: dict[str, object] | Exception, path: Path, settings: Settings
-) -> Cells | Unusable:
+def _unit(number: int, row: dict[str, object] | Exception, name: str, settings: Settings) -> Cells | Unusable:
     try:
         cells = _unreadable(row) if isinstance(row, Exception) else row
         return cells_of(number, cells, settings.line_bytes_max, settings.json_depth_max)
     except WrongRecord as wrong:
-        return Unusable(f"row-{number}", number, b"", f"{path}, row {number}: {wrong}")
+        return Unusable(f"row-{number}", number, b"", f"{name}, row {number}: {wrong}")
 
 
 def _unreadable(error: Exception) -> NoReturn:

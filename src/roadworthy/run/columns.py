@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain, islice
 from typing import IO, Any, Final
@@ -24,8 +24,30 @@ def check_columns() -> None:
 
 def write_columns(file: IO[bytes], rows: Iterable[Mapping[str, object]]) -> int:
     """Write output rows in groups of 10,000; returns how many. `value` is JSON as text: its shape is the app's."""
-    arrow, parquet = _library()
-    schema = arrow.schema(
+    _, parquet = _library()
+    count = 0
+    with parquet.ParquetWriter(file, _schema()) as writer:
+        for table in tables(rows):
+            count += table.num_rows
+            writer.write_table(table)
+    return count
+
+
+def tables(rows: Iterable[Mapping[str, object]]) -> Iterator[Any]:
+    """Output rows as Arrow tables of 10,000."""
+    arrow, _ = _library()
+    schema, left = _schema(), iter(rows)
+    for first in left:
+        group = [
+            {**row, "cost_usd": Decimal(str(row["cost_usd"])), "certified": bool(row["certified"])}
+            for row in chain((first,), islice(left, _GROUP_ROWS - 1))
+        ]
+        yield arrow.Table.from_pylist(group, schema=schema)
+
+
+def _schema() -> Any:
+    arrow, _ = _library()
+    return arrow.schema(
         [
             ("key", arrow.string()),
             ("outcome", arrow.string()),
@@ -38,17 +60,6 @@ def write_columns(file: IO[bytes], rows: Iterable[Mapping[str, object]]) -> int:
             ("reason", arrow.string()),
         ]
     )
-    count = 0
-    left = iter(rows)
-    with parquet.ParquetWriter(file, schema) as writer:
-        for first in left:
-            group = [
-                {**row, "cost_usd": Decimal(str(row["cost_usd"])), "certified": bool(row["certified"])}
-                for row in chain((first,), islice(left, _GROUP_ROWS - 1))
-            ]
-            count += len(group)
-            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-    return count
 
 
 def _library() -> tuple[Any, Any]:

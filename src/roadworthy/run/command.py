@@ -32,7 +32,7 @@ from roadworthy.run.load import load
 from roadworthy.run.loop import first_error, run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.output import check_output
-from roadworthy.run.placed import PlacedJob, Placing
+from roadworthy.run.placed import PlacedJob, Placing, check_shared
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Drawn, draw_sample
 
@@ -46,6 +46,7 @@ class Target:
     items: Callable[[], Iterator[Record | Unusable]]
     drawn: Callable[[int], Drawn]
     job: str
+    ledger: str
 
 
 def find_target(
@@ -79,7 +80,8 @@ def find_target(
 
     if place != "-":
         Source.from_place(place, query or "", settings)
-    return Target(entry, loaded.app.start, items, drawn, job or _job_of(place, query or ""))
+    ledger = loaded.app.ledger_place()
+    return Target(entry, loaded.app.start, items, drawn, job or _job_of(place, query or ""), ledger)
 
 
 def _job_of(place: str, query: str) -> str:
@@ -135,7 +137,7 @@ def run(
     )
     progress = hearer(given["log"], options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
-    placing = _placing(given["engine"], app, given["workers"])
+    placing = _placing(given["engine"], app, target.ledger, given["workers"])
     summary, status = run_to_end(_run(target, options, progress, changes, placing))
     if as_json:
         click.echo(orjson.dumps(summary.as_json()).decode())
@@ -164,10 +166,11 @@ async def _run(
         await runtime.close()
 
 
-def _placing(engine: str | None, app: str, count: int) -> Placing | None:
+def _placing(engine: str | None, app: str, ledger: str, count: int) -> Placing | None:
     """Where the workers of a run go; None for this process alone."""
     if engine is None:
         return None
+    check_shared(ledger)
     from roadworthy.run.on_ray import open_ray  # noqa: PLC0415 - an extra
 
     return Placing(open_ray(app), count)

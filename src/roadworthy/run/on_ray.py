@@ -28,8 +28,14 @@ from roadworthy.run.load import load
 
 _HEARD_WITHIN_S = 5.0
 _LOCAL_STORE_BYTES = 100_000_000
-_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Read by Ray when it is imported: a node of its own is for this machine alone, and nobody is told of it."""
+_ON_LOOPBACK = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_raylet_start_wait_time_s": "180",
+}
+"""Read by Ray when it begins: a node of its own is for this machine alone, nobody is told of it, and a busy machine may
+take more than 15 s to start it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +90,6 @@ class RayEngine:
     Args:
         order: what each worker is told.
         cpus: of a node that each worker takes; Ray places no more workers than fit.
-
-    Raises:
-        WrongUse: the extra is missing.
     """
 
     name = "Ray"
@@ -95,9 +98,6 @@ class RayEngine:
         self._order = order.as_json()
         self._cpus = cpus
         self._ray = _library()
-        self._ours = not self._ray.is_initialized()
-        if self._ours:
-            _connect(self._ray)
         remote = self._ray.remote(
             num_cpus=cpus, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
@@ -109,8 +109,7 @@ class RayEngine:
 
     def close(self) -> None:
         """Leave the cluster; actors that still run end with it."""
-        if self._ours:
-            self._ray.shutdown()
+        self._ray.shutdown()
 
 
 class _Actor:
@@ -125,7 +124,7 @@ class _Actor:
         try:
             said: bytes = await self._actor.work.remote()
         except self._ray.exceptions.RayError as error:
-            raise Lost(f"{type(error).__name__}") from error
+            raise Lost(f"{type(error).__name__}: {_last_line(error)}") from error
         return Report(**orjson.loads(said))
 
     async def drain(self) -> None:
@@ -186,6 +185,12 @@ class Hand:
         return helper
 
 
+def _last_line(error: Exception) -> str:
+    """What went wrong, without the pages that Ray says with it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no reason is told"
+
+
 def _said(report: Report) -> bytes:
     return orjson.dumps(asdict(report))
 
@@ -220,8 +225,18 @@ def _connect(ray: Any) -> None:
 
 
 def open_ray(app: str, cpus: float = 1.0) -> Callable[[Work, str, Settings], Engine]:
-    """What opens the engine for a piece of work on a ledger; see `run.placed.Placing`."""
+    """Join the cluster. Returns what opens the engine for a piece of work on a ledger; see `run.placed.Placing`.
+
+    To be called before the ledger is opened: while Ray joins, no other thread of this process gets on for seconds, and
+    a process that is silent on a ledger is taken for dead.
+
+    Raises:
+        WrongUse: the extra is missing, or there is no cluster to join.
+    """
     folder = str(Path.cwd())
+    ray = _library()
+    if not ray.is_initialized():
+        _connect(ray)
 
     def opened(work: Work, ledger: str, settings: Settings) -> Engine:
         order = Order(

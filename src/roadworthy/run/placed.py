@@ -39,6 +39,19 @@ class Placing:
     count: int
 
 
+def check_shared(ledger: str) -> None:
+    """Find before anything is begun that workers elsewhere cannot reach the ledger.
+
+    Raises:
+        WrongUse: it is a file.
+    """
+    if "://" not in ledger:
+        raise WrongUse(
+            f"The ledger is the file {ledger!r}, which other machines cannot share. "
+            "Name a Postgres ledger with ROADWORTHY_LEDGER=postgresql://host/database."
+        )
+
+
 class PlacedJob(Job):
     """One run of one job whose records workers elsewhere work on.
 
@@ -60,11 +73,7 @@ class PlacedJob(Job):
         options: Options,
         placing: Placing,
     ) -> None:
-        if "://" not in runtime.store.name:
-            raise WrongUse(
-                f"The ledger is the file {runtime.store.name!r}, which other machines cannot share. "
-                "Name a Postgres ledger with ROADWORTHY_LEDGER=postgresql://host/database."
-            )
+        check_shared(runtime.store.name)
         super().__init__(runtime, entry, items, options)
         self._taken = False
         work = Work(
