@@ -140,7 +140,7 @@ def _serve(scene: Scene) -> None:
         "wrong": KEY,
         "operator": scene.operator_key,
     }
-    asked = [
+    asked: list[tuple[str, str, str, object]] = [
         *(
             (name, "GET", f"/v1/records/{who}-{step}", None)
             for step in scene.steps
