@@ -28,6 +28,7 @@ from roadworthy.vet.process import start_simulator
 pytestmark = pytest.mark.timeout(400)  # for the scene, which the first test to come sets up
 
 APP = """
+import os
 from pydantic import BaseModel
 from roadworthy import App, Model, Price, Prompt
 
@@ -49,7 +50,8 @@ def declare(name, model, stream):
     globals()[name] = app.step(models=[made], review_below=0.5, confidence="field:sure")(ask)
 
 for name, model, stream in {steps}:
-    declare(name, model, stream)
+    if os.environ.get("ONLY", name) == name:
+        declare(name, model, stream)
 
 @app.step(models=[Model("openai:small", price=Price(input="0.1", output="0.4"))])
 def bug(note: Note) -> Prompt[Mood]:
@@ -182,9 +184,10 @@ def _batch(scene: Scene) -> None:
     place = counter.folder / "in.jsonl"
     place.write_text(json.dumps({"id": "b", "text": f"{OWN} batch"}) + "\n")
     code = f"""
-import sys
+import os, sys
 from roadworthy.__main__ import commands
 for step in sys.argv[2:]:
+    os.environ["ONLY"] = step
     try:
         commands(["run", f"shop.py:{{step}}", {str(place)!r}, "--job", step, "--json", "--log", sys.argv[1], "-o", step + ".jsonl"])
     except (SystemExit, Exception) as error:

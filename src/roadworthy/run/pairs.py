@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import orjson
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._events import Noted
 from roadworthy.accept.reason import WrongRecord
+from roadworthy.call.wire.error import one_line
 from roadworthy.decide.confidence import SelfReported
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.keep.record import Kept
@@ -126,7 +128,9 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
         raise
     except (Failed, Rejected, WrongRecord):
         return Said(known=True)
-    except Exception:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run
+        words = f"{step.name} of {kept.key} gives no answer: {type(bug).__name__}"
+        runtime.tell(Noted(f"{words}: {one_line(str(bug))}", f"{step.name}: {type(bug).__name__}"))
         return Said(known=True)
     return Said(known=True, answer=verdict.valid.body.decode() if isinstance(verdict, Accept) else None)
 

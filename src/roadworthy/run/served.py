@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import as_text
+
+_NAME = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
+_NO_NAME = "(what is no name)"  # a gateway may put any words there, a record's too
 
 
 class ServedModels:
@@ -24,11 +29,16 @@ class ServedModels:
         """Take note of one answer. Words for a person where another model than before gave it, once for each; else ""."""
         if not served:
             return ""
+        served = _named(served)
         if asked not in self._names:
             row = self._store.read(lambda tx: tx.row("last_served", model=asked))
-            self._names[asked] = [] if row is None else [as_text(row[0])]
+            self._names[asked] = [] if row is None else [_named(as_text(row[0]))]
         names = self._names[asked]
         if served in names:
             return ""
         names.append(served)
         return f"{asked} was answered by {names[-2]} before, now by {served}" if len(names) > 1 else ""
+
+
+def _named(served: str) -> str:
+    return served if _NAME.fullmatch(served) else _NO_NAME
