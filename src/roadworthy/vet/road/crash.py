@@ -7,7 +7,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -191,14 +191,7 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
         f"{one.point}: at pass {one.count}, {one.in_flight} requests on the wire" for one in killed
     )
 
-    def finding(
-        name: str,
-        promise: str,
-        wrong: list[str],
-        words: tuple[str, str],
-        advice: str,
-        clues: tuple[Clue, ...] = (),
-    ) -> Finding:
+    def finding(name: str, promise: str, wrong: list[str], words: tuple[str, str], advice: str) -> Finding:
         return Finding(
             name=name,
             promise=promise,
@@ -210,10 +203,9 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
             measured=(*wrong[:10], *(measured if name == "lost" else ())),
             reproduce=bench.again("crash"),
             advice=advice if wrong else "",
-            clues=clues,
         )
 
-    yield finding(
+    lost = finding(
         "lost",
         "A process that dies loses nothing: given again, the command ends as if nobody had killed it.",
         [f"{one.point}: {said}" for one in killed for said in one.lost],
@@ -222,8 +214,8 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
             "Records came to another end than without a kill, or the command did.",
         ),
         "Keep nothing in the process that the next one needs: what a step answers, the ledger keeps.",
-        _shared([one.clues for one in killed if one.lost]),
     )
+    yield replace(lost, clues=_shared([one.clues for one in killed if one.lost]))
     yield finding(
         "paid-twice",
         "Nothing that was paid for is bought again, and the books hold what the provider billed.",
