@@ -280,6 +280,12 @@ class Settings:
     vet_call_s: float = _row(
         20.0, "seconds", "`vet` waits this long for one call of a plain function, then ends its process", OURS
     )
+    vet_silence_s: float = _row(
+        60.0,
+        "seconds",
+        "`vet`: a plain function whose provider says nothing is to be back within this long",
+        "nginx proxy_read_timeout, AWS load balancers' idle timeout",
+    )
     vet_memory_bytes: int = _count(
         8_000_000_000, "bytes", "address space of the process that holds a plain function", OURS
     )

@@ -11,7 +11,7 @@ from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.mess.operator import named
 from roadworthy.vet.road.mess.twins import TWINS
 from roadworthy.vet.road.mess.words import KEEPING
-from roadworthy.vet.road.picture import Bars
+from roadworthy.vet.road.picture import Bars, Figure
 
 CACHED = (
     HEAD
@@ -44,7 +44,7 @@ TEXT = "I gave the crate back to the driver in January, and I want my 40 euros."
 def test_a_good_app_passes_and_what_was_not_measured_says_so(tmp_path: Path) -> None:
     """A sound app would be refused; or a simulated answer would pass for the real model's."""
     with stand(tmp_path, GOOD) as bench:
-        findings, (picture,) = drive(CONSISTENCY, bench)
+        findings, (figure, picture) = drive(CONSISTENCY, bench)
     assert {name: finding.grade for name, finding in findings.items()} == {
         "same-answer": Grade.PASS,
         "own-answer": Grade.PASS,
@@ -52,7 +52,9 @@ def test_a_good_app_passes_and_what_was_not_measured_says_so(tmp_path: Path) -> 
     }
     assert findings["same-answer"].times >= 40
     assert "recorded answers" in findings["same-answer"].tried
+    assert isinstance(figure, Figure)
     assert isinstance(picture, Bars)
+    assert picture.least == 0.9
     assert all(bar.low is not None and bar.high is not None for bar in picture.bars)
 
 

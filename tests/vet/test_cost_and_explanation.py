@@ -15,12 +15,12 @@ from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.budget import BUDGET
-from roadworthy.vet.road.cost import COST, Seen, bought_again, table
+from roadworthy.vet.road.cost import COST, SCALES, Seen, bought_again, table
 from roadworthy.vet.road.declared import DeclaredModel
 from roadworthy.vet.road.explanation import EXPLANATION, disagreements, holes_in
 from roadworthy.vet.road.finding import Finding, Grade
 from roadworthy.vet.road.opening import open_bench
-from roadworthy.vet.road.picture import Bars, Table
+from roadworthy.vet.road.picture import Bars, Dots, Figure, Table
 from roadworthy.vet.road.priced import Priced, held
 from roadworthy.vet.road.trial import Attempt, Ran
 
@@ -50,8 +50,10 @@ def priced_by(bench: Bench) -> tuple[dict[str, Grade], Table]:
     findings, pictures = drive(BUDGET, bench)
     more, tables = drive(COST, bench)
     assert [type(picture) for picture in pictures] == [Bars]
-    (table,) = tables
-    assert isinstance(table, Table)
+    table = next(picture for picture in tables if isinstance(picture, Table))
+    (dots,) = (picture for picture in tables if isinstance(picture, Dots))
+    assert all(len(row.dots) == len(SCALES) for row in dots.rows)
+    assert sum(isinstance(picture, Figure) for picture in tables) == 2
     return one({"forecast": findings["forecast"], **more}), table
 
 

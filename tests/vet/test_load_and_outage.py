@@ -9,6 +9,7 @@ from tests.vet.stands import FUNCTION, GOOD, HEAD, drive, stand
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.load import LOAD, Leg, bounded
 from roadworthy.vet.road.outage import OUTAGE
+from roadworthy.vet.road.picture import Chart
 from roadworthy.vet.road.trial import Ran
 
 RACE = (
@@ -43,11 +44,13 @@ def ask(prompt: str) -> dict[str, str]:
 def test_a_good_app_passes_load_and_outage(tmp_path: Path) -> None:
     """A sound app would be refused, and nobody would believe the next no-go."""
     with stand(tmp_path, GOOD) as bench:
-        findings, (table,) = drive(LOAD, bench)
+        findings, (figure, chart, table) = drive(LOAD, bench)
         assert {name: finding.grade for name, finding in findings.items()} == dict.fromkeys(
             ("wanted", "twice", "memory"), Grade.PASS
         )
-        assert table.measured
+        assert all(picture.measured for picture in (figure, chart, table))
+        assert isinstance(chart, Chart)
+        assert all(line.points[-1][1] == 100 for line in chart.lines)
         findings, _ = drive(OUTAGE, bench)
         names = ("errors-drains", "errors-paid-once", "silence-drains", "silence-paid-once")
         assert {name: finding.grade for name, finding in findings.items()} == dict.fromkeys(names, Grade.PASS)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from roadworthy._errors import WrongUse
 from roadworthy.vet.kind import Kind
 from roadworthy.vet.naked.drive import NAKED_STAGES, open_stand
+from roadworthy.vet.naked.endings import find_silent
 from roadworthy.vet.naked.stand import Stand
 from roadworthy.vet.naked.target import names_function
 from roadworthy.vet.road.command import vet
@@ -21,7 +22,7 @@ from roadworthy.vet.road.stage import choose, drive
 POC = """
 import json, os, sqlite3, time, urllib.request
 
-def ask(text, retries=0, cap=None):
+def ask(text, retries=0, cap=None, timeout=1):
     body = {"model": "gpt-5-nano", "messages": [{"role": "user", "content": text}]}
     if cap:
         body["max_completion_tokens"] = cap
@@ -30,7 +31,7 @@ def ask(text, retries=0, cap=None):
             os.environ["OPENAI_BASE_URL"] + "/chat/completions", json.dumps(body).encode(),
             {"authorization": "Bearer " + os.environ["OPENAI_API_KEY"]})
         try:
-            with urllib.request.urlopen(request, timeout=1) as answer:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return json.load(answer)["choices"][0]["message"]["content"]
         except (OSError, ValueError, KeyError):
             if turn == retries:
@@ -76,6 +77,9 @@ def careful(ticket: dict) -> dict:
 
 def silent(ticket: str) -> None:
     return None
+
+def patient(ticket: str) -> str:
+    return ask(ticket, timeout=600)
 """
 Open = Callable[[str], Stand]
 
@@ -151,6 +155,19 @@ def test_spoiled_answers_that_pass_are_found(stand: Open) -> None:
     careful = graded(stand("careful"), "answers")
     assert {grade for name, grade in careful.items() if name.endswith("kept-out")} == {Grade.PASS}
     assert careful["malformed-mended"] is Grade.FAIL  # it says so, and asks no second time
+
+
+def test_a_provider_that_says_nothing_is_held_against_a_deadline(
+    stand: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commonest way to lose a day, a call that never comes back, would not be graded."""
+    monkeypatch.setenv("ROADWORTHY_VET_SILENCE_S", "4")
+    for name, grade in (("careless", Grade.PASS), ("patient", Grade.FAIL)):
+        found = {finding.name: finding for finding in find_silent(stand(name))}
+        assert found["hang"].grade is grade, found
+    assert "less than 4 s" in found["hang"].promise
+    assert "deadline" in found["hang"].advice
+    assert found["trickle"].grade is Grade.FAIL
 
 
 def test_input_that_cannot_be_used_costs_nothing(stand: Open) -> None:

@@ -13,7 +13,7 @@ from roadworthy.vet.road.compare import compare
 from roadworthy.vet.road.finding import Clue, Finding, Grade, StageResult, not_tested
 from roadworthy.vet.road.junit import as_junit
 from roadworthy.vet.road.page import as_page
-from roadworthy.vet.road.picture import Bar, Bars, Chart, Line, Picture, Table
+from roadworthy.vet.road.picture import Bar, Bars, Chart, DotRow, Dots, Figure, Line, Picture, Table
 from roadworthy.vet.road.report import Report, check_fail_on, read_report
 from roadworthy.vet.road.stage import Stage, choose, drive
 from roadworthy.vet.road.terminal import as_text
@@ -101,7 +101,19 @@ def test_json_comes_back_as_the_same_report() -> None:
     """`--compare` would compare with something else than what was written."""
     pictures = (
         Table(title="t", head=("a",), rows=(("1",),)),
-        Bars(title="b", unit="USD", bars=(Bar(label="x", value=1, low=0.5, high=2),)),
+        Bars(title="b", unit="USD", bars=(Bar(label="x", value=1, low=0.5, high=2),), least=0.7),
+        Dots(
+            title="d",
+            unit="USD",
+            series=("1x", "10x"),
+            rows=(
+                DotRow(
+                    label="r",
+                    dots=(Bar(label="1x", value=0.02, low=0.0, high=3), Bar(label="10x", value=0.0)),
+                ),
+            ),
+        ),
+        Figure(title="f", value="3 s", note="it rests on this"),
         Chart(title="c", across="s", up="records", lines=(Line(label="l", points=((0, 1), (2, 3))),)),
     )
     said = report(finding("it", Grade.FAIL), pictures=pictures)
@@ -146,6 +158,13 @@ def test_the_page_is_self_contained_and_escapes_everything() -> None:
     """A record's or a model's words would run in the browser of whoever reads the report, or it would call out."""
     pictures: tuple[Picture, ...] = (
         Table(title=HOSTILE, head=(HOSTILE,), rows=((HOSTILE,),), note=HOSTILE),
+        Figure(title=HOSTILE, value=HOSTILE, note=HOSTILE),
+        Dots(
+            title=HOSTILE,
+            unit=HOSTILE,
+            series=(HOSTILE,),
+            rows=(DotRow(label=HOSTILE, dots=(Bar(label=HOSTILE, value=1, low=0.5, high=2, text=HOSTILE),)),),
+        ),
         Bars(title=HOSTILE, unit=HOSTILE, bars=(Bar(label=HOSTILE, value=1, low=0, high=2, text=HOSTILE),)),
         Chart(
             title=HOSTILE, across=HOSTILE, up=HOSTILE, lines=(Line(label=HOSTILE, points=((0, 0), (1, 1))),)
@@ -162,7 +181,7 @@ def test_the_page_is_self_contained_and_escapes_everything() -> None:
     )
     assert not re.search(r"url\(|@import", page)
     assert "\x1b" not in page
-    assert seen.tags.count("svg") == 3
+    assert seen.tags.count("svg") == 4
     assert "prefers-color-scheme: dark" in page
 
 

@@ -75,7 +75,11 @@ def open_stand(
     """
     settings = read_settings({})
     records = _records(Path(input_), seed, settings)
-    options: Options = {"seed": seed, "silence_s": 4 * settings.vet_call_s, "stand_in": "copied"}
+    options: Options = {
+        "seed": seed,
+        "silence_s": 4 * max(settings.vet_call_s, settings.vet_silence_s),
+        "stand_in": "copied",
+    }
     if answers:
         options["answers"] = [str(path) for path in answers]
     with ExitStack() as stack:
@@ -104,6 +108,7 @@ def open_stand(
             sim=sim,
             cage=cage,
             command=_command(target, input_, seed, minutes, answers, passed or {}, python),
+            silence_s=settings.vet_silence_s,
             notes=(*_notes(answers), *passed_on(passed or {})),
         )
         stack.enter_context(stand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from roadworthy.vet.kind import Kind
@@ -70,6 +71,22 @@ def _blank(stand: Stand, name: str, promise: str, tried: Tried, said: str) -> Fi
     return not_tested(name, promise, reason, tried=said, advice=advice)
 
 
+def _graded(
+    stand: Stand, said: str, tried: Tried, *, name: str, promise: str, good: bool, advice: str
+) -> Finding:
+    """What one call came to."""
+    return Finding(
+        name=name,
+        promise=promise,
+        tried=f"{said}, once",
+        times=1,
+        happened=tried.text(),
+        grade=Grade.PASS if good else Grade.FAIL,
+        reproduce=stand.again("endings"),
+        advice="" if good else advice,
+    )
+
+
 def _passing(stand: Stand) -> Iterator[Finding]:
     for kind, said in PASSING.items():
         tried = stand.tried(kind)
@@ -77,18 +94,8 @@ def _passing(stand: Stand) -> Iterator[Finding]:
         if (blank := _blank(stand, name, promise, tried, said)) is not None:
             yield blank
             continue
-        yield Finding(
-            name=name,
-            promise=promise,
-            tried=f"{said}, once",
-            times=1,
-            happened=tried.text(),
-            grade=Grade.PASS if tried.is_right else Grade.FAIL,
-            reproduce=stand.again("endings"),
-            advice=""
-            if tried.is_right
-            else "Try again what passes by itself; nothing else, and not for ever.",
-        )
+        advice = "Try again what passes by itself; nothing else, and not for ever."
+        yield _graded(stand, said, tried, name=name, promise=promise, good=tried.is_right, advice=advice)
         if kind is Kind.THROTTLED and len(tried.rows) > 1:
             yield _waited(stand, tried)
 
@@ -111,23 +118,23 @@ def _waited(stand: Stand, tried: Tried) -> Finding:
     )
 
 
-def _silent(stand: Stand) -> Iterator[Finding]:
+def find_silent(stand: Stand) -> Iterator[Finding]:
+    """A provider that says nothing, or next to nothing."""
+    promise = (
+        f"A provider that falls silent holds a record up for less than {stand.silence_s:g} s: whoever waits behind a proxy "
+        "has been told by then that it failed."
+    )
     for kind, said in SILENT.items():
-        tried = stand.tried(kind)
-        name, promise = _name(kind), "A provider that falls silent holds a record up for a bounded time."
-        if (blank := _blank(stand, name, promise, tried, said)) is not None:
+        tried = stand.tried(kind, wait_s=stand.silence_s)
+        name, hung = _name(kind), tried.call.state is State.HUNG
+        if not hung and (blank := _blank(stand, name, promise, tried, said)) is not None:
             yield blank
             continue
-        yield Finding(
-            name=name,
-            promise=promise,
-            tried=f"{said}, once",
-            times=1,
-            happened=tried.text(),
-            grade=Grade.FAIL if tried.is_wrong else Grade.PASS,
-            measured=(f"back after {tried.call.seconds:.1f} s",),
-            reproduce=stand.again("endings"),
+        advice = "Give the client a timeout, and the whole call a deadline; the OpenAI client waits 600 s by itself."
+        found = _graded(
+            stand, said, tried, name=name, promise=promise, good=not (hung or tried.is_wrong), advice=advice
         )
+        yield replace(found, measured=() if hung else (f"back after {tried.call.seconds:.1f} s",))
 
 
 def _standing(stand: Stand) -> Iterator[Finding]:
@@ -138,24 +145,15 @@ def _standing(stand: Stand) -> Iterator[Finding]:
             yield blank
             continue
         good = tried.call.gave_up and len(tried.rows) == 1
-        yield Finding(
-            name=name,
-            promise=promise,
-            tried=f"{said}, each time",
-            times=1,
-            happened=tried.text(),
-            grade=Grade.PASS if good else Grade.FAIL,
-            reproduce=stand.again("endings"),
-            advice=""
-            if good
-            else "Tell what passes by itself from what does not; let the caller know which it was.",
-        )
+        advice = "Tell what passes by itself from what does not; let the caller know which it was."
+        found = _graded(stand, said, tried, name=name, promise=promise, good=good, advice=advice)
+        yield replace(found, tried=f"{said}, each time")
 
 
 def _endings(stand: Stand) -> Iterator[Finding]:
     yield from _passing(stand)
     yield from _standing(stand)
-    yield from _silent(stand)
+    yield from find_silent(stand)
 
 
 def _answers(stand: Stand) -> Iterator[Finding]:
@@ -186,18 +184,12 @@ def _answers(stand: Stand) -> Iterator[Finding]:
 
 
 def _mended(stand: Stand, kind: Kind, said: str, tried: Tried) -> Finding:
-    return Finding(
-        name=f"{_name(kind)}-mended",
-        promise="One bad answer does not cost the record: it is mended or asked for again.",
-        tried=f"{said}, once",
-        times=1,
-        happened=tried.text(),
-        grade=Grade.PASS if tried.is_right else Grade.FAIL,
-        reproduce=stand.again("answers"),
-        advice=""
-        if tried.is_right
-        else "Ask once more with what was wrong, then another model, then a person.",
+    promise = "One bad answer does not cost the record: it is mended or asked for again."
+    advice = "Ask once more with what was wrong, then another model, then a person."
+    found = _graded(
+        stand, said, tried, name=f"{_name(kind)}-mended", promise=promise, good=tried.is_right, advice=advice
     )
+    return replace(found, reproduce=stand.again("answers"))
 
 
 ENDINGS: Final = Stage("endings", "Endings", "What does it do when the provider fails?", _endings)

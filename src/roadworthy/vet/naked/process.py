@@ -155,10 +155,12 @@ class Process:
         self._process.stdout.close()
         self._home.cleanup()
 
-    def call(self, records: Sequence[object], *, together: int = 1) -> list[Call]:
+    def call(
+        self, records: Sequence[object], *, together: int = 1, wait_s: float | None = None
+    ) -> list[Call]:
         """Call the function for each record, so many at a time; a call that is not back in time is `HUNG`."""
         self.send(records, together=together)
-        return self.gather(len(records), together=together)
+        return self.gather(len(records), together=together, wait_s=wait_s)
 
     def send(self, records: Sequence[object], *, together: int = 1) -> None:
         """Hand records over without waiting."""
@@ -168,12 +170,18 @@ class Process:
             while line:
                 line = line[os.write(self._commands, line) :]
 
-    def gather(self, count: int, *, together: int = 1, until: int | None = None) -> list[Call]:
-        """The calls that were sent, in order; only the first `until` that end, where it is given."""
+    def gather(
+        self, count: int, *, together: int = 1, until: int | None = None, wait_s: float | None = None
+    ) -> list[Call]:
+        """The calls that were sent, in order; only the first `until` that end, where it is given.
+
+        Args:
+            wait_s: how long the next one may take; the cage's deadline where it is not given.
+        """
         found: dict[int, Call] = {}
         wanted = count if until is None else until
         while len(found) < wanted:
-            said = self._hear(self._cage.deadline_s * max(1, -(-together // 8)))
+            said = self._hear((wait_s or self._cage.deadline_s) * max(1, -(-together // 8)))
             if said is None or "gone" in said:
                 state = State.HUNG if said is None else State.DIED
                 self.kill()

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 import orjson
 
+from roadworthy._settings import DEFAULTS
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.kind import Kind
 from roadworthy.vet.naked.call import Call, State
@@ -80,6 +81,7 @@ class Stand:
         records: the input's records, in the order that the seed gives them.
         cage: how its child is made; the folder in there is the pristine copy.
         command: the command line that does the whole test again.
+        silence_s: a function whose provider says nothing is to be back within this long.
     """
 
     target: str
@@ -91,6 +93,7 @@ class Stand:
     cage: Cage
     command: str = ""
     notes: tuple[str, ...] = ()
+    silence_s: float = DEFAULTS.vet_silence_s
     blocked: set[str] = field(default_factory=set)
     printed: bytes = b""
     _process: Process | None = None
@@ -155,12 +158,14 @@ class Stand:
         self._next += 1
         return self.records[self._next - 1]
 
-    def call(self, records: Sequence[object], *, together: int = 1) -> list[Call]:
+    def call(
+        self, records: Sequence[object], *, together: int = 1, wait_s: float | None = None
+    ) -> list[Call]:
         """Call the function in the child that stays from one trial to the next."""
         if self._process is None:
             self._folder = tempfile.TemporaryDirectory(prefix="roadworthy-stand-", ignore_cleanup_errors=True)
             self._process = self.child(_copied(self.cage.folder, Path(self._folder.name)))
-        calls = self._process.call(records, together=together)
+        calls = self._process.call(records, together=together, wait_s=wait_s)
         if any(call.state in {State.HUNG, State.DIED} for call in calls):
             self.renew()
         return calls
@@ -177,13 +182,15 @@ class Stand:
             self.sim.reset()
         return [self._wanted[_key(record)] for record in records]
 
-    def tried(self, fault: Kind, *, lasting: bool = False, record: object = None) -> Tried:
+    def tried(
+        self, fault: Kind, *, lasting: bool = False, record: object = None, wait_s: float | None = None
+    ) -> Tried:
         """Call the function once while the provider does this to its first request, or to each one."""
         record = self.draw() if record is None else record
         [wanted] = self.wanted([record])
         self.sim.reset()
         self.script(faults={str(fault): 1}, last=0 if lasting else 1)
-        [call] = self.call([record])
+        [call] = self.call([record], wait_s=wait_s)
         rows = tuple(self.sim.requests())
         if lasting:  # what a function remembers of a provider that is closed is no part of the next trial
             self.renew()

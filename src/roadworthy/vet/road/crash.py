@@ -7,9 +7,8 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,6 @@ _OPTIONS: Final = ("--concurrency", "8")
 # Where the most can be lost comes first; the rest is drawn by the seed.
 _FIRST: Final = ("after_send", "outcome_committed", "before_send", "once_ran")
 _MEANINGS: Final = {point.name: point.meaning for point in POINTS}
-_WRITTEN: Final = "What the app itself writes is there after a crash as it is without one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,36 +185,27 @@ def _shared(clues: list[tuple[Clue, ...]]) -> tuple[Clue, ...]:
     return () if not all(clues) else clues[0] if clues else ()
 
 
-def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
-    bench: Bench,
-    killed: list[Killed],
-    name: str,
-    promise: str,
-    wrong: list[str],
-    words: tuple[str, str],
-    advice: str,
-    clues: tuple[Clue, ...] = (),
-) -> Finding:
+def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Finding]:
     points = ", ".join(one.point for one in killed)
-    # Which record it hit is chance: it was in the process when that died.
-    measured = (f"{one.point}: at pass {one.count}, {one.in_flight} requests on the wire" for one in killed)
-    return Finding(
-        name=name,
-        promise=promise,
-        tried=f"`kill -9` at {points}; then the same command again",
-        times=len(killed),
-        happened=words[bool(wrong)],
-        grade=Grade.FAIL if wrong else Grade.PASS,
-        measured=(*wrong[:10], *(measured if name == "lost" else ())),
-        reproduce=bench.again("crash"),
-        advice=advice if wrong else "",
-        clues=clues,
+    measured = tuple(
+        f"{one.point}: at pass {one.count}, {one.in_flight} requests on the wire" for one in killed
     )
 
+    def finding(name: str, promise: str, wrong: list[str], words: tuple[str, str], advice: str) -> Finding:
+        return Finding(
+            name=name,
+            promise=promise,
+            tried=f"`kill -9` at {points}; then the same command again",
+            times=len(killed),
+            happened=words[bool(wrong)],
+            grade=Grade.FAIL if wrong else Grade.PASS,
+            # Which record it hit is chance: it was in the process when that died.
+            measured=(*wrong[:10], *(measured if name == "lost" else ())),
+            reproduce=bench.again("crash"),
+            advice=advice if wrong else "",
+        )
 
-def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Finding]:
-    finding = partial(_finding, bench, killed)
-    yield finding(
+    lost = finding(
         "lost",
         "A process that dies loses nothing: given again, the command ends as if nobody had killed it.",
         [f"{one.point}: {said}" for one in killed for said in one.lost],
@@ -225,8 +214,8 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
             "Records came to another end than without a kill, or the command did.",
         ),
         "Keep nothing in the process that the next one needs: what a step answers, the ledger keeps.",
-        _shared([one.clues for one in killed if one.lost]),
     )
+    yield replace(lost, clues=_shared([one.clues for one in killed if one.lost]))
     yield finding(
         "paid-twice",
         "Nothing that was paid for is bought again, and the books hold what the provider billed.",
@@ -247,19 +236,20 @@ def _findings(bench: Bench, killed: list[Killed], left: Left) -> Iterator[Findin
         ),
         "File an issue: the ledger is Roadworthy's own.",
     )
-    if left.marks or left.lines:
-        yield finding(
-            "written",
-            _WRITTEN,
-            [f"{one.point}: {said}" for one in killed for said in one.gone],
-            (
-                "What the app had written was there again when the command had been given again.",
-                "Records that the app writes to its files without a crash are missing there after one.",
-            ),
-            "Write at once, inside a function marked `once`; what is gathered in memory dies with the process.",
-        )
-    else:
-        yield not_tested("written", _WRITTEN, "The app writes no files of its own in its folder.")
+    promise = "What the app itself writes is there after a crash as it is without one."
+    if not left.marks and not left.lines:
+        yield not_tested("written", promise, "The app writes no files of its own in its folder.")
+        return
+    yield finding(
+        "written",
+        promise,
+        [f"{one.point}: {said}" for one in killed for said in one.gone],
+        (
+            "What the app had written was there again when the command had been given again.",
+            "Records that the app writes to its files without a crash are missing there after one.",
+        ),
+        "Write at once, inside a function marked `once`; what is gathered in memory dies with the process.",
+    )
 
 
 CRASH: Final = Stage("crash", "Crash", "What is lost when the process dies?", _trial)
