@@ -19,13 +19,12 @@ def subject_of(step: str, value: object) -> bytes:
     return digest.digest()
 
 
-def head_of(value: object, chars: int) -> tuple[str, int]:
-    """The first characters of what a step is asked about, as JSON, and how many there are."""
-    head, length = "", 0
+def head_of(value: object, most: int) -> tuple[bytes, int]:
+    """The first bytes of what a step is asked about, as JSON, and how many there are."""
+    head, length = b"", 0
     for stretch in _stretches(value):
-        text = stretch.decode()
-        head += text[: chars - len(head)]
-        length += len(text)
+        head += stretch[: most - len(head)]
+        length += len(stretch)
     return head, length
 
 

@@ -24,7 +24,7 @@ from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, in_session
 from roadworthy.run.split import ask_step
 from roadworthy.run.subject import head_of
-from roadworthy.run.watch import LOOKED_AT_CHARS
+from roadworthy.run.watch import LOOKED_AT_BYTES
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -160,7 +160,7 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
     if (
         found is None
         or not desk.asked
-        or not runtime.watch.see(step, head_of(value, LOOKED_AT_CHARS), found, desk.since)
+        or not runtime.watch.see(step, head_of(value, LOOKED_AT_BYTES), found, desk.since)
     ):
         return
     for words in await runtime.watch.keep(step.name):
