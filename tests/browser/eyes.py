@@ -102,7 +102,7 @@ def browsing(
     try:
         context.add_init_script(HOOK)
         eyes = Eyes(context.new_page(), home)
-        eyes.page.set_default_timeout(30_000)
+        eyes.page.set_default_timeout(90_000)
         watch(eyes)
         yield eyes
     finally:

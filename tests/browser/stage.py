@@ -54,7 +54,7 @@ class Stage:
             env=self.surroundings,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, (words, done.stdout[-800:], done.stderr[-2000:])
@@ -134,7 +134,7 @@ def staged(folder: Path) -> Iterator[Stage]:
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]

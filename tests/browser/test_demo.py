@@ -7,6 +7,7 @@ from tests.browser.eyes import Eyes
 from tests.browser.stage import CANDIDATE, JUDGED, Stage
 
 expect = pytest.importorskip("playwright.sync_api", reason="no Playwright here").expect
+pytestmark = pytest.mark.timeout(400)  # a busy machine draws slowly; nothing here waits for a clock
 SHARE = re.compile(r"([\d.]+)% wrong at most")
 
 
@@ -75,7 +76,7 @@ def test_a_record_is_found_while_typing_and_its_story_reads(eyes: Eyes) -> None:
     eyes.go("/records")
     eyes.page.keyboard.press("/")
     eyes.page.keyboard.type("clock that can't")
-    expect(eyes.page.locator("#found tbody tr")).to_have_count(1, timeout=20_000)
+    expect(eyes.page.locator("#found tbody tr")).to_have_count(1, timeout=90_000)
     assert "words=clock" in eyes.page.url
     with eyes.page.expect_navigation():
         eyes.page.locator("#found tbody a").click()

@@ -10,6 +10,7 @@ from tests.browser.stage import Stage
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.timeout(400)  # a busy machine draws slowly; nothing here waits for a clock
 PAGES = (
     "/",
     "/runs",
