@@ -63,7 +63,7 @@ def test_an_app_with_no_checks_accepts_other_records_answers(tmp_path: Path) -> 
     ("declared", "said"),
     [
         ("", "no promise is broken, and none is made"),
-        (", review_below=0.5, confidence='agreement', samples=3", "labels alone tell"),
+        (", review_below=0.5, confidence='samples:2'", "labels alone tell"),
         (", max_error=0.1", "only its audits and labels can tell"),
     ],
     ids=["nothing", "doubt", "audits"],
