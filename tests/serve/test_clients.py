@@ -85,6 +85,7 @@ def _losing_the_first_answer(port: int) -> Iterator[int]:
                 while data := service.recv(65_536):
                     if not lost.is_set():
                         lost.set()
+                        caller.shutdown(socket.SHUT_RDWR)  # a close alone waits for whoever still reads
                         return
                     caller.sendall(data)
 

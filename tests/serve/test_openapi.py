@@ -14,7 +14,11 @@ allow-extra-parameters = false  # a header that nobody knows is nothing to refus
 
 [checks.positive_data_acceptance]
 # Which record type goes with which step, and a type's own validators, are more than the page can say.
-expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429]
+expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429, 503]
+
+[checks.not_a_server_error]
+# At the door for OpenAI clients 503 says that no model could be asked: the provider knows one text alone.
+expected-statuses = ["2xx", "3xx", "4xx", 503]
 
 [[operations]]
 include-path = "/v1/jobs/{step}"
@@ -48,12 +52,12 @@ def _examine(counter: Counter, folder: Path, *words: str, seconds: float) -> Non
 
 
 @pytest.mark.fault("E10")
-@pytest.mark.timeout(110)
+@pytest.mark.timeout(300)
 def test_every_route_keeps_to_its_page(file_build: Build, tmp_path: Path) -> None:
     """A route would break on input that its page allows or forbids, or answer what its page does not say."""
     counter = file_build({"what a day": "glad"}, "later")
     words = ("--phases", "examples,coverage,fuzzing", "--max-examples", "4", "--no-shrink")
-    _examine(counter, tmp_path, *words, seconds=100)
+    _examine(counter, tmp_path, *words, seconds=280)
 
 
 @pytest.mark.slow

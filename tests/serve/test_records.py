@@ -107,7 +107,7 @@ def test_nothing_is_sent_after_the_callers_deadline(file_build: Build) -> None:
     counter = file_build(MOODS, latency_ms=30_000)
     late = counter.call("POST", "/v1/records/feel", GLAD, Roadworthy_Deadline="0.5")
     assert (late.status, late.json["outcome"], late.json["waiting_for"]) == (202, "waiting", "provider")
-    assert counter.ask("SELECT count(*), min(state) FROM attempt WHERE record_id = 1")[0][1] == "unknown"
+    assert counter.ask("SELECT state FROM attempt ORDER BY id")[0] == ("unknown",)
     for wrong in ("0", "-1", "nan", "inf", "soon"):
         refused = counter.call(
             "POST", "/v1/records/feel", {"id": "n2", "text": "hm"}, Roadworthy_Deadline=wrong

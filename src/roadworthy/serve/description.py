@@ -137,11 +137,12 @@ def _chat(service: Service) -> Described:
             "messages": {
                 "type": "array",
                 "minItems": 1,
+                "contains": {"properties": {"role": {"const": "user"}}, "required": ["role"]},
                 "items": {
                     "type": "object",
                     "required": ["role", "content"],
                     "properties": {
-                        "role": {"type": "string"},
+                        "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
                         "content": {
                             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}],
                             "description": "The last one of the user is the record: as JSON, or its only text.",
