@@ -156,11 +156,7 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
 async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None) -> None:
     """Count a first answer; one that came from the ledger was counted when it was bought."""
     runtime = desk.session.runtime
-    if (
-        found is None
-        or not desk.asked
-        or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
-    ):
+    if found is None or not desk.asked or not runtime.watch.see(step, text_of(value), found, desk.since):
         return
     for words in await runtime.watch.keep(step.name):
         runtime.auditor.look_again()
