@@ -27,8 +27,8 @@ from roadworthy.run.load import load
 from roadworthy.vet.process import start_simulator
 
 PROJECT = Path(__file__).parents[1]
-LATENCY_MS = 300.0
-CONCURRENCY = 64
+LATENCY_MS = 100.0
+CONCURRENCY = 128
 BATCH = 256
 APP = """
 from pydantic import BaseModel
@@ -97,6 +97,13 @@ def prepare(folder: Path, ledger: str, records: int) -> Ledger:
     return store
 
 
+def _bytes(ledger: str) -> int:
+    """How much room a ledger takes."""
+    if "://" in ledger:
+        return int(ask(ledger, "SELECT pg_database_size(current_database())")[0][0])
+    return sum(file.stat().st_size for file in Path(ledger).parent.glob(f"{Path(ledger).name}*"))
+
+
 def measure(ledger: str, kind: str, processes: int, records: int) -> dict[str, object]:
     """So many workers work one input off."""
     with (
@@ -147,6 +154,7 @@ def measure(ledger: str, kind: str, processes: int, records: int) -> dict[str, o
         assert set(statuses) == {0}, statuses
         first, last, settled, owners = ask(place, SPAN)[0]
         span_s = float(last) - float(first)
+        size = _bytes(place)
         spent = [json.loads((folder / f"spent-{number}").read_text()) for number in range(processes)]
     of_all = span_s * processes
     return {
@@ -161,6 +169,7 @@ def measure(ledger: str, kind: str, processes: int, records: int) -> dict[str, o
         "share_writing": round(sum(each["writes_s"] for each in spent) / of_all, 3),
         "share_reading": round(sum(each["reads_s"] for each in spent) / of_all, 3),
         "changes_a_transaction": round(2 * settled / sum(each["transactions"] for each in spent), 1),
+        "ledger_bytes_a_record": round(size / settled),
         "load_before": round(load_before, 1),
         "load_after": round(os.getloadavg()[0], 1),
     }

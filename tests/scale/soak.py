@@ -77,6 +77,7 @@ class Found:
     seed: int
     records: int
     kills: list[str] = field(default_factory=list)
+    late: int = 0  # kills that came after the run had ended
     statuses: list[int] = field(default_factory=list)
     lost: int = 0
     paid_again: int = 0
@@ -89,6 +90,10 @@ class Found:
     budget_usd: str = ""
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
+
+
+class Over(Exception):
+    """The run ended in order before it could be disturbed."""
 
 
 class Nodes:
@@ -137,11 +142,20 @@ class Soak:
     server: postgres.Server
     sim: RunningSimulator
 
-    def play(self, seed: int, records: int, *, workers_killed: int = 3, driver_killed: bool = True) -> Found:
+    def play(
+        self,
+        seed: int,
+        records: int,
+        *,
+        workers_killed: int = 3,
+        driver_killed: bool = True,
+        latency_ms: float = 60.0,
+    ) -> Found:
         """One seed: a run from its first record to its last, with kills in the middle of it."""
         found, chance, began = Found(seed, records), random.Random(seed), time.monotonic()
         self.nodes.whole()
         self.sim.reset()
+        self.sim.script({"latency_ms": latency_ms})
         folder = Path(tempfile.mkdtemp(prefix=f"soak-{seed}-"))
         try:
             trial = Trial(folder, self.server.new_database(), self, records)
@@ -193,8 +207,12 @@ class Trial:
 
     def kill(self, kill: str, at: int, chance: random.Random, found: Found) -> None:
         """End a worker, a node or the driver with SIGKILL, once so many records are done and calls are on the wire."""
-        self._until(at)
-        busy = self._until_busy()
+        try:
+            self._until(at)
+            busy = self._until_busy()
+        except Over:
+            found.late += 1
+            return
         self.seen |= {
             int(row[0]) for row in ask(self.ledger, "SELECT id FROM attempt WHERE state = 'intent'")
         }
@@ -259,6 +277,7 @@ class Trial:
             f"{found.paid_again} recorded replies were paid again": found.paid_again != 0,
             f"{found.in_flight_uncharged} in flight are not charged": found.in_flight_uncharged != 0,
             "nothing was in flight at any kill": not died,
+            f"{found.late} kills came too late": len(found.kills) < 2,
             f"spent {found.spent_usd} of {self.cap}": Decimal(spent) / PICO > self.cap,
             f"{reserved} are still promised": int(reserved) != 0,
             f"the bill {bill} is above the books {found.spent_usd}": bill > Decimal(spent) / PICO,
@@ -296,6 +315,8 @@ class Trial:
 
     def _alive(self) -> None:
         assert self.driver is not None
+        if self.driver.poll() == 0:
+            raise Over
         assert self.driver.poll() is None, f"the driver ended with {self.driver.returncode}: {self._said()}"
 
     def _said(self) -> str:

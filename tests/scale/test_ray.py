@@ -43,7 +43,7 @@ def soak() -> Iterator[Soak]:
 @pytest.mark.timeout(400)
 def test_a_killed_worker_and_a_killed_node_cost_what_was_on_the_wire_and_nothing_else(soak: Soak) -> None:
     """A machine that dies would lose its records, or have what they cost paid again (issue: "must be shown")."""
-    found = soak.play(1, 400, workers_killed=1, driver_killed=False)
+    found = soak.play(1, 400, workers_killed=1, driver_killed=False, latency_ms=400.0)
     print(found)
     assert found.wrong == []
     assert (found.lost, found.paid_again, found.in_flight_uncharged) == (0, 0, 0)
@@ -54,7 +54,7 @@ def test_a_killed_worker_and_a_killed_node_cost_what_was_on_the_wire_and_nothing
 @pytest.mark.timeout(900)
 def test_a_killed_driver_goes_on_when_it_is_started_again(soak: Soak) -> None:
     """The process that supervises would be what everything hangs on."""
-    found = soak.play(2, 400, workers_killed=3)
+    found = soak.play(2, 400, workers_killed=3, latency_ms=400.0)
     print(found)
     assert found.wrong == []
 

@@ -79,12 +79,12 @@ class Helper:
         """Work until nothing is left to do, nothing can be done, or someone says `drain`. Closes the ledger at the end."""
         runtime, work = self._runtime, self._work
         found: dict[tuple[str, str], Summary] = {}
-        status, ends = DONE, runtime.clock.monotonic() + work.wait_s
+        ended: dict[tuple[str, str], int] = {}
+        ends = runtime.clock.monotonic() + work.wait_s
         try:
             while not runtime.stopped:
                 for entry, name in runtime.store.read(self._unfinished_jobs):
-                    found[entry, name], ended = await self._help(entry, name)
-                    status = max(status, ended)
+                    found[entry, name], ended[entry, name] = await self._help(entry, name)
                     self._give_up_on(found[entry, name])
                     ends = runtime.clock.monotonic() + work.wait_s
                 if runtime.clock.monotonic() >= ends:
@@ -94,7 +94,7 @@ class Helper:
             if self._draining is not None:
                 self._draining.cancel()
             await runtime.close()
-        return list(found.values()), status
+        return list(found.values()), max(ended.values(), default=DONE)
 
     def drain(self) -> None:
         """Claim nothing more; what is on the wire has `work_drain_s` to come back, then it is cut off and charged."""
