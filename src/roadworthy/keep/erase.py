@@ -102,7 +102,7 @@ def forget(tx: Transaction, app: str, key: str, record_id: int) -> None:
     tx.change("drop_open_reviews", record_id=record_id)
     tx.change("drop_onces", record_id=record_id)
     tx.change("forget_audits", record_id=record_id)
-    tx.change("forget_batches", record_id=record_id)
+    tx.change("forget_lots", record_id=record_id)
     tx.change("forget_submissions", record_id=record_id)
     tx.change("drop_labels", app=app, key=key)
     tx.change("erase_identity", record_id=record_id, key=forgotten_key(record_id), body_hash=b"")

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from roadworthy.keep.batches import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Batch
+from roadworthy.keep.lots import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Lot
 
 _FIGURES = ("answers", "wrong_in_sample", "peeled", "labels", "wrong_found", "at_most", "unlabelled")
 
@@ -45,7 +45,7 @@ class Batched:
     waiting: int = 0
 
     @classmethod
-    def of(cls, batch: Batch, figures: dict[str, Any] | None = None) -> Batched:
+    def of(cls, batch: Lot, figures: dict[str, Any] | None = None) -> Batched:
         """A batch of the ledger with the figures it has by now, else those it ended with."""
         return cls(
             batch=batch.id,

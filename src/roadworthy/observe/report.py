@@ -13,7 +13,7 @@ from typing import TypeVar
 import orjson
 
 from roadworthy.call.price import usd
-from roadworthy.keep.batches import batches_of_app
+from roadworthy.keep.lots import lots_of_app
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
@@ -142,7 +142,7 @@ class Report:
             accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
-            batches=tuple(Batched.of(batch).short() for batch in batches_of_app(tx, app, _GATES_MAX)),
+            batches=tuple(Batched.of(batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},

@@ -12,10 +12,10 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.states import State, advance, states
-from roadworthy.run.batch import certify
 from roadworthy.run.gate import gate
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
+from roadworthy.run.lot import certify
 from roadworthy.run.promotion import BACK_ONE, go_back
 from roadworthy.run.reading import reading
 from roadworthy.run.teaching import propose

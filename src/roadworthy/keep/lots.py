@@ -1,4 +1,4 @@
-"""Batches in the ledger: the answers of a finished job that are certified whole, and each one's use of delta."""
+"""Lots in the ledger: the answers of a finished job that are certified whole, and each one's use of delta."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a batch, as it was when the batch was opened.
+    """One answer of a lot, as it was when the lot was opened.
 
     Attributes:
         item: hash of the answer: another one is another answer.
@@ -34,12 +34,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch as the ledger holds it.
+class Lot:
+    """A lot as the ledger holds it.
 
     Attributes:
         number: 1 for a job's first; each has a delta of its own.
-        max_error: the share of the batch's answers that may be wrong in the end.
+        max_error: the share of the lot's answers that may be wrong in the end.
         sampled: how many rows the random sample has.
         state: `open`, `certified`, `exhausted` (every answer is a person's) or `overtaken` (answers changed under it).
         figures: what it ended with, as JSON text; "{}" while it is open.
@@ -64,37 +64,37 @@ def item_of(answer: str) -> str:
     return hashlib.sha256(plain).hexdigest()[:32]
 
 
-def batches(tx: Transaction, job_id: int) -> list[Batch]:
-    """The batches of a job, newest first."""
-    return [_batch(row) for row in tx.rows("batches", job_id=job_id)]
+def lots(tx: Transaction, job_id: int) -> list[Lot]:
+    """The lots of a job, newest first."""
+    return [_lot(row) for row in tx.rows("lots", job_id=job_id)]
 
 
-def batches_of_app(tx: Transaction, app: str, count: int) -> list[Batch]:
-    """The newest batches of an app, newest first."""
-    return [_batch(row) for row in tx.rows("batches_of_app", app=app, count=count)]
+def lots_of_app(tx: Transaction, app: str, count: int) -> list[Lot]:
+    """The newest lots of an app, newest first."""
+    return [_lot(row) for row in tx.rows("lots_of_app", app=app, count=count)]
 
 
-def open_batch(tx: Transaction, batch: Batch, answers: Sequence[Answer]) -> Batch:
-    """Open a batch; that uses some of delta, and an event says so. Where it is open already, that one."""
+def open_lot(tx: Transaction, lot: Lot, answers: Sequence[Answer]) -> Lot:
+    """Open a lot; that uses some of delta, and an event says so. Where it is open already, that one."""
     tx.change(
-        "add_batch",
-        app=batch.app,
-        step=batch.step,
-        job_id=batch.job_id,
-        number=batch.number,
-        max_error=batch.max_error,
-        delta=batch.delta,
-        sampled=batch.sampled,
+        "add_lot",
+        app=lot.app,
+        step=lot.step,
+        job_id=lot.job_id,
+        number=lot.number,
+        max_error=lot.max_error,
+        delta=lot.delta,
+        sampled=lot.sampled,
         state=OPEN,
         now=tx.now,
     )
-    opened = batches(tx, batch.job_id)[0]
-    if tx.rows("batch_rows", batch_id=opened.id):
+    opened = lots(tx, lot.job_id)[0]
+    if tx.rows("lot_rows", lot_id=opened.id):
         return opened
     for place, answer in enumerate(answers):
         tx.change(
-            "add_batch_row",
-            batch_id=opened.id,
+            "add_lot_row",
+            lot_id=opened.id,
             place=place,
             record_id=answer.record_id,
             item=answer.item,
@@ -103,15 +103,15 @@ def open_batch(tx: Transaction, batch: Batch, answers: Sequence[Answer]) -> Batc
             model=answer.model,
         )
     said = {
-        "use": "batch", "app": batch.app, "step": batch.step, "job": batch.job_id, "number": batch.number,
-        "delta": batch.delta,
+        "use": "batch", "app": lot.app, "step": lot.step, "job": lot.job_id, "number": lot.number,
+        "delta": lot.delta,
     }  # fmt: skip
     note(tx, "delta_spent", orjson.dumps(said).decode())
     return opened
 
 
-def answers_of(tx: Transaction, batch_id: int) -> list[Answer]:
-    """Every answer of a batch, in order."""
+def answers_of(tx: Transaction, lot_id: int) -> list[Answer]:
+    """Every answer of a lot, in order."""
     return [
         Answer(
             as_int(record_id),
@@ -120,14 +120,14 @@ def answers_of(tx: Transaction, batch_id: int) -> list[Answer]:
             tuple(orjson.loads(as_text(signals))),
             as_text(model),
         )
-        for record_id, item, sampled, signals, model in tx.rows("batch_rows", batch_id=batch_id)
+        for record_id, item, sampled, signals, model in tx.rows("lot_rows", lot_id=lot_id)
     ]
 
 
 def answers_at_hand(tx: Transaction, job_id: int) -> Iterator[Answer]:
     """The answers of a job that models gave and that stand by now, in input order; none is sampled yet."""
     after = 0
-    while page := tx.rows("batch_answers", job_id=job_id, after=after, count=_PAGE):
+    while page := tx.rows("lot_answers", job_id=job_id, after=after, count=_PAGE):
         after = as_int(page[-1][7])
         for record_id, value, confidence, attempts, mended, model, body, _ in page:
             sure = 0.5 if confidence is None else as_float(confidence)
@@ -141,10 +141,10 @@ def answers_at_hand(tx: Transaction, job_id: int) -> Iterator[Answer]:
             )
 
 
-def decide_batch(tx: Transaction, batch: Batch, state: str, figures: str) -> bool:
-    """Write how a batch ended, and ask nobody about it any more. False where it had ended."""
-    decided = bool(tx.change("decide_batch", batch_id=batch.id, state=state, figures=figures, now=tx.now))
-    tx.change("withdraw_batch", batch_id=batch.id)
+def decide_lot(tx: Transaction, lot: Lot, state: str, figures: str) -> bool:
+    """Write how a lot ended, and ask nobody about it any more. False where it had ended."""
+    decided = bool(tx.change("decide_lot", lot_id=lot.id, state=state, figures=figures, now=tx.now))
+    tx.change("withdraw_lot", lot_id=lot.id)
     return decided
 
 
@@ -154,9 +154,9 @@ def is_audit_open(tx: Transaction, record_id: int, step: str) -> bool:
     return row is not None and as_int(row[0]) > 0
 
 
-def _batch(row: Row) -> Batch:
+def _lot(row: Row) -> Lot:
     number, app, step, job_id, place, max_error, delta, sampled, state, figures, opened_at = row
-    return Batch(
+    return Lot(
         as_int(number),
         as_text(app),
         as_text(step),

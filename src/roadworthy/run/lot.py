@@ -12,23 +12,23 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.keep.audits import coin_secret
-from roadworthy.keep.batches import (
+from roadworthy.keep.jobs import find_job
+from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.lots import (
     CERTIFIED,
     EXHAUSTED,
     OPEN,
     OVERTAKEN,
     Answer,
-    Batch,
+    Lot,
     answers_at_hand,
     answers_of,
-    batches,
-    decide_batch,
+    decide_lot,
     is_audit_open,
     item_of,
-    open_batch,
+    lots,
+    open_lot,
 )
-from roadworthy.keep.jobs import find_job
-from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import fates, find_record
 from roadworthy.keep.reviews import Doubt, ask_person
@@ -68,13 +68,13 @@ def certify(loaded: Loaded, given: dict[str, Any]) -> Batched:
     settings = loaded.app.start_settings()
     with reading(loaded.app) as store:
         job_id = _finished_job(store, loaded.app.name, step.name, given["batch"])
-        found = store.read(lambda tx: batches(tx, job_id))
+        found = store.read(lambda tx: lots(tx, job_id))
         batch = found[0] if found and found[0].max_error == max_error else None
         if batch is None or batch.state == OVERTAKEN:
             number = 1 + (found[0].number if found else 0)
             delta = share_of_delta(settings.batch_delta, number)
             size = given["sample"] or settings.batch_sample
-            wanted = Batch(
+            wanted = Lot(
                 0, loaded.app.name, step.name, job_id, number, max_error, delta, size, OPEN, "{}", 0.0
             )
             batch = store.write_now(lambda tx: _open(tx, wanted, found[0] if found else None))
@@ -103,10 +103,10 @@ def _finished_job(store: Ledger, app: str, step: str, place: str) -> int:
     return job_id
 
 
-def _open(tx: Transaction, wanted: Batch, before: Batch | None) -> Batch:
+def _open(tx: Transaction, wanted: Lot, before: Lot | None) -> Lot:
     """Draw the sample by the ledger's secret, and keep what the answers are ranked by."""
     if before is not None and before.state == OPEN:
-        decide_batch(tx, before, OVERTAKEN, before.figures)
+        decide_lot(tx, before, OVERTAKEN, before.figures)
     answers = list(answers_at_hand(tx, wanted.job_id))
     if not answers:
         raise WrongUse("No answer of that run is a model's: there is nothing to certify.")
@@ -115,13 +115,13 @@ def _open(tx: Transaction, wanted: Batch, before: Batch | None) -> Batch:
     coins = [coin(secret, f"{answer.record_id} {answer.item}", version) for answer in answers]
     drawn = set(sample_of(coins, size))
     rows = [replace(answer, sampled=place in drawn) for place, answer in enumerate(answers)]
-    return open_batch(tx, replace(wanted, sampled=size), rows)
+    return open_lot(tx, replace(wanted, sampled=size), rows)
 
 
 class _Certifier:
     """One batch at work. The labels so far are played to `Peel` from the start: its way does not depend on when."""
 
-    def __init__(self, store: Ledger, step: Step[Any, Any], batch: Batch) -> None:
+    def __init__(self, store: Ledger, step: Step[Any, Any], batch: Lot) -> None:
         self._store = store
         self._step = step
         self._batch = batch
@@ -221,7 +221,7 @@ class _Certifier:
 
     def _end(self, state: str, peel: Peel) -> Batched:
         ended = replace(self._said(peel), state=state)
-        self._store.write_now(lambda tx: decide_batch(tx, self._batch, state, ended.figures()))
+        self._store.write_now(lambda tx: decide_lot(tx, self._batch, state, ended.figures()))
         return ended
 
     def _said(self, peel: Peel, waiting: int = 0) -> Batched:

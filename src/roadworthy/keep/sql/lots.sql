@@ -1,0 +1,38 @@
+-- lots: The lots of a job, newest first.
+SELECT id, app, step, job_id, number, max_error, delta, sampled, state, figures, opened_at FROM lot
+WHERE job_id = :job_id ORDER BY number DESC;
+
+-- lots_of_app: The lots of an app, newest first.
+SELECT id, app, step, job_id, number, max_error, delta, sampled, state, figures, opened_at FROM lot
+WHERE app = :app ORDER BY id DESC LIMIT :count;
+
+-- add_lot: Open a lot; nothing where another process took its number first.
+INSERT INTO lot (app, step, job_id, number, max_error, delta, sampled, state, opened_at)
+VALUES (:app, :step, :job_id, :number, :max_error, :delta, :sampled, :state, :now) ON CONFLICT (job_id, number) DO NOTHING;
+
+-- add_lot_row: Note one answer of a lot.
+INSERT INTO lot_row (lot_id, place, record_id, item, sampled, signals, model)
+VALUES (:lot_id, :place, :record_id, :item, :sampled, :signals, :model);
+
+-- lot_rows: Every answer of a lot, in order.
+SELECT record_id, item, sampled, signals, model FROM lot_row WHERE lot_id = :lot_id ORDER BY place;
+
+-- lot_answers: A page of a job's answers that a model gave, in input order, with what they are ranked by.
+SELECT record.id, record.value, record.confidence, record.attempts, record.mended, record.model, record.body, line.number
+FROM line JOIN record ON record.id = line.record_id
+WHERE line.job_id = :job_id AND line.kind = 'first' AND line.number > :after AND record.outcome = 'accepted'
+  AND record.value IS NOT NULL AND record.body IS NOT NULL AND coalesce(record.model, '') <> 'person'
+ORDER BY line.number LIMIT :count;
+
+-- decide_lot: Write how a lot ended; the first ending stands.
+UPDATE lot SET state = :state, figures = :figures, decided_at = :now WHERE id = :lot_id AND state = 'open';
+
+-- withdraw_lot: What a lot asked that nobody has ruled on is not asked any more.
+DELETE FROM review WHERE kind = 'batch' AND ruling IS NULL
+  AND record_id IN (SELECT record_id FROM lot_row WHERE lot_id = :lot_id);
+
+-- open_audit_of: Whether an audit asks people about a record already.
+SELECT count(*) FROM review WHERE record_id = :record_id AND step = :step AND kind = 'audit' AND ruling IS NULL;
+
+-- forget_lots: Remove what a lot recognizes an answer by.
+UPDATE lot_row SET item = 'forgotten' WHERE record_id = :record_id;
