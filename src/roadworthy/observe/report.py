@@ -18,9 +18,9 @@ from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
-from roadworthy.observe.batched import Batched
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.gated import gated, short
+from roadworthy.observe.lots import Batched
 from roadworthy.observe.visible import visible
 from roadworthy.observe.watched import watched_lines
 

@@ -38,7 +38,7 @@ from roadworthy.learn.coin import coin
 from roadworthy.learn.gate import share_of_delta
 from roadworthy.learn.judgement import Judgement
 from roadworthy.learn.peel import SLICE, LogisticRanker, Peel, sample_of, signals_of
-from roadworthy.observe.batched import Batched
+from roadworthy.observe.lots import Batched
 from roadworthy.run.entry import Step
 from roadworthy.run.load import Loaded
 from roadworthy.run.reading import reading
