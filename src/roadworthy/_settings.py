@@ -147,6 +147,47 @@ class Settings:
         0, "tokens per minute", "0 = learned from the provider's headers only", OURS
     )
 
+    batch_calls_max: int = _count(
+        50_000, "calls", "in one batch", "OpenAI, batch guide: 50,000; Anthropic takes 100,000"
+    )
+    batch_bytes_max: int = _count(64_000_000, "bytes", "of one batch's input, held in memory while sent", OURS)
+    batch_openai_bytes_max: int = _count(
+        200_000_000, "bytes", "of an OpenAI batch's input file", "OpenAI, API reference: batches, 200 MB"
+    )
+    batch_anthropic_bytes_max: int = _count(
+        256_000_000, "bytes", "of an Anthropic batch", "Anthropic, message batches: 256 MB"
+    )
+    batch_gemini_bytes_max: int = _count(
+        20_000_000, "bytes", "of a Gemini batch, sent inline", "Google, Gemini API: batch, inline below 20 MB"
+    )
+    batch_results_bytes_max: int = _count(
+        400_000_000, "bytes", "a larger answer about a batch is cut off; results in files are streamed", OURS
+    )
+    batch_transfer_s: float = _row(900.0, "seconds", "to send a batch, or to fetch its results", OURS)
+    batch_hours_max: float = _row(
+        50.0,
+        "hours",
+        "a batch that has not ended by then is cancelled",
+        "OpenAI and Anthropic end one after 24 h, Gemini after 48 h",
+    )
+    batch_poll_s: float = _row(
+        10.0, "seconds", "until a batch is looked at; doubles each time nothing changed", OURS
+    )
+    batch_poll_cap_s: float = _row(300.0, "seconds", "between two looks at a batch at most", OURS)
+    batch_unseen_s: float = _row(
+        180.0,
+        "seconds",
+        "a batch whose creation nobody saw is looked for this long before its calls are sent again",
+        OURS,
+    )
+    batch_tries_max: int = _count(
+        3, "batches", "one request goes through when it gets no answer; then the next model", OURS
+    )
+    batch_slice: int = _count(256, "calls", "results of a batch imported in one transaction", OURS)
+    batch_cancel_wait_s: float = _row(
+        10.0, "seconds", "`cancel` waits this long for cancelled batches to end", OURS
+    )
+
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
