@@ -150,7 +150,9 @@ class Settings:
     batch_calls_max: int = _count(
         50_000, "calls", "in one batch", "OpenAI, batch guide: 50,000; Anthropic takes 100,000"
     )
-    batch_bytes_max: int = _count(64_000_000, "bytes", "of one batch's input, held in memory while sent", OURS)
+    batch_bytes_max: int = _count(
+        64_000_000, "bytes", "of one batch's input, held in memory while sent", OURS
+    )
     batch_openai_bytes_max: int = _count(
         200_000_000, "bytes", "of an OpenAI batch's input file", "OpenAI, API reference: batches, 200 MB"
     )

@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from roadworthy._clock import Clock
 from roadworthy._events import AttemptEnded, LaneChanged, Listener
@@ -36,6 +37,13 @@ class NoReply:
 
     kind: str
     detail: str
+
+
+class Buyer(Protocol):
+    """Gets replies, now or from a batch later."""
+
+    async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
+        """The reply to `ask`, or why there is none; `deadline` in monotonic seconds."""
 
 
 class Driver:

@@ -209,5 +209,6 @@ def kind_of(error: DetailedPyreqwestError) -> str:
 
 
 def words_of(error: DetailedPyreqwestError) -> str:
+    """What happened, in the transport's own words."""
     causes = [cause["message"] for cause in error.details["causes"] or [] if "http" not in cause["message"]]
     return ": ".join([error.message, *causes[-1:]])[:300]

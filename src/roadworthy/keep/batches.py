@@ -152,7 +152,8 @@ def plan_batch(
         overhead: bytes that a call's envelope adds to its body.
     """
     rows = tx.rows("queued_calls", app=app, model=model, count=calls_max)
-    size, taken = 0, []
+    size = 0
+    taken: list[int] = []
     for attempt_id, length in rows:
         size += as_int(length) + overhead
         if taken and size > bytes_max:
@@ -161,9 +162,7 @@ def plan_batch(
     if not taken:
         return 0
     tag = f"roadworthy-{secrets.token_hex(12)}"
-    batch_id = tx.add(
-        "add_batch", tag=tag, app=app, model=model, calls=len(taken), owner=owner, now=tx.now
-    )
+    batch_id = tx.add("add_batch", tag=tag, app=app, model=model, calls=len(taken), owner=owner, now=tx.now)
     tx.change("take_calls", batch_id=batch_id, app=app, model=model, first=taken[0], last=taken[-1])
     failpoint("batch_planned_written")
     return batch_id
@@ -181,7 +180,9 @@ def calls_of(tx: Transaction, batch_id: int) -> list[Call]:
 
 def submitted(tx: Transaction, batch_id: int, provider_id: str, detail: str = "") -> None:
     """The provider has the batch; its words need not be kept any longer."""
-    tx.change("submitted_batch", batch_id=batch_id, provider_id=provider_id, detail=detail or None, now=tx.now)
+    tx.change(
+        "submitted_batch", batch_id=batch_id, provider_id=provider_id, detail=detail or None, now=tx.now
+    )
     tx.change("drop_words", batch_id=batch_id)
     failpoint("batch_submitted_written")
 
@@ -221,7 +222,9 @@ def drop_queued(tx: Transaction, app: str, why: str, *, erased: bool = False) ->
         for row in rows:
             call = _in_batch(row)
             settle_call(
-                tx, call, Settlement(call.attempt_id, call.reserved_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=why)
+                tx,
+                call,
+                Settlement(call.attempt_id, call.reserved_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=why),
             )
         count += len(rows)
     return count
@@ -286,7 +289,9 @@ def unknown_batches(tx: Transaction, provider_ids: Sequence[str]) -> list[str]:
 
 
 def _batch(row: Row) -> Batch:
-    number, tag, app, model, state, provider_id, calls, detail, planned, sent, submitted_at, cancelled = row[:12]
+    number, tag, app, model, state, provider_id, calls, detail, planned, sent, submitted_at, cancelled = row[
+        :12
+    ]
     return Batch(
         id=as_int(number),
         tag=as_text(tag),

@@ -21,6 +21,7 @@ from roadworthy.accept.source import Source
 from roadworthy.call.price import pico
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
+from roadworthy.run.batch.job import begin_job
 from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import draw_sample, forecast
 from roadworthy.run.job import INTERRUPTED, Job
@@ -96,6 +97,17 @@ def _job_of(place: str, query: str) -> str:
 @click.option("--retry", type=click.Choice(["failed"]), help="Ask failed records anew.")
 @click.option("--refresh", is_flag=True, help="Ask every answered record anew.")
 @click.option("--patience", type=click.FloatRange(0), help="Seconds to wait for a provider that is down.")
+@click.option(
+    "--batch", is_flag=True, help="Ask through the providers' batch APIs: half the price, within a day."
+)
+@click.option(
+    "--no-wait", is_flag=True, help="With --batch: send, and leave; the same command later goes on."
+)
+@click.option(
+    "--direct-after",
+    type=click.IntRange(1),
+    help="With --batch: what N batches did not bring is asked directly, at the full price.",
+)
 @click.option("--yes", is_flag=True, help="Go on when an edit asks many answered records anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(
@@ -115,7 +127,12 @@ def run(
         refresh=given["refresh"],
         yes=given["yes"],
         output=output,
+        batch=given["batch"],
+        direct_after=given["direct_after"] or 0,
+        no_wait=given["no_wait"],
     )
+    if not options.batch and options.direct_after:
+        raise WrongUse("--direct-after goes with --batch.")
     progress = Progress(options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
     summary, status = run_to_end(_run(target, options, progress, changes))
@@ -134,7 +151,7 @@ async def _run(
     """One run, from opening the ledger to closing it; an interrupt ends it in order."""
     runtime = target.start(tell=progress, **changes)
     try:
-        return await finish(Job(runtime, target.entry, target.items(), options))
+        return await finish(begin_job(runtime, target.entry, target.items(), options))
     finally:
         progress.close()
         await runtime.close()
@@ -167,9 +184,17 @@ def _first(error: BaseException) -> BaseException:
 @click.option("--budget-usd", type=str, help="The cap for the sample.")
 @click.option("--query", help="What to read, where INPUT is the URL of a database.")
 @click.option("--job", help="The job's name; needed for standard input.")
+@click.option("--batch", is_flag=True, help="What it costs through the providers' batch APIs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan(
-    app: str, input_: str, *, sample: int | None, budget_usd: str | None, as_json: bool, **given: str | None
+    app: str,
+    input_: str,
+    *,
+    sample: int | None,
+    budget_usd: str | None,
+    batch: bool,
+    as_json: bool,
+    **given: str | None,
 ) -> None:
     """Say what INPUT will cost before it costs anything: low, likely, high."""
     target = find_target(app, input_, given["job"], query=given["query"])
@@ -177,7 +202,7 @@ def plan(
     if input_ == "-":
         held = list(target.items())
         items = lambda: iter(held)  # noqa: E731 - standard input is read once
-    found = run_to_end(_plan(target, items, sample, _dollars(budget_usd)))
+    found = run_to_end(_plan(target, items, sample, _dollars(budget_usd), batch=batch))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 
@@ -186,6 +211,8 @@ async def _plan(
     items: Callable[[], Iterator[Record | Unusable]],
     sample: int | None,
     budget_pico: int | None,
+    *,
+    batch: bool,
 ) -> Any:
     progress = Progress(sample or 0, budget_pico)
     runtime = target.start(tell=progress)
@@ -193,7 +220,9 @@ async def _plan(
         if sample:
             options = Options(job=target.job, budget_pico=budget_pico, limit=sample)
             await Job(runtime, target.entry, iter(draw_sample(items(), sample)), options).run()
-        return await forecast(runtime, target.entry, items(), target.job)
+        if batch:
+            runtime.use_batches()
+        return await forecast(runtime, target.entry, items(), target.job, batch=batch)
     finally:
         progress.close()
         await runtime.close()

@@ -23,6 +23,7 @@ from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
     Charge,
+    Opener,
     Pin,
     charge_record,
     find_reply,
@@ -41,6 +42,7 @@ from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.subject import subject_of
+from roadworthy.run.together import together
 
 if TYPE_CHECKING:
     from roadworthy.accept.personal import Mask
@@ -194,7 +196,7 @@ class Desk:
         if samples == 1:
             found = [await self._reply(rung, words, room, 0, buy)]
         else:
-            found = await asyncio.gather(*(self._reply(rung, words, room, n, buy) for n in range(samples)))
+            found = await together(self._reply(rung, words, room, n, buy) for n in range(samples))
         replies = [reply for reply in found if reply is not None]
         return replies if mask is None else [shown(reply, mask) for reply in replies]
 
@@ -244,7 +246,7 @@ class Desk:
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
-        found = await runtime.driver.buy(rung, ask, self, self.session.deadline)
+        found = await runtime.buyer.buy(rung, ask, self, self.session.deadline)
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)
@@ -263,12 +265,12 @@ class Desk:
                 self._refusals.closed.append(found.detail)
             case "unusable":
                 self._refusals.unusable.append(found.detail)
-            case "budget":
-                raise Waiting("budget", found.detail)
+            case "budget" | "batch":
+                raise Waiting(found.kind, found.detail)
             case _:
                 raise Waiting("provider", found.detail)
 
-    async def open(self, ask: Ask) -> Opened | Reply | Busy | NoMoney:
+    async def open(self, ask: Ask, opener: Opener = open_attempt) -> Opened | Reply | Busy | NoMoney:
         """Write what is owed, look up, claim, reserve and note the intent: one transaction."""
         pin = self._pin
         assert pin is not None
@@ -284,7 +286,7 @@ class Desk:
                 version(tx)
             if cap is not None:
                 set_cap(tx, payer.scopes[-1], cap)
-            found[:] = [open_attempt(tx, ask, pin, payer)]
+            found[:] = [opener(tx, ask, pin, payer)]
             return found[0]
 
         try:

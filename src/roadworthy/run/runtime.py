@@ -17,7 +17,8 @@ from roadworthy._events import Listener, Noted, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
-from roadworthy.call.driver import Driver
+from roadworthy.call.batch.rung import batched
+from roadworthy.call.driver import Buyer, Driver
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
@@ -89,6 +90,7 @@ class Runtime:
         self.tell = tell
         self.stopped = ""
         self.driver = Driver(settings, self.clock, tell)
+        self.buyer: Buyer = self.driver
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
@@ -114,6 +116,14 @@ class Runtime:
         rungs = self._rungs[step.name]
         student = self._student(step, learned.student) if learned.student else None
         return rungs if student is None else [student, *rungs]
+
+    def use_batches(self) -> None:
+        """Word and price every model that has a batch API as it is asked through that."""
+        self._rungs = {name: [batched(rung) or rung for rung in rungs] for name, rungs in self._rungs.items()}
+
+    def rungs_of(self, step: str) -> list[Rung]:
+        """The models of a step by its name, judges' too; empty where the app has it no more."""
+        return self._rungs.get(step, [])
 
     def lane_of_student(self, step: Step[R, T]) -> Lane:
         """Where a student is asked."""

@@ -100,7 +100,9 @@ class AnthropicBatch(BatchDialect):
             error = at(result, "error")
             status = _STATUS.get(as_text(at(error, "error").get("type")), 500)
             return name, alone(status, error, wire)
-        return name, not_reached(f"{kind or 'no result'}: the batch did not get to it", cancelled=kind == "canceled")
+        return name, not_reached(
+            f"{kind or 'no result'}: the batch did not get to it", cancelled=kind == "canceled"
+        )
 
     @property
     def _batches(self) -> str:

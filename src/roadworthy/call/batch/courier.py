@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from roadworthy._settings import Settings
 from roadworthy.call.auth import NotAuthorized
@@ -12,6 +13,9 @@ from roadworthy.call.batch.dialect import Parcel
 from roadworthy.call.endpoint import Endpoint
 from roadworthy.call.reply import Exchange
 from roadworthy.call.transport import PyreqwestTransport, kind_of, words_of
+
+if TYPE_CHECKING:
+    from pyreqwest.request import RequestBuilder
 
 _LINE_BYTES = 16_000_000
 
@@ -86,7 +90,7 @@ class Courier(PyreqwestTransport):
             headers.pop("content-type", None)
         return headers
 
-    def _request(self, parcel: Parcel, headers: Mapping[str, str]):  # type: ignore[no-untyped-def] # pyreqwest's builder
+    def _request(self, parcel: Parcel, headers: Mapping[str, str]) -> RequestBuilder:
         client = self._by_url.get(parcel.url) or self._client(parcel.url)
         begun = client.get(parcel.url) if parcel.method == "GET" else client.post(parcel.url)
         begun = begun.headers(dict(headers)).timeout(self._transfer)

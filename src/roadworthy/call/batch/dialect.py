@@ -113,6 +113,7 @@ class BatchDialect(ABC):
         Raises:
             NotSaid: there is none.
         """
+        del said
         raise NotSaid
 
     @abstractmethod
@@ -173,9 +174,10 @@ def read_whole(exchange: Exchange) -> Mapping[str, Any]:
     return said
 
 
-def alone(status: int, body: object, wire: Wire) -> Outcome:
+def alone(status: int, body: object, wire: Wire, request_id: str = "") -> Outcome:
     """What a result would be, had it come as the answer to a request of its own."""
-    return wire.read(Exchange(status, {}, orjson.dumps(body)), 0.0)
+    headers = {"x-request-id": request_id} if request_id else {}
+    return wire.read(Exchange(status, headers, orjson.dumps(body)), 0.0)
 
 
 def not_reached(why: str, *, cancelled: bool = False) -> Outcome:

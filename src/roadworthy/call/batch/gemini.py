@@ -69,7 +69,8 @@ class GeminiBatch(BatchDialect):
         """All calls in one request."""
         del file_id
         rows = (
-            b'{"request":%b,"metadata":{"key":%b}}' % (call.body, orjson.dumps(call.custom_id)) for call in calls
+            b'{"request":%b,"metadata":{"key":%b}}' % (call.body, orjson.dumps(call.custom_id))
+            for call in calls
         )
         said = b'{"batch":{"displayName":%b,"inputConfig":{"requests":{"requests":[%b]}}}}'
         url = f"{self._base}/models/{quote(self._model_id, safe='')}:batchGenerateContent"
@@ -90,7 +91,7 @@ class GeminiBatch(BatchDialect):
             provider_id=name,
             state=_STATES.get(status, "working"),
             tag=as_text(about.get("displayName")),
-            calls=int(total) if str(total).isdecimal() else None,
+            calls=int(str(total)) if str(total).isdecimal() else None,
             created_at=seconds(as_text(about.get("createTime"))),
             rows=tuple(objects(rows)),
             detail=one_line(as_text(error.get("message"))),

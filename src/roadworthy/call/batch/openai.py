@@ -137,7 +137,10 @@ class OpenAIBatch(BatchDialect):
         response, error = row.get("response"), row.get("error")
         if isinstance(response, Mapping):
             status = response.get("status_code")
-            outcome = alone(status if isinstance(status, int) else 500, response.get("body"), wire)
+            request_id = as_text(response.get("request_id"))
+            outcome = alone(
+                status if isinstance(status, int) else 500, response.get("body"), wire, request_id
+            )
             return name, outcome
         code = as_text(at({"error": error}, "error").get("code")) or "no response"
         message = as_text(at({"error": error}, "error").get("message"))

@@ -44,9 +44,7 @@ class BatchRung(EndpointRung):
         self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
     ) -> Ask:
         """The request for a question; half of the worst price, rounded up, is its bound."""
-        ask = self.direct.ask(
-            question, subject, words=words, room=room, namespace=namespace, sample=sample
-        )
+        ask = self.direct.ask(question, subject, words=words, room=room, namespace=namespace, sample=sample)
         return replace(ask, worst_pico=-(-ask.worst_pico // 2))
 
     def unhalved(self, ask: Ask) -> Ask:
@@ -68,7 +66,9 @@ class BatchRung(EndpointRung):
     def renew(self, environ: Mapping[str, str], lane_of: LaneOf) -> bool:
         """Read the key again, for both ways of asking."""
         changed = self.direct.renew(environ, lane_of)
-        self.__dict__.update({name: value for name, value in self.direct.__dict__.items() if name != "direct"})
+        self.__dict__.update(
+            {name: value for name, value in self.direct.__dict__.items() if name != "direct"}
+        )
         return changed
 
 

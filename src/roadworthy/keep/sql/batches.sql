@@ -119,7 +119,7 @@ FROM batch_call LEFT JOIN batch ON batch.id = batch_call.batch_id WHERE batch_ca
 -- erase_batch_calls: Remove the words of a record's queued calls.
 UPDATE batch_call SET body = NULL WHERE attempt_id IN (SELECT id FROM attempt WHERE record_id = :record_id);
 
--- costs_apart_by_record: As costs_by_record, with what batches cost apart.
+-- costs_apart_by_record: What each record of a job cost by model, directly and in batches, with its tokens and time.
 SELECT attempt.record_id, attempt.model,
   sum(CASE WHEN batch_call.attempt_id IS NULL THEN attempt.cost_pico ELSE 0 END),
   sum(CASE WHEN batch_call.attempt_id IS NULL THEN 0 ELSE attempt.cost_pico END),
