@@ -3,8 +3,9 @@ INSERT INTO batch_call (attempt_id, batch_id, app, model, step, custom_id, body)
 VALUES (:attempt_id, NULL, :app, :model, :step, :custom_id, :body);
 
 -- queued_models: Models of an app with calls that no batch has yet, and how many.
-SELECT model, count(*) FROM batch_call JOIN attempt ON attempt.id = batch_call.attempt_id
-WHERE batch_call.app = :app AND batch_call.batch_id IS NULL AND attempt.state = 'intent' GROUP BY model ORDER BY model;
+SELECT batch_call.model, count(*) FROM batch_call JOIN attempt ON attempt.id = batch_call.attempt_id
+WHERE batch_call.app = :app AND batch_call.batch_id IS NULL AND attempt.state = 'intent'
+GROUP BY batch_call.model ORDER BY batch_call.model;
 
 -- queued_calls: The next queued calls of a model, with the size of each, oldest first.
 SELECT batch_call.attempt_id, coalesce(length(batch_call.body), 0)
