@@ -14,6 +14,7 @@ from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
+from roadworthy.observe.batched import Open, open_in_batches
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.gated import gated, short
 from roadworthy.observe.visible import visible
@@ -61,6 +62,7 @@ class Report:
         gates: what the newest gates of candidates say, over all jobs of the app.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
+        batches: what providers' batches will bring, and what is queued for them.
         watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
     """
 
@@ -87,6 +89,7 @@ class Report:
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
+    batches: tuple[Open, ...]
     watched: dict[str, dict[str, object]]
 
     @classmethod
@@ -140,6 +143,7 @@ class Report:
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},
+            batches=open_in_batches(tx, job_id),
             readers={step: found.as_json() for step, found in agreements(tx, app).items()},
         )
 
@@ -162,6 +166,7 @@ class Report:
             yield f"  {self.kinds['duplicate']} of them are duplicates and share the first one's fate"
         for what, count in sorted(self.waiting.items()):
             yield f"  {count} wait for {what}"
+        yield from (f"  {visible(batch.line())}" for batch in self.batches)
         yield from ("", *self._money(), "", *self._models())
         if self.grounds:
             yield from ("", "not accepted, commonest first:")

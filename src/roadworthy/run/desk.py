@@ -162,7 +162,7 @@ class Desk:
         """The models of the step, cheapest first; `buy` as for `replies`."""
         self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
-            if place and buy:
+            if place and (buy or self.session.late):
                 self.session.escalated = True
             yield rung
 
@@ -187,7 +187,7 @@ class Desk:
             Waiting: for budget or provider.
             WouldAsk: in a session that may not buy.
         """
-        if (words or room > 1) and buy and not self.session.offline:
+        if (words or room > 1) and ((buy and not self.session.offline) or self.session.late):
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
@@ -256,7 +256,8 @@ class Desk:
 
     def _reuse(self, reply: Reply) -> None:
         """Count a reply that was not bought, once."""
-        self.session.runtime.tally.reused += reply.attempt not in self._reused
+        known = reply.attempt <= self.session.runtime.bought_before
+        self.session.runtime.tally.reused += known and reply.attempt not in self._reused
         self._reused.add(reply.attempt)
 
     def _refused(self, found: NoReply) -> None:

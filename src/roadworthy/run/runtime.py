@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -89,6 +90,9 @@ class Runtime:
         self.tally = Did()
         self.tell = tell
         self.stopped = ""
+        self.bought_before = (
+            math.inf
+        )  # the last attempt that is not this command's own, where its own come late
         self.driver = Driver(settings, self.clock, tell)
         self.buyer: Buyer = self.driver
         self._transport: Transport = transport or PyreqwestTransport(settings)

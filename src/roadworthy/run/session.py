@@ -87,6 +87,12 @@ class Session:
         """Whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for."""
         return self.kept.outcome == "pending" and not self.kept.attempts and not self.kept.deaths
 
+    @property
+    def late(self) -> bool:
+        """Whether batches have brought what it waited for: its replies are in the ledger, and nobody has judged them."""
+        batches = self.runtime.buyer is not self.runtime.driver
+        return batches and self.kept.outcome == "pending" and self.kept.attempts > 0
+
 
 _current: ContextVar[Session | None] = ContextVar("roadworthy_session", default=None)
 

@@ -59,11 +59,12 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
     else:
         assert isinstance(entry, Workflow)
         fate = await _run_workflow(entry, value, session)
+    if fate.waiting_for == "batch":
+        return fate  # it comes round again with what the batch brings
     tally = session.runtime.tally
-    tally.escalated += session.escalated and session.asked
-    tally.repaired += (
-        fate.outcome == "accepted" and session.asked and (session.repaired or bool(session.mended))
-    )
+    bought = session.asked or session.late
+    tally.escalated += session.escalated and bought
+    tally.repaired += fate.outcome == "accepted" and bought and (session.repaired or bool(session.mended))
     session.runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked))
     return fate
 
@@ -158,7 +159,7 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
     runtime = desk.session.runtime
     if (
         found is None
-        or not desk.asked
+        or not (desk.asked or desk.session.late)
         or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
     ):
         return

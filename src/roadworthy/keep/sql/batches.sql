@@ -128,3 +128,15 @@ SELECT attempt.record_id, attempt.model,
 FROM attempt JOIN run ON run.id = attempt.run_id LEFT JOIN batch_call ON batch_call.attempt_id = attempt.id
 WHERE run.job_id = :job_id AND attempt.cost_pico IS NOT NULL
 GROUP BY attempt.record_id, attempt.model ORDER BY attempt.record_id;
+
+-- last_attempt: The newest attempt of all.
+SELECT coalesce(max(id), 0) FROM attempt;
+
+-- open_in_batches: How many calls of a job are queued for a batch or in one, by the batch.
+SELECT batch.id, batch_call.model, batch.state, batch.provider_id, batch.submitted_at, count(*),
+  sum(attempt.reserved_pico)
+FROM batch_call JOIN attempt ON attempt.id = batch_call.attempt_id JOIN run ON run.id = attempt.run_id
+  LEFT JOIN batch ON batch.id = batch_call.batch_id
+WHERE run.job_id = :job_id AND attempt.state = 'intent'
+GROUP BY batch.id, batch_call.model, batch.state, batch.provider_id, batch.submitted_at
+ORDER BY batch.id IS NULL, batch.id, batch_call.model LIMIT :count;

@@ -32,6 +32,8 @@ class BatchJob(Job):
     ) -> None:
         if options.batch:
             Tray(runtime, options.direct_after)
+        row = runtime.store.read(lambda tx: tx.row("last_attempt"))
+        runtime.bought_before = as_int(row[0]) if row else 0
         super().__init__(runtime, entry, items, options)
         self._office = Office(runtime, self._can_go_on, wait=not options.no_wait)
 

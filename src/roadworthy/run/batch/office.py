@@ -11,6 +11,7 @@ from roadworthy.call.batch.dialect import NotSaid, Standing
 from roadworthy.call.batch.rung import BatchRung, batched
 from roadworthy.call.reply import Ending, Outcome
 from roadworthy.keep.batches import Batch, claim_batches, drop_queued, open_batches, queued, release
+from roadworthy.run.app import App
 from roadworthy.run.batch.importing import Importer
 from roadworthy.run.batch.sending import Sender, Sent
 from roadworthy.run.runtime import Runtime
@@ -69,8 +70,12 @@ class Office:
         return False
 
     async def cancel(self) -> list[Batch]:
-        """Tell providers to stop what is marked as cancelled, and look a while whether it has. What is still open."""
+        """Tell providers to stop every batch, and look a while whether they have. What is still open."""
         runtime = self._runtime
+        for batch in runtime.store.read(lambda tx: open_batches(tx, runtime.plan.payer)):
+            rung = self._rung(batch.model)
+            if rung is not None and batch.provider_id:
+                await self._stop(rung, batch)
         ends = runtime.clock.monotonic() + runtime.settings.batch_cancel_wait_s
         while True:
             self._due.clear()
@@ -160,9 +165,7 @@ class Office:
         runtime, now = self._runtime, self._runtime.clock.now()
         overdue = now - (batch.submitted_at or now) > runtime.settings.batch_hours_max * _HOUR_S
         if (overdue or batch.cancelled_at is not None) and batch.id not in self._told_to_stop:
-            await runtime.store.write(lambda tx: tx.change("cancel_batch", batch_id=batch.id, now=tx.now))
-            if await self._sender.ask(rung, rung.dialect.cancel(batch.provider_id)) is not None:
-                self._told_to_stop.add(batch.id)
+            await self._stop(rung, batch)
         said = await self._sender.ask(rung, rung.dialect.look(batch.provider_id))
         try:
             standing = None if said is None else rung.dialect.standing(said)
@@ -177,6 +180,12 @@ class Office:
         if await self._importer.bring(rung, batch, standing) and standing.wait:
             pause_s = runtime.settings.batch_poll_cap_s
             self._later[rung.name] = _Due(runtime.clock.monotonic() + pause_s, pause_s)
+
+    async def _stop(self, rung: BatchRung, batch: Batch) -> None:
+        """Tell the provider to stop a batch, until it has heard of it once."""
+        await self._runtime.store.write(lambda tx: tx.change("cancel_batch", batch_id=batch.id, now=tx.now))
+        if await self._sender.ask(rung, rung.dialect.cancel(batch.provider_id)) is not None:
+            self._told_to_stop.add(batch.id)
 
     # -- when --
 
@@ -230,3 +239,14 @@ class Office:
 
     def _say(self, words: str) -> None:
         self._runtime.tell(Noted(words))
+
+
+async def stop_batches(app: App) -> list[Batch]:
+    """Have providers stop every batch of an app. Those that have not ended within `batch_cancel_wait_s`."""
+    runtime = app.start()
+    office = Office(runtime, lambda: False, wait=False)
+    try:
+        return await office.cancel()
+    finally:
+        await office.close()
+        await runtime.close()
