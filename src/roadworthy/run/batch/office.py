@@ -131,9 +131,10 @@ class Office:
     async def _look_after(self) -> None:
         """Look at every batch that is due and that no other living process sees to."""
         runtime, app, owner = self._runtime, self._runtime.plan.payer, self._runtime.store.owner
-        if not runtime.store.read(lambda tx: open_batches(tx, app)):
-            return
         now = runtime.clock.monotonic()
+        there = runtime.store.read(lambda tx: open_batches(tx, app))
+        if all(batch.id in self._due and self._due[batch.id].at > now for batch in there):
+            return
         for batch in await runtime.store.write(lambda tx: claim_batches(tx, app, owner)):
             due, rung = self._due.get(batch.id), self._rung(batch.model)
             if (due and due.at > now) or rung is None or rung.lane.closed:
@@ -177,9 +178,11 @@ class Office:
         self._silent_since = None
         if standing.state == "working":
             return
-        if await self._importer.bring(rung, batch, standing) and standing.wait:
-            pause_s = runtime.settings.batch_poll_cap_s
-            self._later[rung.name] = _Due(runtime.clock.monotonic() + pause_s, pause_s)
+        if await self._importer.bring(rung, batch, standing):
+            self._due.pop(batch.id, None)
+            if standing.wait:
+                pause_s = runtime.settings.batch_poll_cap_s
+                self._later[rung.name] = _Due(runtime.clock.monotonic() + pause_s, pause_s)
 
     async def _stop(self, rung: BatchRung, batch: Batch) -> None:
         """Tell the provider to stop a batch, until it has heard of it once."""
