@@ -13,9 +13,7 @@ LARGE = 5_000
 
 
 def _provider(count: int) -> Iterator[RunningSimulator]:
-    with start_simulator(
-        answers=tickets.rows(count), prices=PRICES, seed=11, faults={"500": 0.03}
-    ) as sim:
+    with start_simulator(answers=tickets.rows(count), prices=PRICES, seed=11, faults={"500": 0.03}) as sim:
         yield sim
 
 

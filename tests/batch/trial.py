@@ -53,9 +53,7 @@ class Trial:
     def __post_init__(self) -> None:
         tickets.write(self.folder / "tickets.jsonl", self.count)
 
-    def command(
-        self, *words: str, failpoint: str = "", **environ: str
-    ) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, failpoint: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Give any command of the app, and wait for its end."""
         root = self.sim.url.removesuffix("/v1")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -81,7 +79,17 @@ class Trial:
 
     def run(self, *options: str, status: int = 0, failpoint: str = "") -> dict[str, Any]:
         """Give the run command and let it come to its end: its summary."""
-        words = ("run", str(APP), "tickets.jsonl", "-o", "out.jsonl", "--batch", "--json", "--budget-usd", "5")
+        words = (
+            "run",
+            str(APP),
+            "tickets.jsonl",
+            "-o",
+            "out.jsonl",
+            "--batch",
+            "--json",
+            "--budget-usd",
+            "5",
+        )
         done = self.command(*words, *options, failpoint=failpoint)
         assert done.returncode == status, done.stderr[-3_000:]
         summary: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
@@ -90,9 +98,9 @@ class Trial:
     def kill(self, failpoint: str, *options: str) -> None:
         """Give the run command with a point armed; it must die there, and the books must cover the bill then."""
         self.run(*options, status=-signal.SIGKILL, failpoint=failpoint)
-        books = ask(
-            self.ledger, "SELECT coalesce(sum(coalesce(cost_pico, reserved_pico)), 0) FROM attempt"
-        )[0][0]
+        books = ask(self.ledger, "SELECT coalesce(sum(coalesce(cost_pico, reserved_pico)), 0) FROM attempt")[
+            0
+        ][0]
         bill = self.sim.bill().total.cost_usd
         assert bill is not None
         assert Decimal(books) / PICO >= bill, f"after {failpoint} the books hold {books}, the bill is {bill}"
@@ -143,7 +151,11 @@ class Trial:
             "sum(CASE WHEN state = 'intent' THEN 1 ELSE 0 END) FROM attempt",
         )[0]
         bill = self.sim.bill().total.cost_usd
-        said = [] if Decimal(cost) / PICO == bill else [f"the ledger says {Decimal(cost) / PICO}, the bill {bill}"]
+        said = (
+            []
+            if Decimal(cost) / PICO == bill
+            else [f"the ledger says {Decimal(cost) / PICO}, the bill {bill}"]
+        )
         said += [f"{unknown} attempts are unknown"] if unknown else []
         said += [f"{left} attempts are open"] if left else []
         for scope, spent, held in ask(self.ledger, "SELECT scope, spent_pico, reserved_pico FROM budget"):
@@ -164,9 +176,9 @@ class Trial:
         said += [f"call {name} was submitted {times} times" for name, times in ids.items() if times > 1]
         bought = Counter((row.model, row.body) for row in self.sim.requests() if row.billed)
         said += [f"{asked} was bought {times} times" for asked, times in bought.items() if times > 1]
-        said += [
-            f"request {row.n} went past the batches" for row in self.sim.requests() if not row.batched
-        ][:3]
+        said += [f"request {row.n} went past the batches" for row in self.sim.requests() if not row.batched][
+            :3
+        ]
         left = ask(self.ledger, "SELECT count(*) FROM batch WHERE ended_at IS NULL")[0][0]
         words = ask(self.ledger, "SELECT count(*) FROM batch_call WHERE body IS NOT NULL")[0][0]
         said += [f"{left} batches are open"] if left else []

@@ -54,7 +54,7 @@ class Held:
     """One batch.
 
     Attributes:
-        due: when it ends, in monotonic seconds.
+        began: when it was created, in monotonic seconds.
         full: it was refused because too many tokens are queued.
     """
 
@@ -63,7 +63,7 @@ class Held:
     number: int
     asked: Asked
     created: float
-    due: float
+    began: float
     ended: bool = False
     expired: bool = False
     cancelled: bool = False

@@ -74,7 +74,8 @@ class Shop:
     def work(self, manner: BatchManner) -> None:
         """Work on every batch whose time has come."""
         for batch in self._batches.values():
-            if not batch.ended and time.monotonic() >= batch.due:
+            due = batch.began + (0.0 if batch.cancelled else manner.delay_s)
+            if not batch.ended and time.monotonic() >= due:
                 self._work_on(batch, manner)
 
     def told(self, manner: BatchManner) -> list[dict[str, Any]]:
@@ -110,7 +111,7 @@ class Shop:
         number = len(self._batches) + 1
         name = {"openai": "batch_", "anthropic": "msgbatch_", "gemini": "batches/"}[dialect] + f"{number:06d}"
         now = time.time()
-        batch = Held(dialect, name, number, asked, now, time.monotonic() + manner.delay_s)
+        batch = Held(dialect, name, number, asked, now, time.monotonic())
         self._batches[name] = batch
         if number in manner.full and dialect == "openai":
             batch.ended, batch.full = True, True
@@ -137,7 +138,7 @@ class Shop:
         if found is None:
             return Response(404, error_body(f"No batch found with id '{name}'.", INVALID))
         if verb == "cancel" and not found.ended:
-            found.cancelled, found.due = True, 0.0
+            found.cancelled = True
         if verb == "results":
             return Response(200, batch_anthropic.results(found), b"content-type: application/x-jsonl\r\n")
         return Response(200, _SHOWS[found.dialect](found))
