@@ -13,6 +13,7 @@ Begin = Callable[..., Trial]
 BATCH_POINTS = tuple(point.name for point in POINTS if point.name.startswith("batch_"))
 
 
+@pytest.mark.timeout(900)  # three processes one after the other, on a machine that may be busy
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_record_ends_and_the_cost_is_the_bill(begin: Begin, name: str) -> None:
     """With a batch that expires, failed lines, other orders and two crashes, a record or a cent would get lost."""
@@ -47,6 +48,7 @@ def test_a_creation_that_nobody_saw_is_found_again(begin: Begin, name: str, poin
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_five_thousand_records(
@@ -63,3 +65,4 @@ def test_five_thousand_records(
     assert trial.violations() == []
     assert summary["accepted"] >= 4_500
     assert any(batch["state"] == "expired" for batch in trial.sim.batches())
+    print(trial.told(summary))

@@ -21,7 +21,7 @@ APP = Path(__file__).with_name("app.py")
 PICO = Decimal(10) ** 12
 PRICES = {"small": "0.1,0.4", "large": "1,4"}
 PROVIDERS = ("openai", "openai-responses", "anthropic", "gemini")
-TIMEOUT_S = 240
+TIMEOUT_S = 1_200
 # The same limits, scaled to a provider that is done in a second instead of a day.
 QUICK = {
     "ROADWORTHY_BATCH_POLL_S": "0.05",
@@ -104,6 +104,16 @@ class Trial:
         bill = self.sim.bill().total.cost_usd
         assert bill is not None
         assert Decimal(books) / PICO >= bill, f"after {failpoint} the books hold {books}, the bill is {bill}"
+
+    def told(self, summary: dict[str, Any]) -> str:
+        """The figures of a run, for whoever writes them down."""
+        batches, rows = self.sim.batches(), self.sim.requests()
+        return (
+            f"{self.provider}: {summary['records']} records, {summary['accepted']} accepted, {summary['waiting']} waiting; "
+            f"{len(batches)} batches with {sum(len(batch['custom_ids']) for batch in batches)} calls, "
+            f"{sum(row.billed for row in rows)} billed, {sum(row.status >= 400 for row in rows)} failed; "
+            f"cost {summary['job_cost_usd']} USD, bill {self.sim.bill().total.cost_usd}; last run {summary['seconds']} s"
+        )
 
     def violations(self) -> list[str]:
         """What does not hold of a run that came to its end."""
