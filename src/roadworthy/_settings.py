@@ -196,6 +196,18 @@ class Settings:
     intake_bytes_max: int = _count(
         16_000_000, "bytes", "a transaction of intake ends early when its records have so many", OURS
     )
+    plan_records_max: int = _count(
+        5_000,
+        "records",
+        "`plan` looks at so many different records of a longer input and estimates the rest",
+        OURS,
+    )
+    plan_bytes_max: int = _count(
+        100_000_000,
+        "bytes",
+        "`plan` looks at fewer records where they would be larger than this together",
+        OURS,
+    )
     queue_record_bytes_max: int = _count(
         100_000, "bytes", "a larger record is read back from the ledger when its turn comes", OURS
     )

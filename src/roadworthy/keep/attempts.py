@@ -96,7 +96,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
                 account.reserved_pico,
                 ask.worst_pico,
             )
-    ticks = [tx.put_account(account.moved(reserved_pico=ask.worst_pico)) for account in accounts]
+    ticks = [tx.move_account(account, reserved_pico=ask.worst_pico) for account in accounts]
     question_id = pin.question_id or _pin(tx, pin)
     attempt_id = tx.add(
         "add_attempt",
@@ -164,12 +164,11 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
         return False
     overrun = max(0, settlement.cost_pico - settlement.reserved_pico)
     for account in accounts:
-        tx.put_account(
-            account.moved(
-                spent_pico=settlement.cost_pico,
-                reserved_pico=-settlement.reserved_pico,
-                overrun_pico=overrun,
-            )
+        tx.move_account(
+            account,
+            spent_pico=settlement.cost_pico,
+            reserved_pico=-settlement.reserved_pico,
+            overrun_pico=overrun,
         )
     if settlement.text is not None:
         tx.add(

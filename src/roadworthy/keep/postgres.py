@@ -103,9 +103,8 @@ class PostgresTransaction(Transaction):
             self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
         return self._tick + 1
 
-    def put_account(self, account: Account) -> int:
-        """Change an account; it is written with the transaction. Returns the change's place in the history."""
-        self._tick = super().put_account(account)
+    def _hold(self, account: Account) -> int:
+        self._tick = super()._hold(account)
         return self._tick
 
     def flush(self) -> None:

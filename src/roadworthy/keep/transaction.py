@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
-from roadworthy.keep.queries import queries
+from roadworthy.keep.queries import statements
 
 Value: TypeAlias = "str | bytes | int | float | None"
 Row: TypeAlias = "tuple[Value, ...]"
@@ -32,15 +32,17 @@ class Account:
     overrun_pico: int = 0
     tick: int = 0
 
-    def moved(self, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0) -> Account:
-        """The account after a promise or a settlement."""
+    def moved(
+        self, tick: int, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0
+    ) -> Account:
+        """The account after a promise or a settlement, at its next tick."""
         return Account(
             self.scope,
             self.limit_pico,
             self.spent_pico + spent_pico,
             self.reserved_pico + reserved_pico,
             self.overrun_pico + overrun_pico,
-            self.tick,
+            tick,
         )
 
     def room_for(self, amount_pico: int) -> bool:
@@ -67,26 +69,31 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
+        self._statements = statements()
         self._accounts: dict[str, Account] = {}
         self._changed: set[str] = set()
         self.now = now
 
     def row(self, query: str, /, **values: Value) -> Row | None:
         """The first row of a named query, or None."""
-        found: Row | None = self._connection.execute(queries()[query], values).fetchone()
+        found: Row | None = self._execute(query, values).fetchone()
         return found
 
     def rows(self, query: str, /, **values: Value) -> list[Row]:
         """All rows of a named query; for queries that are bounded by their own LIMIT or subject."""
-        return self._connection.execute(queries()[query], values).fetchall()
+        return self._execute(query, values).fetchall()
 
     def add(self, query: str, /, **values: Value) -> int:
         """Insert one row and return its id."""
-        return self._connection.execute(queries()[query], values).lastrowid or 0
+        return self._execute(query, values).lastrowid or 0
 
     def change(self, query: str, /, **values: Value) -> int:
         """Update or delete, and return how many rows that touched."""
-        return self._connection.execute(queries()[query], values).rowcount
+        return self._execute(query, values).rowcount
+
+    def _execute(self, query: str, values: Mapping[str, Value]) -> sqlite3.Cursor:
+        statement = self._statements[query]
+        return self._connection.execute(statement.sql, statement.values(values))
 
     def account(self, scope: str) -> Account:
         """The account of a scope as it stands inside this transaction."""
@@ -103,7 +110,18 @@ class Transaction:
 
     def put_account(self, account: Account) -> int:
         """Change an account; it is written with the transaction. Returns its new tick."""
-        account = replace(account, tick=self.next_tick(account))
+        return self._hold(replace(account, tick=self.next_tick(account)))
+
+    def move_account(
+        self, account: Account, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0
+    ) -> int:
+        """A promise or a settlement; it is written with the transaction. Returns the account's new tick."""
+        tick = self.next_tick(account)
+        return self._hold(
+            account.moved(tick, spent_pico=spent_pico, reserved_pico=reserved_pico, overrun_pico=overrun_pico)
+        )
+
+    def _hold(self, account: Account) -> int:
         self._accounts[account.scope] = account
         self._changed.add(account.scope)
         return account.tick

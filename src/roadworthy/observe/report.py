@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate, groupby
+from typing import TypeVar
 
 import orjson
 
@@ -24,6 +27,7 @@ _PAGE = 1_000
 _GROUNDS_MAX = 8
 _GATES_MAX = 5
 _Z = 1.959964
+_Group = TypeVar("_Group", str, tuple[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class Report:
         """
         outcomes, waiting = fates(tx, job_id)
         account = tx.account(f"job:{job_id}")
-        money = {as_text(state): row for state, *row in tx.rows("job_money", job_id=job_id)}
+        spent = [_Spent.of(row) for row in tx.rows("job_attempts", job_id=job_id)]
         job = tx.row("job_name", job_id=job_id)
         queue = tx.row("queue_length", app=app)
         return cls(
@@ -120,19 +124,17 @@ class Report:
             fates=outcomes,
             waiting=waiting,
             kinds={as_text(kind): as_int(count) for kind, count in tx.rows("kinds", job_id=job_id)},
-            shares=tuple(_share(row) for row in tx.rows("job_cost", job_id=job_id)),
-            steps=tuple(
-                (as_text(s), as_int(n), usd(as_int(c))) for s, n, c in tx.rows("job_steps", job_id=job_id)
-            ),
+            shares=tuple(_shares(spent)),
+            steps=tuple(_steps(spent)),
             models=tuple((as_text(m), as_int(n)) for m, n in tx.rows("job_models", job_id=job_id)),
-            settled_usd=_sum(money, "settled"),
-            unknown_usd=_sum(money, "unknown"),
-            unknown=as_int(money["unknown"][0]) if "unknown" in money else 0,
+            settled_usd=usd(sum(part.cost_pico for part in spent if part.state == "settled")),
+            unknown_usd=usd(sum(part.cost_pico for part in spent if part.state == "unknown")),
+            unknown=sum(part.attempts for part in spent if part.state == "unknown"),
             spent_usd=usd(account.spent_pico),
             reserved_usd=usd(account.reserved_pico),
             overrun_usd=usd(account.overrun_pico),
             budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
-            latency_s=_quantiles([as_float(row[0]) for row in tx.rows("job_latencies", job_id=job_id)]),
+            latency_s=_quantiles(tx.rows("job_latencies", job_id=job_id)),
             grounds=tuple(
                 (as_text(o), as_text(r), as_int(n))
                 for o, r, n in tx.rows("job_grounds", job_id=job_id, count=_GROUNDS_MAX)
@@ -246,23 +248,56 @@ def _accuracy(tx: Transaction, job_id: int, apart: str) -> Accuracy | None:
     return Accuracy(right, number, low, high)
 
 
-def _share(row: Row) -> Share:
-    model, ending, count, cost, tokens_in, tokens_out, _cached, _latency = row
-    return Share(
-        as_text(model),
-        as_text(ending),
-        as_int(count),
-        usd(as_int(cost)),
-        as_int(tokens_in),
-        as_int(tokens_out),
-    )
-
-
-def _sum(money: dict[str, list[str | bytes | int | float | None]], state: str) -> Decimal:
-    return usd(as_int(money[state][1])) if state in money else Decimal(0)
-
-
-def _quantiles(ordered: list[float]) -> tuple[float, ...]:
-    if not ordered:
+def _quantiles(counted: Sequence[Row]) -> tuple[float, ...]:
+    """The median, the 95 % and the 99 % quantile in seconds, of (tenths of a millisecond, count) in order."""
+    upto = list(accumulate(as_int(count) for _, count in counted))
+    if not upto:
         return ()
-    return tuple(ordered[min(len(ordered) - 1, math.ceil(q * len(ordered)) - 1)] for q in (0.5, 0.95, 0.99))
+    places = (bisect_left(upto, math.ceil(share * upto[-1])) for share in (0.5, 0.95, 0.99))
+    return tuple(as_float(counted[place][0]) / 10_000 for place in places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """Attempts that are alike."""
+
+    model: str
+    ending: str
+    state: str
+    step: str
+    attempts: int
+    cost_pico: int
+    input_tokens: int
+    output_tokens: int
+
+    @classmethod
+    def of(cls, row: Row) -> _Spent:
+        model, ending, state, step, *numbers = row
+        return cls(as_text(model), as_text(ending), as_text(state), as_text(step), *map(as_int, numbers))
+
+
+def _shares(spent: Sequence[_Spent]) -> Iterator[Share]:
+    """By model and ending."""
+    for (model, ending), parts in _grouped(spent, lambda part: (part.model, part.ending)):
+        yield Share(
+            model,
+            ending,
+            sum(part.attempts for part in parts),
+            usd(sum(part.cost_pico for part in parts)),
+            sum(part.input_tokens for part in parts),
+            sum(part.output_tokens for part in parts),
+        )
+
+
+def _steps(spent: Sequence[_Spent]) -> Iterator[tuple[str, int, Decimal]]:
+    """By step: attempts and cost."""
+    for step, parts in _grouped(spent, lambda part: part.step):
+        yield step, sum(part.attempts for part in parts), usd(sum(part.cost_pico for part in parts))
+
+
+def _grouped(
+    spent: Sequence[_Spent], by: Callable[[_Spent], _Group]
+) -> Iterator[tuple[_Group, list[_Spent]]]:
+    """Groups in order."""
+    for group, parts in groupby(sorted(spent, key=by), key=by):
+        yield group, list(parts)

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,13 +24,14 @@ from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
 from roadworthy.run.batch.job import begin_job
 from roadworthy.run.entry import Entry
-from roadworthy.run.forecast import draw_sample, forecast
+from roadworthy.run.forecast import forecast
 from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
 from roadworthy.run.output import check_output
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.survey import Drawn, draw_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Target:
     entry: Entry[Any, Any]
     start: Callable[..., Runtime]
     items: Callable[[], Iterator[Record | Unusable]]
+    drawn: Callable[[int], Drawn]
     job: str
 
 
@@ -56,21 +59,24 @@ def find_target(
         raise WrongUse("Standard input has no name to find its job by. Give one: --job NAME.")
     settings = loaded.app.start_settings()
 
-    def items() -> Iterator[Record | Unusable]:
+    def source() -> Source:
         stream: BinaryIO = sys.stdin.buffer
-        source = (
+        return (
             Source.from_stream(stream, settings)
             if place == "-"
             else Source.from_place(place, query or "", settings)
         )
-        records = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
-        yield from (
-            records if limit is None else (item for _, item in zip(range(limit), records, strict=False))
-        )
+
+    def items() -> Iterator[Record | Unusable]:
+        found = read_records(source(), schema=entry.record_schema, key=entry.key, settings=settings)
+        yield from islice(found, limit)
+
+    def drawn(at_least: int) -> Drawn:
+        return Drawn.of(source(), entry, settings, at_least=at_least)
 
     if place != "-":
         Source.from_place(place, query or "", settings)
-    return Target(entry, loaded.app.start, items, job or _job_of(place, query or ""))
+    return Target(entry, loaded.app.start, items, drawn, job or _job_of(place, query or ""))
 
 
 def _job_of(place: str, query: str) -> str:
@@ -198,17 +204,12 @@ def plan(
 ) -> None:
     """Say what INPUT will cost before it costs anything: low, likely, high."""
     target = find_target(app, input_, given["job"], query=given["query"])
-    items = target.items
-    if input_ == "-":
-        held = list(target.items())
-        items = lambda: iter(held)  # noqa: E731 - standard input is read once
-    found = run_to_end(_plan(target, items, sample, _dollars(budget_usd), batch=batch))
+    found = run_to_end(_plan(target, sample, _dollars(budget_usd), batch=batch))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 
 async def _plan(
     target: Target,
-    items: Callable[[], Iterator[Record | Unusable]],
     sample: int | None,
     budget_pico: int | None,
     *,
@@ -217,12 +218,13 @@ async def _plan(
     progress = Progress(sample or 0, budget_pico)
     runtime = target.start(tell=progress)
     try:
+        drawn = target.drawn(sample or 0)
         if sample:
             options = Options(job=target.job, budget_pico=budget_pico, limit=sample)
-            await Job(runtime, target.entry, iter(draw_sample(items(), sample)), options).run()
+            await Job(runtime, target.entry, iter(draw_sample(drawn.items(), sample)), options).run()
         if batch:
             runtime.use_batches()
-        return await forecast(runtime, target.entry, items(), target.job, batch=batch)
+        return await forecast(runtime, target.entry, drawn, target.job, batch=batch)
     finally:
         progress.close()
         await runtime.close()

@@ -14,7 +14,7 @@ from roadworthy._failpoints import VARIABLE, arm
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
-from roadworthy.keep.intake import take_direct
+from roadworthy.keep.intake import find_direct, take_direct
 from roadworthy.keep.jobs import DIRECT, begin_run, open_job
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.record import Kept
@@ -74,9 +74,12 @@ class Door:
         except Rejected as rejected:
             return Result(rejected.key, "rejected", None, None, False, usd(0), "", 0, rejected.reason)
         job_id, run_id = await self._job(entry.name)
-        kept = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken))
+        kept = runtime.store.read(lambda tx: find_direct(tx, job_id, taken))
+        if kept is None:
+            kept = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken))
+        record_id = kept.id
         await run_record(entry, cast("R", taken.value), begin(runtime, kept, run_id))
-        after = runtime.store.read(lambda tx: find_record(tx, kept.id))
+        after = runtime.store.read(lambda tx: find_record(tx, record_id))
         assert after is not None
         return _result(entry, after)
 

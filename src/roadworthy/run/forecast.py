@@ -10,30 +10,26 @@ below it), the interval its central 95 %; both are drawn with a fixed seed.
 
 from __future__ import annotations
 
-import heapq
 import math
 import random
 import statistics
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.batch.rung import BatchRung
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Usage
 from roadworthy.keep.jobs import find_job
-from roadworthy.keep.record import Kept
-from roadworthy.keep.records import find_record
 from roadworthy.keep.transaction import Transaction, as_float, as_int
 from roadworthy.run.entry import Entry, Step
 from roadworthy.run.people import EXPERIENCE_MIN, People, forecast_people
 from roadworthy.run.runtime import Runtime
-from roadworthy.run.session import Session, WouldAsk
-from roadworthy.run.work import begin, look
+from roadworthy.run.survey import Count, Drawn, survey
 
 DRAWS = 4_000
+_Z = 1.959964
 _FEW = 30
 TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
@@ -47,6 +43,8 @@ class Forecast:
     """What `plan` prints. Costs are for what is still to be asked; `spent_usd` is what the job has cost so far.
 
     Attributes:
+        looked_at: how many of the records the figures rest on; fewer than all in a long input, whose other counts are
+            then estimates.
         answered: records whose answer is in the ledger and still stands; they cost nothing.
         to_ask: records that something would be bought for.
         sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
@@ -55,6 +53,7 @@ class Forecast:
     """
 
     records: int
+    looked_at: int
     duplicates: int
     rejected: int
     answered: int
@@ -76,6 +75,7 @@ class Forecast:
             name: getattr(self, name)
             for name in (
                 "records",
+                "looked_at",
                 "duplicates",
                 "rejected",
                 "answered",
@@ -104,29 +104,19 @@ class Forecast:
             else "from assumptions; --sample 50 sharpens it"
         )
         takes = "a day at most for each batch" if self.batch else f"about {self.seconds:.0f} s"
+        looked = (
+            ""
+            if self.looked_at == self.records
+            else f" (of which {self.looked_at:,} were looked at; the rest is estimated from them)"
+        )
         return (
-            f"{self.records} records: {self.duplicates} duplicates, {self.rejected} rejected, {self.answered} answered already, "
+            f"{self.records} records{looked}: {self.duplicates} duplicates, {self.rejected} rejected, {self.answered} answered already, "
             f"{self.to_ask} to ask\n"
             f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; {takes}\n"
             f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
             f"spent on this job so far: {self.spent_usd:.4f} USD"
             + "".join(f"\n{line}" for line in self.people.lines())
         )
-
-
-@dataclass(slots=True)
-class _Count:
-    """What one pass over the input found."""
-
-    records: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    answered: int = 0
-    to_ask: int = 0
-    request_bytes: int = 0
-    output_caps: int = 0
-    first_steps: dict[str, int] = field(default_factory=dict)
-    seen: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +131,9 @@ class Known:
 
 
 async def forecast(
-    runtime: Runtime,
-    entry: Entry[Any, Any],
-    items: Iterable[Record | Unusable],
-    job: str,
-    *,
-    batch: bool = False,
+    runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: str, *, batch: bool = False
 ) -> Forecast:
-    """Look at the whole input and at what the ledger knows; buys nothing and writes nothing.
+    """Look at the input, or at a sample of a long one, and at what the ledger knows; buys nothing and writes nothing.
 
     Args:
         batch: the app's models are priced for batches.
@@ -156,9 +141,7 @@ async def forecast(
     plan = runtime.plan
     await runtime.prepare()
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
-    count = _Count()
-    for item in items:
-        await _look_at(runtime, entry, item, job_id, count)
+    count = await survey(runtime, entry, drawn, job_id)
     firsts = sorted({runtime.rungs(step)[0].name for step in plan.steps})
     halved = _halved(runtime) if batch else frozenset()
     known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved))
@@ -171,17 +154,19 @@ async def forecast(
         low, likely, high = _assume(runtime, entry, count)
         tokens = (count.request_bytes * TOKENS_A_BYTE[1], count.output_caps * OUTPUT_SHARE[1])
         latency, known = LATENCY_S, None
+    less, more = 1 - _Z * count.error, 1 + _Z * count.error
     return Forecast(
         records=count.records,
+        looked_at=count.looked_at,
         duplicates=count.duplicates,
         rejected=count.rejected,
         answered=count.answered,
         to_ask=count.to_ask,
         input_tokens=round(tokens[0]),
         output_tokens=round(tokens[1]),
-        low_usd=usd(round(low)),
+        low_usd=usd(round(low * max(0.0, less))),
         likely_usd=usd(round(likely)),
-        high_usd=usd(round(high)),
+        high_usd=usd(round(high * more)),
         spent_usd=usd(spent),
         seconds=DAY_S if batch else latency * count.to_ask / runtime.settings.concurrency,
         batch=batch,
@@ -190,24 +175,6 @@ async def forecast(
             lambda tx: forecast_people(tx, plan, runtime.settings, entry, job_id=job_id, to_ask=count.to_ask)
         ),
     )
-
-
-def draw_sample(items: Iterable[Record | Unusable], size: int) -> list[Record]:
-    """The `size` usable records whose content hashes are smallest: a random sample that a second look repeats."""
-    heap: list[tuple[int, int, Record]] = []
-    seen: set[int] = set()
-    for item in items:
-        if isinstance(item, Unusable):
-            continue
-        rank = -int.from_bytes(item.body_hash[:8], "big")
-        if rank in seen:
-            continue
-        seen.add(rank)
-        if len(heap) < size:
-            heapq.heappush(heap, (rank, item.line, item))
-        elif rank > heap[0][0]:
-            heapq.heapreplace(heap, (rank, item.line, item))
-    return sorted((record for _, _, record in heap), key=lambda record: record.line)
 
 
 def _halved(runtime: Runtime) -> frozenset[str]:
@@ -292,46 +259,7 @@ def _successes(chance: random.Random, count: int, share: float) -> float:
     return float(number)
 
 
-async def _look_at(
-    runtime: Runtime, entry: Entry[Any, Any], item: Record | Unusable, job_id: int | None, count: _Count
-) -> None:
-    count.records += 1
-    if isinstance(item, Unusable):
-        count.rejected += 1
-        return
-    mark, body = hash(item.key), int.from_bytes(item.body_hash[:8], "big")
-    if mark in count.seen:
-        count.duplicates += count.seen[mark] == body
-        count.rejected += count.seen[mark] != body
-        return
-    count.seen[mark] = body
-    kept = _known_record(runtime, item, job_id)
-    session: Session = begin(runtime, kept, 0, offline=True)
-    try:
-        await look(entry, item.value, session)
-        count.answered += 1
-    except WouldAsk as missing:
-        if missing.tried and kept.outcome in {"failed", "waiting"} and kept.waiting_for in {"", "review"}:
-            count.answered += 1
-            return
-        count.to_ask += 1
-        count.request_bytes += missing.request_bytes
-        count.output_caps += missing.output_cap
-        count.first_steps[missing.step] = count.first_steps.get(missing.step, 0) + 1
-
-
-def _known_record(runtime: Runtime, record: Record, job_id: int | None) -> Kept:
-    """The record as the ledger has it, or as it would be taken in."""
-    if job_id is not None:
-        row = runtime.store.read(lambda tx: tx.row("newest_version", job_id=job_id, key=record.key))
-        if row is not None and row[2] == record.body_hash:
-            found = runtime.store.read(lambda tx: find_record(tx, as_int(row[0])))
-            if found is not None:
-                return found
-    return Kept.new(job_id or 0, record)
-
-
-def _ladders(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> Iterator[tuple[Step[Any, Any], int]]:
+def _ladders(runtime: Runtime, entry: Entry[Any, Any], count: Count) -> Iterator[tuple[Step[Any, Any], int]]:
     """The steps that would be asked first, and for how many records."""
     for step in runtime.plan.steps:
         asked = count.first_steps.get(step.name, 0)
@@ -342,7 +270,7 @@ def _ladders(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> Iterato
                 yield step.judging, asked
 
 
-def _assume(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> tuple[float, float, float]:
+def _assume(runtime: Runtime, entry: Entry[Any, Any], count: Count) -> tuple[float, float, float]:
     """Low, likely and high cost with nothing to go by but prices and sizes."""
     totals = []
     for tokens, share, escalated in zip(TOKENS_A_BYTE, OUTPUT_SHARE, ESCALATED, strict=True):
@@ -355,7 +283,7 @@ def _assume(runtime: Runtime, entry: Entry[Any, Any], count: _Count) -> tuple[fl
     return totals[0], totals[1], totals[2]
 
 
-def _dear(runtime: Runtime, entry: Entry[Any, Any], count: _Count, known: Known) -> float:
+def _dear(runtime: Runtime, entry: Entry[Any, Any], count: Count, known: Known) -> float:
     """What going one model up likely costs a record, by price list and the tokens seen so far."""
     usage = Usage(round(known.input_tokens), round(known.output_tokens))
     above = [
@@ -366,7 +294,7 @@ def _dear(runtime: Runtime, entry: Entry[Any, Any], count: _Count, known: Known)
     return max(above, default=0.0)
 
 
-def _usage(count: _Count, tokens_a_byte: float, output_share: float) -> Usage:
+def _usage(count: Count, tokens_a_byte: float, output_share: float) -> Usage:
     number = max(1, count.to_ask)
     return Usage(
         round(count.request_bytes / number * tokens_a_byte), round(count.output_caps / number * output_share)

@@ -8,6 +8,7 @@ since somebody last cleared the step.
 from __future__ import annotations
 
 import math
+import string
 from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,9 +46,10 @@ SCORE, LENGTH, LETTERS = "score", "length", "letters"
 TESTED = (ACCEPTED, SCORE, LENGTH, LETTERS)  # each gets an equal part of the false warnings that are allowed
 COMPARED_MAX = 100  # earlier readings that a new one is compared with
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-_LENGTHS = tuple(2**power for power in range(4, 24))  # characters
+_LENGTHS = tuple(2**power for power in range(4, 24))  # bytes
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-_LOOKED_AT_CHARS = 2_000
+_LOOKED_AT_BYTES = 2_000
+_LETTERS = string.ascii_letters.encode() + bytes(range(128, 256))  # what is beyond ASCII is mostly letters
 _NAMES = {
     ACCEPTED: "the share of answers that are accepted",
     SCORE: "the confidence of answers",
@@ -69,7 +71,10 @@ class _Tally:
 
     def count(self, what: str, edges: Sequence[float], value: float) -> None:
         """One more value of what is counted."""
-        self.counts.setdefault(what, [0] * (len(edges) + 1))[bisect(edges, value)] += 1
+        counts = self.counts.get(what)
+        if counts is None:
+            counts = self.counts[what] = [0] * (len(edges) + 1)
+        counts[bisect(edges, value)] += 1
 
     def named(self, asked: str, served: str) -> None:
         """Who answered."""
@@ -97,11 +102,11 @@ class Watch:
         self._versions: dict[str, str] = {}
         self._names: dict[tuple[str, str], set[str]] = {}
 
-    def see(self, step: Step[R, T], text: str, verdict: Verdict[T], since: int = 0) -> bool:
+    def see(self, step: Step[R, T], text: bytes, verdict: Verdict[T], since: int = 0) -> bool:
         """One more first answer; whether the reading is to be kept now.
 
         Args:
-            text: what the step was asked about, as JSON; what it is made of is read off its first 2,000 characters.
+            text: what the step was asked about, as JSON; what it is made of is read off its first 2,000 bytes.
             verdict: what came of the answer by the step's rule.
             since: the number of the state since which the step's answers come about as this one's.
         """
@@ -112,8 +117,8 @@ class Watch:
         tally.answers += 1
         tally.accepted += accepted
         tally.count(LENGTH, _LENGTHS, len(text))
-        head = text[:_LOOKED_AT_CHARS]
-        tally.count(LETTERS, _SHARES, sum(map(str.isalpha, head)) / max(1, len(head)))
+        head = text[:_LOOKED_AT_BYTES]
+        tally.count(LETTERS, _SHARES, 1 - len(head.translate(None, _LETTERS)) / max(1, len(head)))
         changed = False
         if isinstance(verdict, Accept):
             if verdict.confidence is not None:

@@ -160,7 +160,7 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
     if (
         found is None
         or not (desk.asked or desk.session.late)
-        or not runtime.watch.see(step, text_of(value).decode(), found, desk.since)
+        or not runtime.watch.see(step, text_of(value), found, desk.since)
     ):
         return
     for words in await runtime.watch.keep(step.name):

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import click
 
-from roadworthy.accept.intake import read_records
-from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
 from roadworthy.keep.reviews import open_reviews
 from roadworthy.observe.progress import Progress
@@ -23,6 +21,7 @@ from roadworthy.run.job import Job
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.options import Options
+from roadworthy.run.survey import Drawn
 from roadworthy.vet.process import start_simulator
 
 FILES = ("triage.py", "inbox.jsonl", "answers.jsonl", "policies")
@@ -92,19 +91,16 @@ async def _run(folder: Path, url: str) -> int:
     entry = loaded.entry()
     inbox = folder / "inbox.jsonl"
 
-    def items() -> list[Record | Unusable]:
-        source = Source.from_path(inbox, settings)
-        return list(read_records(source, schema=entry.record_schema, key=entry.key, settings=settings))
-
+    drawn = Drawn.of(Source.from_path(inbox, settings), entry, settings)
     options = Options(job=str(inbox), output=folder / "results.jsonl")
     runtime = partial(loaded.app.start, environ)()
-    progress = Progress(len(items()), loaded.app.plan.budget_pico)
+    progress = Progress(drawn.sketch.total, loaded.app.plan.budget_pico)
     runtime.tell = progress
     try:
         click.echo("roadworthy plan triage.py inbox.jsonl")
-        click.echo((await forecast(runtime, entry, items(), options.job)).text() + "\n")
+        click.echo((await forecast(runtime, entry, drawn, options.job)).text() + "\n")
         click.echo("roadworthy run triage.py inbox.jsonl")
-        job = Job(runtime, entry, iter(items()), options)
+        job = Job(runtime, entry, drawn.items(), options)
         summary, status = await job.run()
         progress.close()
         _show(summary, loaded)

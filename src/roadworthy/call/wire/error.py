@@ -17,6 +17,22 @@ from roadworthy.call.wire.value import at, objects
 DETAIL_CHARS = 300
 _READ_CHARS = 2_000
 _KEY = re.compile(r"(?i)\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|key|nvapi)[-_][\w*.…-]{6,}|\bAIza[\w-]{10,}")
+_KEY_MARKS = (
+    "bearer",
+    "sk-",
+    "sk_",
+    "pk-",
+    "pk_",
+    "rk-",
+    "rk_",
+    "gsk",
+    "xai",
+    "hf-",
+    "hf_",
+    "key",
+    "nvapi",
+    "aiza",
+)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _DIGITS = re.compile(r"[1-5][0-9]{2}")
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -157,7 +173,8 @@ def inner_status(error: Mapping[str, object]) -> int:
 def one_line(text: str) -> str:
     """One line for a person: keys struck out, what cannot be seen written out, length bounded."""
     if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
-        return _KEY.sub("***", text)  # a name or a number, as most are
+        lower = text.lower()  # a name or a number, as most are: the search for keys costs more than all else
+        return _KEY.sub("***", text) if any(mark in lower for mark in _KEY_MARKS) else text
     plain = _KEY.sub("***", " ".join(text[:_READ_CHARS].split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 

@@ -216,29 +216,20 @@ WHERE attempt.owner = :owner AND attempt.state = 'intent';
 -- add_death: Note that a process died while this record was in flight.
 UPDATE record SET deaths = deaths + 1 WHERE id = :record_id;
 
--- job_money: What a job's attempts came to, by state.
-SELECT attempt.state, count(*), coalesce(sum(attempt.cost_pico), 0), coalesce(sum(attempt.reserved_pico), 0)
-FROM attempt JOIN run ON run.id = attempt.run_id WHERE run.job_id = :job_id GROUP BY attempt.state;
-
--- job_cost: A job's attempts by model and ending: count, cost, tokens, latency.
-SELECT attempt.model, coalesce(attempt.ending, 'on the wire'), count(*), coalesce(sum(attempt.cost_pico), 0),
-  coalesce(sum(attempt.input_tokens), 0), coalesce(sum(attempt.output_tokens), 0), coalesce(sum(attempt.cached_tokens), 0),
-  avg(attempt.latency_s)
-FROM attempt JOIN run ON run.id = attempt.run_id WHERE run.job_id = :job_id
-GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire') ORDER BY attempt.model, 2;
-
--- job_steps: A job's cost by step.
-SELECT question.step, count(*), coalesce(sum(attempt.cost_pico), 0)
+-- job_attempts: A job's attempts by model, ending, state and step: count, cost, tokens.
+SELECT attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step, count(*),
+  coalesce(sum(attempt.cost_pico), 0), coalesce(sum(attempt.input_tokens), 0), coalesce(sum(attempt.output_tokens), 0)
 FROM attempt JOIN run ON run.id = attempt.run_id JOIN question ON question.id = attempt.question_id
-WHERE run.job_id = :job_id GROUP BY question.step ORDER BY question.step;
+WHERE run.job_id = :job_id
+GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step ORDER BY 1, 2, 3, 4;
 
 -- job_models: Which model's answers a job accepted.
 SELECT coalesce(record.model, ''), count(*) FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND record.outcome = 'accepted' GROUP BY record.model ORDER BY 2 DESC;
 
--- job_latencies: Latencies of a job's answered attempts in order, for quantiles.
-SELECT attempt.latency_s FROM attempt JOIN run ON run.id = attempt.run_id
-WHERE run.job_id = :job_id AND attempt.ending = 'ok' ORDER BY attempt.latency_s;
+-- job_latencies: How many of a job's answered attempts took how many tenths of a millisecond, in order.
+SELECT round(attempt.latency_s * 10000), count(*) FROM attempt JOIN run ON run.id = attempt.run_id
+WHERE run.job_id = :job_id AND attempt.ending = 'ok' GROUP BY 1 ORDER BY 1;
 
 -- job_grounds: Why records of a job are not accepted, commonest first.
 SELECT record.outcome, coalesce(record.reason, ''), count(*) FROM line JOIN record ON record.id = line.record_id
