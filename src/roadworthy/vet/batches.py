@@ -121,12 +121,10 @@ class Shop:
     def _about(self, request: Request) -> Response | None:
         """Looks, lists, cancellations and results."""
         path = request.path.decode("ascii", "replace").strip("/").split("/")
-        if path[:2] == ["v1", "batches"]:
-            dialect, rest = "openai", path[2:]
-        elif path[:3] == ["v1", "messages", "batches"]:
+        if path[:3] == ["v1", "messages", "batches"]:
             dialect, rest = "anthropic", path[3:]
-        elif path[:2] == ["v1beta", "batches"]:
-            dialect, rest = "gemini", path[2:]
+        elif path[:1] in (["v1"], ["v1beta"]) and path[1:2] == ["batches"]:
+            dialect, rest = _whose(path[2:], request.query), path[2:]
         else:
             return None
         own = [batch for batch in reversed(self._batches.values()) if batch.dialect == dialect]
@@ -166,6 +164,13 @@ class Shop:
 def _knock(batch: Held) -> Knock:
     door = batch.asked.door or {"anthropic": MESSAGES, "gemini": CONTENT}[batch.dialect]
     return Knock(door, batch.asked.model)
+
+
+def _whose(rest: Sequence[str], query: bytes) -> str:
+    """OpenAI's batches and Gemini's have the same address; their ids and the parameters of their lists differ."""
+    if rest:
+        return "openai" if rest[0].startswith("batch_") else "gemini"
+    return "gemini" if b"page" in query else "openai"
 
 
 _SHOWS: Mapping[str, Callable[[Held], bytes]] = {

@@ -53,9 +53,7 @@ class GeminiBatch(BatchDialect):
 
     def __init__(self, url: str, model_id: str) -> None:
         super().__init__(url, model_id)
-        # Batches are documented for v1beta alone.
-        base, _, _ = url.replace("/v1/models/", "/v1beta/models/").rpartition("/models/")
-        self._base = base
+        self._base, _, _ = url.rpartition("/models/")  # the version is that of all requests, as in the SDK
 
     def bytes_max(self, settings: Settings) -> int:
         """20 MB: beyond it a file would be needed."""
