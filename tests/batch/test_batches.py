@@ -118,7 +118,7 @@ def test_cancel_stops_batches_and_keeps_what_they_answered(begin: Begin) -> None
     done = trial.command("cancel", str(APP), "--json")
     said = json.loads(done.stdout)
     assert (said["batches"], said["batches_left"]) == (1, 0)
-    states = dict(ask(trial.ledger, "SELECT state, count(*) FROM attempt GROUP BY state"))
+    states: dict[str, int] = dict(ask(trial.ledger, "SELECT state, count(*) FROM attempt GROUP BY state"))
     assert "intent" not in states
     assert states["unsent"] == 20
     assert (
