@@ -9,26 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from dataclasses import field as dataclass_field
 
 from roadworthy._errors import WrongUse
+from roadworthy._settings_doors import OURS, DoorSettings
+from roadworthy._settings_doors import count as _count
+from roadworthy._settings_doors import row as _row
 
 PREFIX = "ROADWORTHY_"
 
 
-def _row(default: float, unit: str, help_: str, source: str) -> float:
-    return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
-
-
-def _count(default: int, unit: str, help_: str, source: str) -> int:
-    return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
-
-
-OURS = "our choice"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(DoorSettings):
     """The limits and rates of one app; each is one row of docs/settings.md."""
 
     file_bytes_max: int = _count(4_000_000_000, "bytes", "an input file larger than this is refused", OURS)
@@ -150,22 +141,6 @@ class Settings:
         0, "tokens per minute", "0 = learned from the provider's headers only", OURS
     )
 
-    share_ahead_s: float = _row(
-        1.0,
-        "seconds",
-        "of a provider's rate that a process may hold before its time; bounds what a death burns",
-        OURS,
-    )
-    share_slice_s: float = _row(
-        0.25,
-        "seconds",
-        "of a provider's rate that a busy process takes from the ledger at a time, at most",
-        OURS,
-    )
-    share_look_s: float = _row(
-        1.0, "seconds", "a process looks this often whether others found a provider down or up again", OURS
-    )
-
     concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
@@ -224,16 +199,6 @@ class Settings:
     )
     gate_open_max: int = _count(
         50, "questions", "of one gate in the queue at a time; the next ones come when these are ruled", OURS
-    )
-
-    batch_sample: int = _count(
-        300,
-        "answers",
-        "of a batch that people label before anything is looked for: a fixed random sample",
-        OURS,
-    )
-    batch_delta: float = _row(
-        0.1, "chance", "of a false certificate of a batch, over all batches of one job", OURS
     )
 
     audit_share: float = _row(
@@ -306,64 +271,6 @@ class Settings:
     )
     compact_shared_bytes_max: int = _count(
         500_000_000, "bytes", "a larger ledger is compacted only while no other process works on it", OURS
-    )
-
-    serve_records_max: int = _count(
-        1_000, "records", "worked on for callers at the same time; more are answered 429", OURS
-    )
-    serve_wait_s: float = _row(
-        60.0, "seconds", "a caller waits this long for an outcome, then gets 202 and an address", OURS
-    )
-    serve_connections_max: int = _count(
-        4_000, "connections", "open at the same time; further callers are answered 503 and hung up on", OURS
-    )
-    serve_header_s: float = _row(
-        10.0, "seconds", "a request's headers come whole within this time, else 408", OURS
-    )
-    serve_header_bytes_max: int = _count(
-        32_768, "bytes", "of a request's line and headers; larger ones are answered 431", OURS
-    )
-    serve_keys_s: float = _row(
-        1.0, "seconds", "the service believes for this long what the ledger says of keys", OURS
-    )
-    serve_body_s: float = _row(30.0, "seconds", "a request's body comes whole within this time", OURS)
-    serve_look_s: float = _row(
-        2.0,
-        "seconds",
-        "the service looks this often for rulings, and for records that were left behind",
-        OURS,
-    )
-    serve_again_s: float = _row(
-        10.0, "seconds", "a record that waits for budget or a provider re-enters this often", OURS
-    )
-    serve_drain_s: float = _row(
-        20.0, "seconds", "a service that is told to end waits this long for what is on the wire", OURS
-    )
-
-    work_drain_s: float = _row(
-        20.0, "seconds", "a worker that is told to end waits this long for what is on the wire", OURS
-    )
-    worker_restart_s: float = _row(
-        1.0, "seconds", "before a worker that died is placed again; doubles while they die at once", OURS
-    )
-    worker_losses_max: int = _count(
-        20, "deaths", "workers that died in a row without a record done: the run stops with status 3", OURS
-    )
-
-    telemetry_share: float = _row(
-        1.0, "share", "of traces that are sent; a caller's own decision in `traceparent` stands", OURS
-    )
-    telemetry_content: int = _count(
-        0, "switch", "1 sends what models are told and answer, and records' keys, with the traces", OURS
-    )
-    telemetry_queue_max: int = _count(
-        4_096, "spans", "that wait to be sent; more are dropped", "OTEL_BSP_MAX_QUEUE_SIZE is 2,048"
-    )
-    telemetry_every_s: float = _row(
-        5.0, "seconds", "between two batches of traces, and of metrics", "OTEL_BSP_SCHEDULE_DELAY is 5 s"
-    )
-    telemetry_close_s: float = _row(
-        5.0, "seconds", "the end of a run waits this long for the receiver of its traces", OURS
     )
 
     commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)

@@ -47,6 +47,8 @@ from roadworthy._failpoints import POINTS
 from roadworthy.vet.process import RunningSimulator, start_simulator
 
 TICKETS_MAX: Final = 32
+# Batches have kills of their own, in tests/batch.
+DIRECT_POINTS: Final = tuple(point for point in POINTS if not point.name.startswith("batch_"))
 STAGE_TIMEOUT_S: Final = 40.0
 # Names one of `tests.crash.wrong`: the swarm's own negative control.
 VARIANT: Final = "CRASH_VARIANT"
@@ -161,7 +163,7 @@ def _stages(chance: random.Random) -> Iterator[Stage]:
     for _ in range(chance.randint(1, 3)):
         way = chance.choice(("plain", "failpoint", "failpoint", "kill", "interrupt"))
         sent = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}.get(way)
-        point = chance.choice(POINTS).name
+        point = chance.choice(DIRECT_POINTS).name
         yield Stage(
             failpoint=f"{point}:{_count(chance, point)}" if way == "failpoint" else "",
             sent=None if sent is None else (int(sent), chance.uniform(0.0, 0.25)),

@@ -36,9 +36,11 @@ Case = tuple[str, str, float]
 
 
 def cases() -> list[Case]:
-    """Every (entry, point, share) of the sweep."""
+    """Every (entry, point, share) of the sweep; the points of a batch have tests of their own, in tests/batch."""
     found: list[Case] = []
     for point in POINTS:
+        if point.name.startswith("batch_"):
+            continue
         shares: tuple[float, ...] = SHARES_OF_COMMITS if point.name in COMMITS else SHARES
         shares = (0.0,) if point.name in ONCE_A_RUN | REAPING else shares
         for entry, has in (

@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from roadworthy._clock import Clock
 from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried
@@ -13,7 +14,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
 from roadworthy.call.lane import Lane
-from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, Meter, NoMoney, Opened, Settlement
+from roadworthy.call.meter import BATCH_OWNER, RECORD_SCOPE, Ask, Busy, Meter, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Outcome, Reply
 from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
@@ -31,12 +32,19 @@ class NoReply:
 
     Attributes:
         kind: `closed` (the lane: next model, else wait for the provider), `parked` (out of retries or time:
-            wait for the provider), `budget` (a cap has no room), `unusable` (this model cannot take this
-            request: next model).
+            wait for the provider), `budget` (a cap has no room), `batch` (a provider's batch will bring it),
+            `unusable` (this model cannot take this request: next model).
     """
 
     kind: str
     detail: str
+
+
+class Buyer(Protocol):
+    """Gets replies, now or from a batch later."""
+
+    async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
+        """The reply to `ask`, or why there is none; `deadline` in monotonic seconds."""
 
 
 class Driver:
@@ -167,6 +175,8 @@ class Driver:
             return opened
         self._release(lane, ask)
         match opened:
+            case Busy(owner=owner) if owner == BATCH_OWNER:
+                return NoReply("batch", f"{ask.model}: the same request is in a batch")
             case Busy():
                 await meter.changed(_POLL_S)
                 return None

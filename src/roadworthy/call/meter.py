@@ -8,6 +8,8 @@ from typing import Protocol
 from roadworthy.call.reply import Ending, Reply, Usage
 
 RECORD_SCOPE = "record:"
+BATCH_OWNER = 0
+"""Whose promise a call in a provider's batch is: no process's, so that it outlives them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The same request is on the wire already, in the process `owner`."""
+    """The same request is on the wire already, in the process `owner`, or in a batch (`BATCH_OWNER`)."""
 
     owner: int
 

@@ -101,6 +101,21 @@ class Price:
             + usage.output_tokens * produced
         )
 
+    def halved(self, *, cached_too: bool = True) -> Price:
+        """Half of it, exact; tokens read from a cache may keep their price, which is never above half of the input's."""
+        half = object.__new__(Price)
+        given, cached, write, hour, produced = self._fine
+        kept = cached // 2 if cached_too else min(cached, given // 2)
+        rates = (self.input / 2, Decimal(kept) / (PICO // 10**6 * _FINE), self.cache_write / 2)
+        names = ("input", "cached", "cache_write", "cache_write_1h", "output")
+        values = (*rates, self.cache_write_1h / 2, self.output / 2)
+        for name, value in zip(names, values, strict=True):
+            object.__setattr__(half, name, value)
+        tiers = tuple((tokens, price.halved(cached_too=cached_too)) for tokens, price in self.above)
+        object.__setattr__(half, "above", tiers)
+        object.__setattr__(half, "_fine", (given // 2, kept, write // 2, hour // 2, produced // 2))
+        return half
+
     def worst_pico(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens can cost, whatever part of them is cached and whatever price they reach."""
         worst = _rounded_up(input_tokens * max(self._fine[:4]) + output_tokens * self._fine[4])

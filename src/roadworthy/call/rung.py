@@ -133,6 +133,11 @@ class EndpointRung:
         )
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where it is asked."""
+        return self._endpoint
+
+    @property
     def key_place(self) -> str:
         """The file that holds the key; "" where no file does."""
         return self._endpoint.key.place if self._endpoint.key is not None else ""

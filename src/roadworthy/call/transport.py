@@ -101,7 +101,7 @@ class PyreqwestTransport:
             async with request.build_streamed() as response:
                 return await self._read(response, listener)
         except detailed as error:
-            return Exchange(0, {}, b"", error=_kind(error), detail=_words(error))
+            return Exchange(0, {}, b"", error=kind_of(error), detail=words_of(error))
         except plain as error:
             return Exchange(0, {}, b"", error="reset", detail=str(error)[:300])
 
@@ -123,7 +123,7 @@ class PyreqwestTransport:
                 parts.append(bytes(chunk))
         except detailed as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
-            return Exchange(status, head, b"".join(parts), error=kind, detail=_words(error))
+            return Exchange(status, head, b"".join(parts), error=kind, detail=words_of(error))
         return Exchange(status, head, b"".join(parts))
 
     async def _listen(self, response: Response, listener: Listener, exchange: Exchange) -> Exchange:
@@ -144,7 +144,7 @@ class PyreqwestTransport:
                     return exchange
         except DetailedPyreqwestError as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
-            return exchange if listener.done else replace(exchange, error=kind, detail=_words(error))
+            return exchange if listener.done else replace(exchange, error=kind, detail=words_of(error))
         except TimeoutError:
             silent = f"the stream was silent for {idle_s:g} s"
             return exchange if listener.done else replace(exchange, error="timeout", detail=silent)
@@ -191,7 +191,7 @@ def _errors() -> tuple[type[DetailedPyreqwestError], type[PyreqwestError]]:
     return DetailedPyreqwestError, PyreqwestError
 
 
-def _kind(error: DetailedPyreqwestError) -> str:
+def kind_of(error: DetailedPyreqwestError) -> str:
     """How it broke. Only a failed connect provably sent nothing; whatever is unclear counts as sent.
 
     The class alone does not tell: a connection that broke after the request was read is a ConnectError too, and a
@@ -208,6 +208,7 @@ def _kind(error: DetailedPyreqwestError) -> str:
     return "cut" if isinstance(error, BodyDecodeError | ReadError) else "reset"
 
 
-def _words(error: DetailedPyreqwestError) -> str:
+def words_of(error: DetailedPyreqwestError) -> str:
+    """What happened, in the transport's own words."""
     causes = [cause["message"] for cause in error.details["causes"] or [] if "http" not in cause["message"]]
     return ": ".join([error.message, *causes[-1:]])[:300]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from roadworthy._failpoints import failpoint
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
@@ -53,6 +54,8 @@ class Charge:
 
 
 NO_CHARGE = Charge()
+Opener: TypeAlias = "Callable[[Transaction, Ask, Pin, Payer], Opened | Reply | Busy | NoMoney]"
+"""Notes the intent of an attempt: one that is sent at once, or one for a batch."""
 
 
 def scopes_of(app: str, period: str, job_id: int, record_id: int = 0) -> tuple[str, ...]:

@@ -144,6 +144,7 @@ def check_idle(tx: Transaction, record_ids: Iterable[int], app: str, is_alive: C
 def _erase(tx: Transaction, record_id: int, reason: str) -> None:
     tx.change("erase_replies", record_id=record_id)
     tx.change("erase_attempt_words", record_id=record_id)
+    tx.change("erase_batch_calls", record_id=record_id)
     tx.change("erase_questions", record_id=record_id, fixed=b"")
     tx.change("erase_events", record_id=record_id)
     for row in tx.rows("reviews_of_record", record_id=record_id):

@@ -18,6 +18,7 @@ from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
+from roadworthy.observe.batched import Open, open_in_batches
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.gated import gated, short
 from roadworthy.observe.lots import Batched
@@ -64,9 +65,10 @@ class Report:
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first.
-        gates: what the newest gates of candidates say, over all jobs of the app; `batches` what batches say.
+        gates: what the newest gates of candidates say, over all jobs of the app; `lots` what finished batches say that are certified whole.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
+        batches: what providers' batches will bring, and what is queued for them.
         watched: by step, over all jobs: answers in its newest readings, the audit share by now, what nobody has cleared.
     """
 
@@ -90,10 +92,11 @@ class Report:
     accuracy: Accuracy | None
     reviews: int
     gates: tuple[str, ...]
-    batches: tuple[str, ...]
+    lots: tuple[str, ...]
     certificates: dict[str, dict[str, object]]
     claims: tuple[str, ...]
     readers: dict[str, dict[str, object]]
+    batches: tuple[Open, ...]
     watched: dict[str, dict[str, object]]
 
     @classmethod
@@ -142,10 +145,11 @@ class Report:
             accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
-            batches=tuple(Batched.of(batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
+            lots=tuple(Batched.of(batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},
+            batches=open_in_batches(tx, job_id),
             readers={step: found.as_json() for step, found in agreements(tx, app).items()},
         )
 
@@ -168,6 +172,7 @@ class Report:
             yield f"  {self.kinds['duplicate']} of them are duplicates and share the first one's fate"
         for what, count in sorted(self.waiting.items()):
             yield f"  {count} wait for {what}"
+        yield from (f"  {visible(batch.line())}" for batch in self.batches)
         yield from ("", *self._money(), "", *self._models())
         if self.grounds:
             yield from ("", "not accepted, commonest first:")
@@ -212,7 +217,7 @@ class Report:
             yield "  this is a measurement on the records that have labels, not a certificate"
         yield from self.claims
         yield from self.gates
-        yield from self.batches
+        yield from self.lots
         for step, agreement in self.readers.items():
             yield f"{step}: {agreement['sentence']}"
         for step, seen in self.watched.items():

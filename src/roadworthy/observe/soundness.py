@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from roadworthy.call.meter import BATCH_OWNER
 from roadworthy.call.price import usd
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.visible import visible
@@ -54,7 +55,7 @@ def _orphans(tx: Transaction) -> Iterator[str]:
 
 def _left_open(tx: Transaction, is_alive: Callable[[int], bool]) -> Iterator[str]:
     for owner, number, reserved in tx.rows("open_by_owner"):
-        if not is_alive(as_int(owner)):
+        if owner != BATCH_OWNER and not is_alive(as_int(owner)):
             yield (
                 f"{as_int(number)} attempts with {usd(as_int(reserved)):f} USD reserved were on the wire of a process that "
                 "is gone. Run any job of the app: they are charged as unknown and their records go on."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,7 @@ from roadworthy.keep.transaction import (
     as_text,
     text_or_none,
 )
+from roadworthy.observe.batched import batch_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Tried:
         words: what was added to the question for a re-ask; "" for the question itself.
         state: `settled`, `unknown` (charged at its reservation), `unsent`, or `intent` while on the wire.
         reply: the raw text; None where none came.
+        batch: the provider's batch that it went through, in words; "" for none.
     """
 
     id: int
@@ -69,6 +71,7 @@ class Tried:
     latency_s: float | None
     reply: str | None
     finish: str
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,10 @@ def _story(tx: Transaction, app: str, record_id: int) -> Story:
         raw=None if origin[0] is None else as_bytes(origin[0]),
         cleanings=_cleanings(origin[1]),
         questions=tuple(_asked(row) for row in tx.rows("questions", record_id=record_id)),
-        attempts=tuple(_tried(row) for row in tx.rows("attempts_of_record", record_id=record_id)),
+        attempts=tuple(
+            replace(tried, batch=batch_words(tx, tried.id))
+            for tried in map(_tried, tx.rows("attempts_of_record", record_id=record_id))
+        ),
         reviews=tuple(_reviewed(row) for row in tx.rows("reviews_of_record", record_id=record_id)),
         audits=tuple(
             Drawn(as_text(step), as_int(epoch), as_float(share), as_text(state))

@@ -21,6 +21,7 @@ _WAITS = {
     "review": "waiting for a person: `roadworthy review APP`, then the same run command",
     "budget": "waiting for budget: the same run command with a higher --budget-usd goes on",
     "provider": "waiting for the provider: the same run command goes on when it answers again",
+    "batch": "waiting for a provider's batch: the same run command fetches what came and goes on",
 }
 _AUDITS = {
     "passed": "it was not picked to be checked",
@@ -125,8 +126,11 @@ def _attempt(tried: Tried, judged: str, most: int) -> Iterator[str]:
     if tried.words:
         words = visible(shortened(tried.words, most)).replace("\n", "\n    ")
         yield f"  added to the question: {words}"
+    if tried.batch:
+        yield f"  {visible(tried.batch)}"
     if tried.state == "intent":
-        yield f"  on the wire; {tried.reserved_usd:f} USD are reserved for it"
+        wire = "under way" if tried.batch else "on the wire"
+        yield f"  {wire}; {tried.reserved_usd:f} USD are reserved for it"
         return
     took = "" if tried.latency_s is None else f" after {tried.latency_s:.2f} s"
     yield f"  {tried.ending}{took}: {TREATMENT[Ending(tried.ending)].meaning} {TREATMENT[Ending(tried.ending)].done}"

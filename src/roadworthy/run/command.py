@@ -24,6 +24,7 @@ from roadworthy.keep.forecasts import put_forecast
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
+from roadworthy.run.batch.job import begin_job
 from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import forecast
 from roadworthy.run.hearing import hearer, log_option
@@ -114,6 +115,17 @@ def _job_of(place: str, query: str) -> str:
 @click.option(
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="With --engine: how many."
 )
+@click.option(
+    "--batch", is_flag=True, help="Ask through the providers' batch APIs: half the price, within a day."
+)
+@click.option(
+    "--no-wait", is_flag=True, help="With --batch: send, and leave; the same command later goes on."
+)
+@click.option(
+    "--direct-after",
+    type=click.IntRange(1),
+    help="With --batch: what N batches did not bring is asked directly, at the full price.",
+)
 @click.option("--yes", is_flag=True, help="Go on when an edit asks many answered records anew.")
 @log_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -134,7 +146,14 @@ def run(
         refresh=given["refresh"],
         yes=given["yes"],
         output=output,
+        batch=given["batch"],
+        direct_after=given["direct_after"] or 0,
+        no_wait=given["no_wait"],
     )
+    if not options.batch and options.direct_after:
+        raise WrongUse("--direct-after goes with --batch.")
+    if options.batch and given["engine"]:
+        raise WrongUse("--batch and --engine do not go together: a batch needs no workers. Leave one away.")
     progress = hearer(given["log"], options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
     placing = _placing(given["engine"], app, target.ledger, given["workers"])
@@ -159,7 +178,7 @@ async def _run(
     runtime = target.start(tell=progress, **changes)
     try:
         if placing is None:
-            return await finish(Job(runtime, target.entry, target.items(), options))
+            return await finish(begin_job(runtime, target.entry, target.items(), options))
         return await finish(PlacedJob(runtime, target.entry, target.items(), options, placing))
     finally:
         progress.close()
@@ -197,13 +216,21 @@ async def finish(job: Job) -> tuple[Summary, int]:
 @click.option("--budget-usd", type=str, help="The cap for the sample.")
 @click.option("--query", help="What to read, where INPUT is the URL of a database.")
 @click.option("--job", help="The job's name; needed for standard input.")
+@click.option("--batch", is_flag=True, help="What it costs through the providers' batch APIs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan(
-    app: str, input_: str, *, sample: int | None, budget_usd: str | None, as_json: bool, **given: str | None
+    app: str,
+    input_: str,
+    *,
+    sample: int | None,
+    budget_usd: str | None,
+    batch: bool,
+    as_json: bool,
+    **given: str | None,
 ) -> None:
     """Say what INPUT will cost before it costs anything: low, likely, high."""
     target = find_target(app, input_, given["job"], query=given["query"])
-    found = run_to_end(_plan(target, sample, _dollars(budget_usd)))
+    found = run_to_end(_plan(target, sample, _dollars(budget_usd), batch=batch))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
 
 
@@ -211,6 +238,8 @@ async def _plan(
     target: Target,
     sample: int | None,
     budget_pico: int | None,
+    *,
+    batch: bool,
 ) -> Any:
     progress = Progress(sample or 0, budget_pico)
     runtime = target.start(tell=progress)
@@ -219,7 +248,9 @@ async def _plan(
         if sample:
             options = Options(job=target.job, budget_pico=budget_pico, limit=sample)
             await Job(runtime, target.entry, iter(draw_sample(drawn.items(), sample)), options).run()
-        found = await forecast(runtime, target.entry, drawn, target.job)
+        if batch:
+            runtime.use_batches()
+        found = await forecast(runtime, target.entry, drawn, target.job, batch=batch)
         kept = found.kept(target.entry.name, target.job)
         await runtime.store.write(lambda tx: put_forecast(tx, runtime.plan.name, kept))
         return found

@@ -52,7 +52,7 @@ class Asking(Protocol):
     offline: bool
 
 
-class Buyer(Protocol):
+class VectorBuyer(Protocol):
     """Where vectors are paid: who buys them."""
 
     async def of_passages(self, texts: list[str]) -> Vectors:
@@ -85,7 +85,7 @@ class Context:
         store: Ledger,
         settings: Settings,
         tell: Listener,
-        buyer: Buyer | None = None,
+        buyer: VectorBuyer | None = None,
     ) -> None:
         self._buyer = buyer
         self._by_words_alone = False

@@ -23,6 +23,7 @@ from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
     Charge,
+    Opener,
     Pin,
     charge_record,
     find_reply,
@@ -42,6 +43,7 @@ from roadworthy.run.pinning import kept_passages, pinned
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.subject import subject_of
 from roadworthy.run.telling import bought, judged
+from roadworthy.run.together import together
 
 if TYPE_CHECKING:
     from roadworthy.accept.personal import Mask
@@ -166,7 +168,7 @@ class Desk:
         self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             self._rank = place
-            if place and buy:
+            if place and (buy or self.session.late):
                 self.session.escalated = True
             yield rung
 
@@ -191,7 +193,7 @@ class Desk:
             Waiting: for budget or provider.
             WouldAsk: in a session that may not buy.
         """
-        if (words or room > 1) and buy and not self.session.offline:
+        if (words or room > 1) and ((buy and not self.session.offline) or self.session.late):
             self.session.repaired = True
         if room > 1 and not rung.grows:
             return []
@@ -200,7 +202,7 @@ class Desk:
         if samples == 1:
             found = [await self._reply(rung, words, room, 0, buy)]
         else:
-            found = await asyncio.gather(*(self._reply(rung, words, room, n, buy) for n in range(samples)))
+            found = await together(self._reply(rung, words, room, n, buy) for n in range(samples))
         replies = [reply for reply in found if reply is not None]
         return replies if mask is None else [shown(reply, mask) for reply in replies]
 
@@ -261,7 +263,8 @@ class Desk:
 
     def _reuse(self, reply: Reply) -> None:
         """Count a reply that was not bought, once."""
-        self.session.runtime.tally.reused += reply.attempt not in self._reused
+        known = reply.attempt <= self.session.runtime.bought_before
+        self.session.runtime.tally.reused += known and reply.attempt not in self._reused
         self._reused.add(reply.attempt)
 
     def _refused(self, found: NoReply) -> None:
@@ -270,12 +273,12 @@ class Desk:
                 self._refusals.closed.append(found.detail)
             case "unusable":
                 self._refusals.unusable.append(found.detail)
-            case "budget":
-                raise Waiting("budget", found.detail)
+            case "budget" | "batch":
+                raise Waiting(found.kind, found.detail)
             case _:
                 raise Waiting("provider", found.detail)
 
-    async def open(self, ask: Ask) -> Opened | Reply | Busy | NoMoney:
+    async def open(self, ask: Ask, opener: Opener = open_attempt) -> Opened | Reply | Busy | NoMoney:
         """Write what is owed, look up, claim, reserve and note the intent: one transaction."""
         pin = self._pin
         assert pin is not None
@@ -291,7 +294,7 @@ class Desk:
                 version(tx)
             if cap is not None:
                 set_cap(tx, payer.scopes[-1], cap)
-            found[:] = [open_attempt(tx, ask, pin, payer)]
+            found[:] = [opener(tx, ask, pin, payer)]
             return found[0]
 
         try:
@@ -361,8 +364,7 @@ class Desk:
         self.session.runtime.settled(len(owed.settlements))
 
     def _take_owed(self) -> _Owed:
-        owed = _Owed(tuple(self._owed), tuple(self._remarks))
-        self._owed, self._remarks = [], []
+        owed, self._owed, self._remarks = _Owed(tuple(self._owed), tuple(self._remarks)), [], []
         return owed
 
     def _charge(self, tx: Transaction, owed: _Owed) -> None:

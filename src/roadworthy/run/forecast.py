@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 from typing import Any
 
+from roadworthy.call.batch.rung import BatchRung
 from roadworthy.call.price import pico, usd
 from roadworthy.call.reply import Usage
 from roadworthy.keep.forecasts import KeptForecast
@@ -38,6 +39,7 @@ TOKENS_A_BYTE = (0.20, 0.27, 0.45)
 OUTPUT_SHARE = (0.05, 0.25, 1.0)
 ESCALATED = (0.0, 0.03, 0.3)
 LATENCY_S = 2.0
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Forecast:
         to_ask: records that something would be bought for.
         sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
         people: what it will ask of people, and how far the steps are from what they promise.
+        batch: priced as asked through batch APIs, where the models have one; `seconds` is then the window of a batch.
     """
 
     records: int
@@ -68,6 +71,7 @@ class Forecast:
     seconds: float
     sampled: int
     people: People
+    batch: bool = False
 
     def as_json(self) -> dict[str, object]:
         """JSON, flat but for `cost_usd`, `people` and `promises`; money as text."""
@@ -91,6 +95,7 @@ class Forecast:
             "cost_usd": cost,
             "spent_usd": f"{self.spent_usd:f}",
             "seconds": round(self.seconds, 1),
+            "batch": self.batch,
             "people": self.people.as_json(),
             "promises": {path.step: path.as_json() for path in self.people.paths},
         }
@@ -110,6 +115,7 @@ class Forecast:
             if self.sampled
             else "from assumptions; --sample 50 sharpens it"
         )
+        takes = "a day at most for each batch" if self.batch else f"about {self.seconds:.0f} s"
         looked = (
             ""
             if self.looked_at == self.records
@@ -118,7 +124,7 @@ class Forecast:
         return (
             f"{self.records} records{looked}: {self.duplicates} duplicates, {self.rejected} rejected, {self.answered} answered already, "
             f"{self.to_ask} to ask\n"
-            f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; about {self.seconds:.0f} s\n"
+            f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; {takes}\n"
             f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
             f"spent on this job so far: {self.spent_usd:.4f} USD"
             + "".join(f"\n{line}" for line in self.people.lines())
@@ -136,14 +142,21 @@ class Known:
     latency_s: float
 
 
-async def forecast(runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: str) -> Forecast:
-    """Look at the input, or at a sample of a long one, and at what the ledger knows; buys nothing and writes nothing."""
+async def forecast(
+    runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: str, *, batch: bool = False
+) -> Forecast:
+    """Look at the input, or at a sample of a long one, and at what the ledger knows; buys nothing and writes nothing.
+
+    Args:
+        batch: the app's models are priced for batches.
+    """
     plan = runtime.plan
     await runtime.prepare(buy=False)
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = await survey(runtime, entry, drawn, job_id)
     firsts = sorted({runtime.rungs(step)[0].name for step in plan.steps})
-    known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts))
+    halved = _halved(runtime) if batch else frozenset()
+    known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved))
     spent = 0 if job_id is None else runtime.store.read(lambda tx: tx.account(f"job:{job_id}").spent_pico)
     if known is not None and len(known.first) >= EXPERIENCE_MIN:
         low, likely, high = predict(known, count.to_ask, _dear(runtime, entry, count, known))
@@ -167,7 +180,8 @@ async def forecast(runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: 
         likely_usd=usd(round(likely)),
         high_usd=usd(round(high * more)),
         spent_usd=usd(spent),
-        seconds=latency * count.to_ask / runtime.settings.concurrency,
+        seconds=DAY_S if batch else latency * count.to_ask / runtime.settings.concurrency,
+        batch=batch,
         sampled=len(known.first) if known else 0,
         people=runtime.store.read(
             lambda tx: forecast_people(tx, plan, runtime.settings, entry, job_id=job_id, to_ask=count.to_ask)
@@ -175,16 +189,32 @@ async def forecast(runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job: 
     )
 
 
-def experience(tx: Transaction, job_id: int, first_models: Sequence[str]) -> Known:
-    """What answered records of a job cost, apart by first models and models above them."""
+def _halved(runtime: Runtime) -> frozenset[str]:
+    """The models that are asked through a batch API."""
+    steps = [step.name for step in runtime.plan.steps]
+    return frozenset(
+        rung.name for step in steps for rung in runtime.rungs_of(step) if isinstance(rung, BatchRung)
+    )
+
+
+def experience(
+    tx: Transaction, job_id: int, first_models: Sequence[str], halved: Collection[str] = ()
+) -> Known:
+    """What answered records of a job cost, apart by first models and models above them.
+
+    Args:
+        halved: models that will be asked in batches; of the others, what came from batches counts twice.
+    """
     first: dict[int, int] = {}
     above: dict[int, int] = {}
     totals = [0, 0, 0.0]
-    for record_id, model, cost, input_tokens, output_tokens, latency in tx.rows(
-        "costs_by_record", job_id=job_id
+    for record_id, model, direct, batched, input_tokens, output_tokens, latency in tx.rows(
+        "costs_apart_by_record", job_id=job_id
     ):
         part = first if model in first_models else above
-        part[as_int(record_id)] = part.get(as_int(record_id), 0) + as_int(cost)
+        half, whole = as_int(batched) + as_int(direct) // 2, as_int(direct) + 2 * as_int(batched)
+        cost = half if model in halved else whole
+        part[as_int(record_id)] = part.get(as_int(record_id), 0) + cost
         totals[0] += as_int(input_tokens)
         totals[1] += as_int(output_tokens)
         totals[2] += as_float(latency)

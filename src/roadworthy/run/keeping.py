@@ -12,11 +12,14 @@ import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.keep.batches import cancel_batches
 from roadworthy.keep.erase import Compacted, Contents, check_idle, contents, forget, of_key, outlive, outlived
 from roadworthy.keep.jobs import DIRECT
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.run.batch.office import stop_batches
 from roadworthy.run.load import load
+from roadworthy.run.loop import run_to_end
 from roadworthy.run.reading import reading
 
 _PAGE = 100
@@ -138,7 +141,10 @@ def _say_sizes(done: Compacted | None) -> None:
 @click.option("--by", help="Who cancels; default: the login name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
-    """Stop runs of APP in other processes. They end with status 3; the same run command goes on where they stopped."""
+    """Stop runs of APP in other processes. They end with status 3; the same run command goes on where they stopped.
+
+    Without --job the providers' batches are stopped as well: what they have answered by then is paid for and kept.
+    """
     loaded = load(app)
     with reading(loaded.app) as store:
         who = by or getpass.getuser()
@@ -153,11 +159,19 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
             return found
 
         found = store.write_now(stop)
+        payer = loaded.app.plan.payer
+        batches, calls = (0, 0) if job else store.write_now(lambda tx: cancel_batches(tx, payer))
+    left = len(run_to_end(stop_batches(loaded.app))) if batches else 0
     settings = loaded.app.start_settings()
     if as_json:
         runs = [{"run": run_id, "job": name} for run_id, name in found]
-        click.echo(orjson.dumps({"cancelled": runs}).decode())
+        said = {"cancelled": runs, "batches": batches, "batches_left": left, "calls": calls}
+        click.echo(orjson.dumps(said).decode())
         return
+    if batches or calls:
+        click.echo(f"{batches} batches are cancelled, {calls} calls were not sent yet and are taken back")
+    if left:
+        click.echo(f"{left} batches have not ended yet; the same run command fetches what they answered")
     for run_id, name in found:
         click.echo(f"run {run_id} of {name} stops")
     within = settings.cancel_look_s + settings.cancel_grace_s

@@ -19,6 +19,9 @@ class Options:
         refresh: ask every answered record anew.
         yes: go on when an edit re-asks more answered records than the guard lets pass.
         output: where every record of the job is written.
+        batch: calls go through the providers' batch APIs.
+        direct_after: a record that has been through so many batches is asked directly; 0 for never.
+        no_wait: send what there is to send and leave; the same command later goes on.
         joins: take no input; work on what other runs of the job took in and nobody works on.
         stale_run: the run whose stale records are asked anew too, where it is another's; 0 for this run's own.
     """
@@ -31,5 +34,8 @@ class Options:
     refresh: bool = False
     yes: bool = False
     output: Path | None = None
+    batch: bool = False
+    direct_after: int = 0
+    no_wait: bool = False
     joins: bool = False
     stale_run: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,7 +18,8 @@ from roadworthy._events import Listener, Noted, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
-from roadworthy.call.driver import Driver
+from roadworthy.call.batch.rung import batched
+from roadworthy.call.driver import Buyer, Driver
 from roadworthy.call.endpoint import find_endpoint
 from roadworthy.call.lane import Lane
 from roadworthy.call.model import Function
@@ -33,7 +35,7 @@ from roadworthy.keep.transaction import Change, damaged
 from roadworthy.learn.learned import NOTHING, StepLearned
 from roadworthy.observe.summary import Did
 from roadworthy.run.auditor import Auditor
-from roadworthy.run.context import Buyer, Context
+from roadworthy.run.context import Context, VectorBuyer
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
 from roadworthy.run.plan import Plan
@@ -93,7 +95,11 @@ class Runtime:
         """Ends what hands `tell`'s events on."""
         self.stopped = ""
         self.sharing = SharedLanes(store, settings, self.clock, self._lanes_of_name)
+        self.bought_before = (
+            math.inf
+        )  # the last attempt that is not this command's own, where its own come late
         self.driver = Driver(settings, self.clock, tell, self.sharing)
+        self.buyer: Buyer = self.driver
         self._transport: Transport = transport or PyreqwestTransport(settings)
         self._lanes: dict[str, Lane] = {}
         self._rungs: dict[str, list[Rung]] = {}
@@ -107,7 +113,7 @@ class Runtime:
         self.showing = Showing(plan.payer, store, self.clock, settings)
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
-        self.buyer_of: Callable[[Step[Texts, Embedded]], Buyer] = _nobody
+        self.buyer_of: Callable[[Step[Texts, Embedded]], VectorBuyer] = _nobody
         """Who buys vectors that are paid; whoever makes the runtime says it, because buying works with it."""
         self._pulse = _Pulse()
         self._reaped_at = self.clock.monotonic()
@@ -123,6 +129,14 @@ class Runtime:
         rungs = self._rungs[step.name]
         student = self._student(step, learned.student) if learned.student else None
         return rungs if student is None else [student, *rungs]
+
+    def use_batches(self) -> None:
+        """Word and price every model that has a batch API as it is asked through that."""
+        self._rungs = {name: [batched(rung) or rung for rung in rungs] for name, rungs in self._rungs.items()}
+
+    def rungs_of(self, step: str) -> list[Rung]:
+        """The models of a step by its name, judges' too; empty where the app has it no more."""
+        return self._rungs.get(step, [])
 
     def lane_of_student(self, step: Step[R, T]) -> Lane:
         """Where a student is asked."""
@@ -299,5 +313,5 @@ def period_of(plan: Plan, now: dt.datetime) -> str:
     return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[plan.budget_period]
 
 
-def _nobody(step: Step[Texts, Embedded]) -> Buyer:
+def _nobody(step: Step[Texts, Embedded]) -> VectorBuyer:
     raise WrongUse(f"{step.name}: nobody buys vectors here. Start the app by its door.")

@@ -113,6 +113,12 @@ class Session:
         if self.after is not None:
             self.after(tx)
 
+    @property
+    def late(self) -> bool:
+        """Whether batches have brought what it waited for: its replies are in the ledger, and nobody has judged them."""
+        batches = self.runtime.buyer is not self.runtime.driver
+        return batches and self.kept.outcome == "pending" and self.kept.attempts > 0
+
 
 _current: ContextVar[Session | None] = ContextVar("roadworthy_session", default=None)
 

@@ -33,7 +33,7 @@ async def bought(
     runtime.tell(CallBegan(rung.name, rank, rung.lane.name, ask.output_cap, question.version, question))
     ended = CallEnded("stopped")
     try:
-        found = await runtime.driver.buy(rung, ask, meter, deadline)
+        found = await runtime.buyer.buy(rung, ask, meter, deadline)
         ended = (
             CallEnded(found.ending.value, found.reused, found.text)
             if isinstance(found, Reply)

@@ -63,11 +63,12 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
     else:
         assert isinstance(entry, Workflow)
         fate = await _run_workflow(entry, value, session)
+    if fate.waiting_for == "batch":
+        return fate  # it comes round again with what the batch brings
     tally = session.runtime.tally
-    tally.escalated += session.escalated and session.asked
-    tally.repaired += (
-        fate.outcome == "accepted" and session.asked and (session.repaired or bool(session.mended))
-    )
+    bought = session.asked or session.late
+    tally.escalated += session.escalated and bought
+    tally.repaired += fate.outcome == "accepted" and bought and (session.repaired or bool(session.mended))
     ended = RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for)
     session.runtime.tell(ended)
     return fate
@@ -174,7 +175,7 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
     runtime = desk.session.runtime
     if (
         found is None
-        or not desk.asked
+        or not (desk.asked or desk.session.late)
         or not runtime.watch.see(step, head_of(value, LOOKED_AT_BYTES), found, desk.since)
     ):
         return

@@ -28,10 +28,10 @@ class Price:
     input_usd: Decimal
     output_usd: Decimal
 
-    def cost(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """USD, exact."""
-        given = _EXACT.multiply(self.input_usd, Decimal(input_tokens))
-        produced = _EXACT.multiply(self.output_usd, Decimal(output_tokens))
+    def cost(self, input_tokens: int, output_tokens: int, batched: tuple[int, int] = (0, 0)) -> Decimal:
+        """USD, exact; `batched` of the tokens came from batches, at half the price."""
+        given = _EXACT.multiply(self.input_usd, Decimal(input_tokens) - Decimal(batched[0]) / 2)
+        produced = _EXACT.multiply(self.output_usd, Decimal(output_tokens) - Decimal(batched[1]) / 2)
         return _EXACT.scaleb(_EXACT.add(given, produced), _PER)
 
 
@@ -67,7 +67,7 @@ class Entry:
     """One request in the log; the server notes on it when its response was handed to the network whole."""
 
     __slots__ = (
-        "arrival", "at", "billed", "body", "fault", "heard", "input_tokens", "model", "n", "output_cap", "output_tokens", "question", "status",
+        "arrival", "at", "batched", "billed", "body", "fault", "heard", "input_tokens", "model", "n", "output_cap", "output_tokens", "question", "status",
         "turn", "written",
     )  # fmt: skip
 
@@ -81,6 +81,7 @@ class Entry:
         self.arrival = 0
         self.fault = ""
         self.status = 0
+        self.batched = False
         self.billed = False
         self.input_tokens = 0
         self.output_tokens = 0
@@ -110,6 +111,7 @@ class LoggedRequest:
         written: the response was handed to the network whole.
         output_cap: the most output tokens that the request allowed; None where it set no bound.
         heard: the watched words that its body held.
+        batched: it was a call of a batch, and half as dear.
     """
 
     n: int
@@ -128,6 +130,7 @@ class LoggedRequest:
     written: bool
     output_cap: int | None = None
     heard: tuple[str, ...] = ()
+    batched: bool = False
 
 
 @dataclass(slots=True)
@@ -136,6 +139,8 @@ class _Count:
     billed_requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    batched_input_tokens: int = 0
+    batched_output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +232,9 @@ class Account:
         count.billed_requests += 1
         count.input_tokens += input_tokens
         count.output_tokens += output_tokens
+        if entry.batched:
+            count.batched_input_tokens += input_tokens
+            count.batched_output_tokens += output_tokens
 
     def bill(self) -> Bill:
         """The bill as it stands."""
@@ -243,14 +251,16 @@ class Account:
 
     def _line(self, model: str, count: _Count) -> Line:
         price = self._prices.get(model)
-        cost = price.cost(count.input_tokens, count.output_tokens) if price else None
+        batched = (count.batched_input_tokens, count.batched_output_tokens)
+        cost = price.cost(count.input_tokens, count.output_tokens, batched) if price else None
         if not count.billed_requests:
             cost = Decimal(0)
         return Line(count.requests, count.billed_requests, count.input_tokens, count.output_tokens, cost)
 
     def _shown(self, entry: Entry) -> LoggedRequest:
         price = self._prices.get(entry.model)
-        cost = price.cost(entry.input_tokens, entry.output_tokens) if price else None
+        tokens = (entry.input_tokens, entry.output_tokens)
+        cost = price.cost(*tokens, tokens if entry.batched else (0, 0)) if price else None
         return LoggedRequest(
             n=entry.n,
             at=entry.at,
@@ -268,6 +278,7 @@ class Account:
             written=entry.written,
             output_cap=entry.output_cap,
             heard=entry.heard,
+            batched=entry.batched,
         )
 
 

@@ -32,7 +32,7 @@ class Limits:
 
     Attributes:
         header_bytes_max: of the request line and all headers; more gets a 431.
-        body_bytes_max: of a request's body; more gets a 413.
+        body_bytes_max: of a request's body, such as a file of calls; more gets a 413.
         idle_s: a connection that waits, or takes longer than this to send one request, is closed. 75 s as nginx does.
         silence_s: how long `hang`, `trickle` and a silent stream last before the connection is closed anyway.
         trickle_s: between two bytes of `trickle`, and between two pings.
@@ -41,7 +41,7 @@ class Limits:
     """
 
     header_bytes_max: int = 65_536
-    body_bytes_max: int = 16_777_216
+    body_bytes_max: int = 67_108_864
     idle_s: float = 75.0
     silence_s: float = 120.0
     trickle_s: float = 1.0

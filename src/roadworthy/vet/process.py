@@ -138,6 +138,11 @@ class RunningSimulator:
             found += page
         return found
 
+    def batches(self) -> list[dict[str, Any]]:
+        """Every batch that was created, in order: its id, dialect, tag, state, ids of calls, and how many were reached."""
+        found: list[dict[str, Any]] = self._ask("GET", "/sim/batches")["batches"]
+        return found
+
     def script(self, change: Mapping[str, object]) -> None:
         """Behave differently from now on; see `Script.changed` for the names.
 

@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.vet.batch_manner import BatchManner
 from roadworthy.vet.kind import IN_CONTENT, IN_TRANSIT, MIXED, STANDING, STREAMS_ONLY, Kind
 
 _LATENCY_FACTOR_MAX: Final = 20.0
@@ -24,6 +25,7 @@ _NORMAL: Final = NormalDist()
 _UNPACK: Final = struct.Struct("<3Q").unpack
 _NAMES: Final = (
     "faults", "latency_ms", "latency_spread", "seed", "in_a_row_max", "models", "first", "last", "revoked", "watched",
+    "batches",
 )  # fmt: skip
 
 Ladder = tuple[tuple[float, Kind], ...]
@@ -201,6 +203,7 @@ class Script:
         last: the number of the last one that does; 0 for no end.
         revoked: keys that are refused, whatever else would happen.
         watched: words that are looked for in every request; the log says which ones it held.
+        batches: how batches are worked on.
     """
 
     seed: int = 0
@@ -211,13 +214,15 @@ class Script:
     last: int = 0
     revoked: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    batches: BatchManner = field(default_factory=BatchManner)
 
     def changed(self, change: Mapping[str, object]) -> Script:
         """This script with what `change` names replaced; what it does not name stays.
 
         `{"faults": {"429": 0.05}, "latency_ms": 50, "latency_spread": 0.3, "seed": 7, "in_a_row_max": 2,
         "first": 500, "last": 600, "revoked": ["sk-old"], "watched": ["canary"], "models": {"gpt-4": {"faults": {...},
-        "latency_ms": 900}}}`. A model's entry starts from the common behaviour.
+        "latency_ms": 900}}}`. A model's entry starts from the common behaviour. `"batches": {"delay_s": 1, "expired": [2],
+        "lost": [3], "shuffled": true}` says how batches are worked on, by their numbers from 1.
 
         Raises:
             WrongUse: an unknown name, or a value that makes no sense.
@@ -239,13 +244,14 @@ class Script:
             last=last,
             revoked=_texts("revoked", change.get("revoked", self.revoked)),
             watched=_texts("watched", change.get("watched", self.watched)),
+            batches=self.batches.changed(change.get("batches", {})),
         )
 
     def told(self) -> dict[str, object]:
         """The script as the object that `changed` accepts."""
         told: dict[str, object] = {"seed": self.seed, "in_a_row_max": self.in_a_row_max, **_told(self.every)}
         told |= {"first": self.first, "last": self.last, "revoked": list(self.revoked)}
-        told["watched"] = list(self.watched)
+        told |= {"watched": list(self.watched), "batches": self.batches.told()}
         return {**told, "models": {name: _told(behaviour) for name, behaviour in self.models.items()}}
 
     def plan(

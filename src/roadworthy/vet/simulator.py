@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from hashlib import blake2b
 from types import TracebackType
 from typing import Final, Self, Unpack
@@ -14,9 +15,11 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.vet.allowance import Allowance, Grant
+from roadworthy.vet.batches import Shop
 from roadworthy.vet.bill import Account, Bill, Entry, LoggedRequest, bill_as_json, money_text, read_price
 from roadworthy.vet.blemish import blemish
 from roadworthy.vet.connection import House
+from roadworthy.vet.delivery import dispatch, refused
 from roadworthy.vet.dialect import (
     BadRequest,
     ChatRequest,
@@ -28,8 +31,8 @@ from roadworthy.vet.dialect import (
 )
 from roadworthy.vet.door import Knock, find_door
 from roadworthy.vet.error_page import INVALID, PAGES, error_body
-from roadworthy.vet.exchange import JSON, Manner, Request, Response
-from roadworthy.vet.kind import STREAMS_ONLY, Kind
+from roadworthy.vet.exchange import JSON, Request, Response
+from roadworthy.vet.kind import Kind
 from roadworthy.vet.options import Options, limits_of, rows_of, script_of
 from roadworthy.vet.recording import Answer, Recording
 from roadworthy.vet.script import Plan
@@ -38,15 +41,6 @@ from roadworthy.vet.stand_in import INVENTED, copied_words, stand_in
 
 LOG_ROWS_MAX: Final = 200_000
 _PLAIN_ANSWER: Final = "ok"
-_MANNERS: Final = {
-    Kind.RESET: Manner.RESET,
-    Kind.CUT: Manner.CUT,
-    Kind.HANG: Manner.HANG,
-    Kind.TRICKLE: Manner.TRICKLE,
-    Kind.SILENT_STREAM: Manner.STALL,
-    Kind.PINGS: Manner.PING,
-}
-_NOTHING_SENT: Final = (Manner.RESET, Manner.HANG)
 
 
 class _Known:
@@ -93,6 +87,7 @@ class Simulator:
             tokens_per_minute=options.get("tokens_per_minute", 0),
         )
         self._script = script_of(options)
+        self._shop = Shop(self._line)
         self._known: dict[bytes, _Known] = {}
         self._turns: dict[tuple[int, str], int] = {}
         self._house = House(self.handle, self._left_early, limits_of(options))
@@ -126,6 +121,7 @@ class Simulator:
 
     def bill(self) -> Bill:
         """The bill as it stands."""
+        self._shop.work(self._script.batches)
         return self._account.bill()
 
     def requests(self, after: int = 0) -> list[LoggedRequest]:
@@ -144,6 +140,7 @@ class Simulator:
         """Forget every request: the bill, the log, the turns, the arrivals and the rate limits begin anew."""
         self._account.reset()
         self._allowance.reset()
+        self._shop.reset()
         self._known.clear()
         self._turns.clear()
 
@@ -153,6 +150,8 @@ class Simulator:
             return self._ask(knock, request.body, request.key.decode("latin-1"))
         if request.path.startswith(b"/sim/"):
             return self._desk(request)
+        if (said := self._shop.handle(request, self._script.batches)) is not None:
+            return said
         if request.method == b"GET" and request.path == b"/v1/models":
             return Response(200, model_list(self._models))
         if request.method == b"GET" and request.path.startswith(b"/v1/models/"):
@@ -166,21 +165,26 @@ class Simulator:
 
     # -- questions, in whatever dialect --
 
-    def _ask(self, knock: Knock, body: bytes, key: str) -> Response:
+    def _line(self, knock: Knock, body: bytes) -> Response:
+        """One call of a batch."""
+        return self._ask(knock, body, "", batched=True)
+
+    def _ask(self, knock: Knock, body: bytes, key: str, *, batched: bool = False) -> Response:
         digest = blake2b(body, digest_size=16).digest()
         entry = self._account.arrive(time.time(), digest)
+        entry.batched = batched
         entry.heard = tuple(word for word in self._script.watched if word.encode() in body)
         try:
             asked = knock.door.read(body, knock.model, stream=knock.stream)
         except BadRequest as error:
-            return _refused(knock, entry, 400, error_body(error.message, INVALID, None, error.param), JSON)
+            return refused(knock, entry, 400, error_body(error.message, INVALID, None, error.param), JSON)
         self._account.name(entry, asked.model)
         entry.output_cap = asked.output_tokens_max
         if key in self._script.revoked:
             return self._page(knock, entry, asked, Kind.UNAUTHORIZED)
         need = max(asked.output_tokens_max or 0, asked.input_tokens)
-        grant = self._allowance.take(asked.model, need, time.monotonic())
-        if grant.refused:
+        grant = self._allowance.take(asked.model, 0 if batched else need, time.monotonic())
+        if grant.refused and not batched:
             return self._limited(knock, entry, asked, grant)
         known = self._recall(digest, asked)
         entry.turn, entry.arrival = known.turn, known.arrivals
@@ -188,6 +192,8 @@ class Simulator:
         plan = self._script.plan(
             asked.model, digest, known.arrivals, known.in_a_row, streamed=asked.stream, number=entry.n
         )
+        if batched and plan.in_transit not in PAGES:
+            plan = replace(plan, in_transit=None)
         known.arrivals += 1
         known.in_a_row = known.in_a_row + 1 if plan.in_transit else 0
         return self._perform(knock, entry, asked, known, plan, grant)
@@ -198,7 +204,7 @@ class Simulator:
         message = f"Rate limit reached for {asked.model} on {grant.refused} per min. Please try again in {wait_ms}ms."
         wait = b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-wait_ms // 1000), wait_ms)
         said = error_body(message, grant.refused, "rate_limit_exceeded")
-        return _refused(knock, entry, 429, said, JSON + wait + knock.door.limits(grant.headers))
+        return refused(knock, entry, 429, said, JSON + wait + knock.door.limits(grant.headers))
 
     def _recall(self, digest: bytes, asked: ChatRequest) -> _Known:
         known = self._known.get(digest)
@@ -233,7 +239,7 @@ class Simulator:
             usage=None if plan.standing is Kind.NO_USAGE else (asked.input_tokens, produced),
             chance=plan.chance,
         )
-        return _dispatch(knock, entry, asked, answer, envelope, plan, grant)
+        return dispatch(knock, entry, asked, answer, envelope, plan, grant)
 
     def _page(
         self,
@@ -249,7 +255,7 @@ class Simulator:
         self._account.note(entry, kind)
         headers = page.headers + knock.door.limits(limits)
         body = page.body(asked.model, asked.input_tokens)
-        return _refused(knock, entry, page.status, body, headers, latency_s)
+        return refused(knock, entry, page.status, body, headers, latency_s)
 
     def _answer(self, entry: Entry, asked: ChatRequest, known: _Known, plan: Plan) -> Answer:
         answer = None
@@ -279,6 +285,8 @@ class Simulator:
         match request.method, request.path:
             case b"GET", b"/sim/bill":
                 return Response(200, orjson.dumps(bill_as_json(self.bill())))
+            case b"GET", b"/sim/batches":
+                return Response(200, orjson.dumps({"batches": self._shop.told(self._script.batches)}))
             case b"GET", b"/sim/requests":
                 return self._log(request.query)
             case b"GET", b"/sim/script":
@@ -317,66 +325,11 @@ def _schema_of(text: str) -> Mapping[str, object] | None:
         raise WrongUse(f"fallback_schema is no JSON Schema: {error}") from error
 
 
-def _refused(
-    knock: Knock, entry: Entry, status: int, body: bytes, headers: bytes, delay_s: float = 0.0
-) -> Response:
-    """An error, in the dialect of the door; a gateway's page is the same at every door."""
-    entry.status = status
-    error = orjson.loads(body).get("error") if body.startswith(b"{") else None
-    if error is not None:
-        body, headers = knock.door.failed(status, error, headers)
-    return Response(status, body, headers + knock.door.named(_name(entry)), delay_s, receipt=entry)
-
-
-def _dispatch(
-    knock: Knock,
-    entry: Entry,
-    asked: ChatRequest,
-    answer: Answer,
-    envelope: Envelope,
-    plan: Plan,
-    grant: Grant,
-) -> Response:
-    """The answer in the provider's dialect, in the manner of the plan."""
-    manner = _MANNERS.get(plan.in_transit, Manner.WHOLE) if plan.in_transit else Manner.WHOLE
-    entry.status = 0 if manner in _NOTHING_SENT else 200
-    door = knock.door
-    if asked.stream:
-        body = _events(knock, door.events(asked, answer, envelope), plan)
-    else:
-        body = door.whole(asked, answer, envelope)
-    return Response(
-        200,
-        body,
-        (door.events_type if asked.stream else JSON) + door.named(_name(entry)) + door.limits(grant.headers),
-        plan.latency_s,
-        manner,
-        streamed=asked.stream,
-        receipt=entry,
-        ping=door.ping,
-    )
-
-
-def _events(knock: Knock, events: Sequence[bytes], plan: Plan) -> bytes:
-    """The stream as far as it comes: half of it where nothing more comes, or an error breaks in."""
-    if plan.in_transit not in STREAMS_ONLY:
-        return b"".join(events)
-    begun = b"".join(events[: max(1, len(events) // 2)])
-    if plan.in_transit is not Kind.ERROR_EVENT:
-        return begun
-    said = orjson.loads(error_body("The server had an error.", "server_error", "server_error"))
-    return begun + knock.door.error_event(said["error"])
-
-
 def _object(body: bytes) -> dict[str, object]:
     said = orjson.loads(body)
     if not isinstance(said, dict):
         raise WrongUse('The script is not a JSON object. Write it as {"faults": {"429": 0.05}}.')
     return said
-
-
-def _name(entry: Entry) -> bytes:
-    return b"req_%b%08x" % (entry.body.hex()[:16].encode(), entry.n)
 
 
 def _unknown_url(request: Request) -> Response:

@@ -119,8 +119,8 @@ WHERE line.job_id = :job_id AND line.number > :after AND line.kind = 'first'
     OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
 ORDER BY line.number LIMIT :count;
 
--- unfinished_jobs: Jobs with records that somebody may go on with, oldest first.
-SELECT job.entry, job.name FROM job WHERE job.app = :app AND EXISTS
+-- unfinished_jobs: Jobs with records that somebody may go on with, oldest first; a job with batches is its run's alone.
+SELECT job.entry, job.name FROM job WHERE job.app = :app AND job.batch = 0 AND EXISTS
   (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending' OR record.stale_run = :stale_run
     OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))) ORDER BY job.id;
 
@@ -238,13 +238,6 @@ SELECT attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, qu
 FROM attempt JOIN run ON run.id = attempt.run_id JOIN question ON question.id = attempt.question_id
 WHERE run.job_id = :job_id
 GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step ORDER BY 1, 2, 3, 4;
-
--- costs_by_record: What each record of a job cost by model: settled and unknown attempts with their tokens and time.
-SELECT attempt.record_id, attempt.model, sum(attempt.cost_pico), sum(coalesce(attempt.input_tokens, 0)),
-  sum(coalesce(attempt.output_tokens, 0)), sum(coalesce(attempt.latency_s, 0.0))
-FROM attempt JOIN run ON run.id = attempt.run_id
-WHERE run.job_id = :job_id AND attempt.cost_pico IS NOT NULL
-GROUP BY attempt.record_id, attempt.model ORDER BY attempt.record_id;
 
 -- job_models: Which model's answers a job accepted.
 SELECT coalesce(record.model, ''), count(*) FROM line JOIN record ON record.id = line.record_id
