@@ -57,7 +57,7 @@ WHERE owner = :owner AND ended_at IS NULL AND beat_at >= extract(epoch FROM cloc
 SELECT set_config('lock_timeout', :limit, false);
 
 -- compact: Write the tables that hold contents anew, without what was removed from them.
-VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit, passage;
+VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit, batch_row, passage;
 
 -- passages_by_words: The passages that share words with a query: `ts_rank` word by word, a rare word counting more.
 WITH word AS (
