@@ -62,7 +62,7 @@ def one(task: tuple[str, float, int, int]) -> dict[str, Any]:
 
 def gate(runs: int = RUNS) -> str:
     """The section of the page."""
-    counts = {case: runs if "boundary" in case else runs // 4 for case in CASES}
+    counts = {case: runs if "boundary" in case else runs // 2 for case in CASES}
     kinds = [(said, case) for case in CASES for said in DELTAS if "boundary" not in case or said[0] == "a"]
     tasks = [
         (case, DELTAS[said], first, BLOCK) for said, case in kinds for first in range(0, counts[case], BLOCK)

@@ -129,9 +129,6 @@ FROM attempt JOIN run ON run.id = attempt.run_id LEFT JOIN batch_call ON batch_c
 WHERE run.job_id = :job_id AND attempt.cost_pico IS NOT NULL
 GROUP BY attempt.record_id, attempt.model ORDER BY attempt.record_id;
 
--- last_attempt: The newest attempt of all.
-SELECT coalesce(max(id), 0) FROM attempt;
-
 -- open_in_batches: How many calls of a job are queued for a batch or in one, by the batch.
 SELECT batch.id, batch_call.model, batch.state, batch.provider_id, batch.submitted_at, count(*),
   sum(attempt.reserved_pico)

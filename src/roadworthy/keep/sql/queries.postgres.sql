@@ -55,7 +55,7 @@ SELECT set_config('lock_timeout', :limit, false);
 
 -- compact: Write the tables that hold contents anew, without what was removed from them.
 VACUUM (FULL, ANALYZE) app_version, record, question, attempt, reply, review, label, once, event, audit, passage,
-  piece;
+  piece, lot_row, batch_call;
 
 -- passages_with_words: How many passages of all indexes hold a word.
 SELECT count(*) FROM passage WHERE words @@ plainto_tsquery('english', :words);
