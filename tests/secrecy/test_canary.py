@@ -25,7 +25,7 @@ from roadworthy.observe.sink import redacted
 from roadworthy.vet.kind import Kind
 from roadworthy.vet.process import start_simulator
 
-pytestmark = pytest.mark.timeout(400)  # for the scene, which the first test to come sets up
+pytestmark = pytest.mark.timeout(900)  # for the scene, which the first test to come sets up
 
 APP = """
 import os
