@@ -181,6 +181,7 @@ def test_a_process_that_was_stopped_too_long_writes_nothing(tmp_path: Path, ledg
         sleeper.send_signal(signal.SIGCONT)
         late, _, words = ended(sleeper)
     assert late == 3, words
-    assert "taken for dead" in words
+    # Stopped between two transactions it was taken for dead; within one, the server has ended its session.
+    assert "taken for dead" in words or "the connection is lost" in words
     assert ask(ledger, "SELECT id, state, cost_pico FROM attempt ORDER BY id") == before
     assert ask(ledger, "SELECT count(*) FROM attempt WHERE state = 'unknown'") == [(on_the_wire,)]
