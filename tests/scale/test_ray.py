@@ -25,7 +25,7 @@ ray.data.DataContext.get_current().enable_progress_bars = False
 rows = ray.data.from_items([{"id": str(n), "text": f"note {n}"} for n in range(60)])
 summary, status = run_dataset("soak.py", rows, job="from a dataset", workers=2, concurrency=8)
 ray.init(log_to_driver=False, logging_level=40, _node_ip_address="127.0.0.1")
-results("soak.py", job="from a dataset").write_parquet("out")
+results("soak.py", job="from a dataset").write_parquet(sys.argv[1])
 print(json.dumps({"status": status, "accepted": summary.accepted, "attempts": summary.attempts}))
 """
 
@@ -74,7 +74,7 @@ def test_a_dataset_goes_in_and_comes_out(soak: Soak, tmp_path: Path) -> None:
     soak.sim.reset()
     (tmp_path / "soak.py").write_text(APP.format(ledger=ledger, settings=SETTINGS))
     done = subprocess.run(
-        [sys.executable, "-c", DATASET],
+        [sys.executable, "-c", DATASET, str(tmp_path / "out")],  # tasks have a folder of their own
         cwd=tmp_path,
         env={**os.environ, **LOOPBACK, "RAY_ADDRESS": soak.nodes.address, "OPENAI_BASE_URL": soak.sim.url},
         capture_output=True,
