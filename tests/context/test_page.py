@@ -16,6 +16,7 @@ ANSWERS = {
     },
     "read.py": {"gpt-5-nano": {"summary": "Nothing happened."}},
     "judged.py": {"gpt-5-nano": {"says": "How long?"}, "gpt-5-mini": {"reason": "", "holds": True}},
+    "graded.py": {"gpt-5-nano": {"says": "How long?"}, "gpt-5-mini": {"reason": "", "right": 0.97}},
 }
 
 
