@@ -57,7 +57,7 @@ def test_a_file_that_may_not_grow_stops_the_run_and_loses_nothing(file_bench: Be
     bench.write("in.jsonl", notes(200))
     with start_simulator(prices=PRICES) as sim:
         bench.provider(sim.url)
-        said_clearly(run_within(bench, 400_000), bench.ledger)
+        said_clearly(run_within(bench, 700_000), bench.ledger)
         sent, kept = sim.bill().total.requests, bench.ask("SELECT count(*) FROM reply")[0][0]
         assert 0 < kept < 200
         assert sent - kept <= 4, "nothing was sent that could not be noted"
@@ -68,13 +68,13 @@ def test_a_file_that_may_not_grow_stops_the_run_and_loses_nothing(file_bench: Be
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of half a megabyte; needs the right to mount one."""
+    """A file system of seven tenths of a megabyte; needs the right to mount one."""
     place = tmp_path / "disk"
     place.mkdir()
     mount = shutil.which("mount")
     made = mount and os.geteuid() == 0
     if made:
-        command = [str(mount), "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)]
+        command = [str(mount), "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(place)]
         made = subprocess.run(command, check=False, capture_output=True).returncode == 0
     if not made:
         pytest.skip("a small file system can be mounted by root alone, and not in every container")

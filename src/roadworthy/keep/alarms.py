@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from roadworthy.keep.audits import RIGHT
 from roadworthy.keep.jobs import note
-from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text
+from roadworthy.keep.transaction import Row, Transaction, Value, as_float, as_int, as_text, damaged
 
 ALARM, WARNING = "alarm", "warning"
 
@@ -118,6 +119,16 @@ def _reading(step: str, row: Row) -> Reading:
         as_float(began_at),
         as_int(answers),
         as_int(accepted),
-        orjson.loads(as_text(counts)),
-        orjson.loads(as_text(served)),
+        _object(counts),
+        _object(served),
     )
+
+
+def _object(cell: Value) -> dict[str, Any]:
+    try:
+        found = orjson.loads(as_text(cell))
+    except orjson.JSONDecodeError as error:
+        raise damaged("a reading", cell) from error
+    if not isinstance(found, dict):
+        raise damaged("a reading", found)
+    return found

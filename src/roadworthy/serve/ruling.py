@@ -34,7 +34,7 @@ async def take_feedback(service: Service, kept: Kept, given: Feedback, by: str) 
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "`wrong` needs the right `answer`, and only `wrong` does."
         )
-    answer = None if given.answer is None else orjson.dumps(given.answer).decode()
+    answer = None if given.answer is None else _written(given.answer)
     rows = store.read(lambda tx: tx.rows("open_reviews_of_record", record_id=kept.id))
     if not rows:
         await _label(service, kept, given, answer)
@@ -47,6 +47,13 @@ async def take_feedback(service: Service, kept: Kept, given: Feedback, by: str) 
     raise Problem(
         HTTPStatus.CONFLICT, f"Somebody else's ruling is awaited: {by} has ruled on this answer before."
     )
+
+
+def _written(answer: object) -> str:
+    try:
+        return orjson.dumps(answer).decode()
+    except TypeError as error:  # half a surrogate pair, which JSON can escape and no text holds
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer cannot be kept: {error}.") from error
 
 
 def find_waiter(service: Service, number: int, by: str) -> Waiter | None:

@@ -80,6 +80,7 @@ class Service:
         self.entries = entries
         self.draining = False
         self._working: dict[int, asyncio.Task[Stands | None]] = {}
+        self._coming = 0
         self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
         self._runs: dict[int, int] = {}
         self._going: dict[int, asyncio.Task[None]] = {}
@@ -117,7 +118,7 @@ class Service:
                 HTTPStatus.SERVICE_UNAVAILABLE, "The service is ending. Send it again.", {"Retry-After": "5"}
             )
         most = self.runtime.settings.serve_records_max
-        if len(self._working) >= most:
+        if len(self._working) + self._coming >= most:
             seconds = self._seconds_until_room()
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -154,13 +155,18 @@ class Service:
         """Take a record in and wait for its outcome, as long as the caller's terms say.
 
         Raises:
-            Problem: 409 where the token came with another body.
+            Problem: 409 where the token came with another body; as `admit`.
         """
         store, owner = self.runtime.store, self.runtime.store.owner
         job_id, run_id = await self._job(entry.name, caller.namespace)
-        taken = await store.write(
-            lambda tx: submit(tx, job_id, run_id, record, owner=owner, token=terms.token)
-        )
+        self.admit()  # again, with nothing awaited until it is counted: many may have been let in at the same moment
+        self._coming += 1
+        try:
+            taken = await store.write(
+                lambda tx: submit(tx, job_id, run_id, record, owner=owner, token=terms.token)
+            )
+        finally:
+            self._coming -= 1
         failpoint("intake_committed")
         if isinstance(taken, Clash):
             raise Problem(

@@ -96,7 +96,7 @@ TOO_MUCH = [
     (b"GET /v1/models HTTP/1.1\r\nh: " + b"x" * 1_000_000, 431),
     (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", 431),
     (b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 67108865\r\n\r\n", 413),
-    (b"POST /v1/chat/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + b"fffff\r\n%b\r\n" % (b"x" * 0xFFFFF) * 17, 413),
+    (b"POST /v1/chat/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + b"fffff\r\n%b\r\n" % (b"x" * 0xFFFFF) * 65, 413),
     (b"EHLO example.com\r\n\r\n", 400),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     (b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),

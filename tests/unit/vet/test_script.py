@@ -79,6 +79,7 @@ def test_what_a_change_does_not_name_stays() -> None:
     script = Script().changed({"seed": 9, "latency_ms": 50, "faults": "429=0.5"})
     later = script.changed({"faults": {}, "models": {"gpt-4": {"latency_ms": 900}}})
     assert later.told() == {
+        "batches": {"delay_s": 0.0, "expired": (), "full": (), "lost": (), "shuffled": True},
         "seed": 9,
         "in_a_row_max": 2,
         "faults": {},
