@@ -46,6 +46,7 @@ SETTINGS: Mapping[str, float] = {
     "backoff_cap_s": 0.1,
     "breaker_open_s": 0.1,
     "breaker_open_cap_s": 0.2,
+    "share_look_s": 0.05,
     "park_pause_s": 0.05,
     "key_look_s": 0.05,
     "patience_s": 10.0,
