@@ -102,6 +102,7 @@ NOT_IN_CORE: Final = frozenset(
 PROVIDERS: Final = {
     "openai": "openai",
     "openai-responses": "openai",
+    "openai-embeddings": "openai",
     "anthropic": "anthropic",
     "gemini": "gcp.gemini",
     "azure": "azure.ai.openai",
