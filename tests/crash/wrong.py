@@ -113,9 +113,9 @@ def check_then_increment() -> None:
                     account.reserved_pico,
                     ask.worst_pico,
                 )
-        return await first_open(self, ask)
+        return await first_open(self, ask, unchecked)
 
-    def unchecked(tx: Transaction, *given: Any) -> object:
+    def unchecked(tx: Transaction, *given: Any) -> Any:
         honest = Account.room_for
         _bend(Account, "room_for", lambda _account, _amount: True)
         try:
@@ -124,7 +124,6 @@ def check_then_increment() -> None:
             _bend(Account, "room_for", honest)
 
     _bend(Desk, "open", looked)
-    _bend(desk, "open_attempt", unchecked)
 
 
 VARIANTS = {
