@@ -24,6 +24,7 @@ from roadworthy.learn.judgement import Judgement, same_answer
 from roadworthy.run.candidate import Candidate, shadow_records
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
 from roadworthy.run.split import ask_step
@@ -118,7 +119,7 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
     if kept.outcome == "failed":
         return Said(known=True)
     try:
-        value = step.record_schema.revive(orjson.loads(kept.body))
+        value = revived(step.record_schema, kept, runtime.store)
         session = begin(runtime, kept, 0, offline=True)
         session.learned = session.learned.untrusting()
         verdict = await ask_step(step, value, _Unruled(session, step.name, value))

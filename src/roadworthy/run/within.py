@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._events import Noted
+from roadworthy.call.wire.error import one_line
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import AUDIT
@@ -23,6 +23,7 @@ from roadworthy.learn.judgement import Judgement
 from roadworthy.run.entry import Step, Workflow
 from roadworthy.run.lessons import Labelled
 from roadworthy.run.pupil import accepted
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Witnessed, WouldAsk, in_session
 from roadworthy.run.subject import subject_of
@@ -85,14 +86,16 @@ async def witnessed(runtime: Runtime, workflow: Workflow[Any, Any], kept: Kept) 
     seen: list[Witnessed] = []
     session.witness = seen
     try:
-        value = workflow.record_schema.revive(orjson.loads(kept.body or "null"))
+        value = revived(workflow.record_schema, kept, runtime.store)
         with in_session(session):
             await workflow.body(value)
     except LedgerUnavailable:
         raise
     except (WouldAsk, Waiting, Rejected, Failed):
         return seen
-    except Exception:  # noqa: BLE001 - a bug in the team's code ends the record there, as in a run
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code ends the record there, as in a run
+        words = f"{workflow.name} of {kept.key} could not be gone through to its end: {type(bug).__name__}"
+        runtime.tell(Noted(f"{words}: {one_line(str(bug))}", f"{workflow.name}: {type(bug).__name__}"))
         return seen
     return seen
 

@@ -278,6 +278,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
 
     Raises:
         WouldAsk: it would not.
+        LedgerUnavailable: nobody can tell.
     """
     assert session.offline
     try:
@@ -289,6 +290,8 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
                 await entry.body(value)
     except (Waiting, Rejected, Failed):
         return True
+    except LedgerUnavailable:
+        raise
     except Exception:  # noqa: BLE001 - a bug in the team's code would end the record too; the run records it
         return True
     return True
