@@ -21,9 +21,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Debian's Chromium."""
+    """Debian's Chromium; for one file, because Playwright keeps an event loop running in the thread that started it."""
     with chromium() as started:
         yield started
 
