@@ -52,7 +52,8 @@ def share_out(many: Crowd, records: int, a_minute: int) -> list[float]:
     assert (status, summary["accepted"]) == (0, records), said
     for worker in crew:
         worker.terminate()
-    assert [ended(worker)[0] for worker in crew] == [0, 0, 0]
+    # 3: the word to drain came while it still looked whether this job had more for it.
+    assert {ended(worker)[0] for worker in crew} <= {0, 3}
     return [row.at for row in many.sim.requests()]
 
 
