@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.record import Json, Record
 from roadworthy.keep.transaction import Row, as_bytes, as_float, as_int, as_text, text_or_none
 
 OUTCOMES = ("accepted", "rejected", "failed", "waiting", "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Kept:
     """A record as the ledger holds it.
 
@@ -77,7 +78,7 @@ class Kept:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Fate:
     """Where a record stands now, to be written."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from roadworthy._errors import Rejected, Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
@@ -62,7 +63,7 @@ class _Refusals:
     unusable: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Owed:
     """What is to be written with the next change: settlements, and what a person should know of them."""
 
