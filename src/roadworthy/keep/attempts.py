@@ -29,6 +29,13 @@ class Pin:
     sample: int = 0
     examples: tuple[int, ...] = ()
 
+    def kept(self, question_id: int) -> Pin:
+        """The same, kept under a number."""
+        if question_id == self.question_id:
+            return self
+        own = (self.record_id, self.step, self.version, self.fixed, self.body)
+        return Pin(*own, question_id, self.sample, self.examples)
+
 
 @quick(frozen=True, slots=True)
 class Payer:

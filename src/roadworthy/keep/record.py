@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -111,7 +111,16 @@ class Fate:
 
     def is_of(self, kept: Kept) -> bool:
         """Whether the ledger says this already; whether it is certified is stamped apart, its state is history."""
-        return replace(self, certified=kept.certified, state=kept.state) == Fate.of(kept)
+        return (
+            self.outcome == kept.outcome
+            and self.waiting_for == kept.waiting_for
+            and self.reason == kept.reason
+            and self.value == kept.value
+            and self.confidence == kept.confidence
+            and self.model == kept.model
+            and self.mended == kept.mended
+            and self.question_id == kept.question_id
+        )
 
 
 @dataclass(frozen=True, slots=True)

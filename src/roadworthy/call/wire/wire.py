@@ -191,7 +191,10 @@ def merged(extra: Mapping[str, Json], own: Mapping[str, object]) -> dict[str, ob
 
 def provider_id_of(headers: Mapping[str, str]) -> str:
     """The provider's id of a response; "" where it names none."""
-    return one_line(next((headers[name] for name in _IDS if name in headers), ""))
+    for name in _IDS:
+        if name in headers:
+            return one_line(headers[name])
+    return ""
 
 
 def _is_html(exchange: Exchange) -> bool:
