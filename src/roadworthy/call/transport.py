@@ -17,6 +17,7 @@ from roadworthy.call.reply import Exchange
 if TYPE_CHECKING:
     from pyreqwest.client import Client
     from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
+    from pyreqwest.http import Url
     from pyreqwest.response import Response
 
 _LET_GO_S = 0.02
@@ -69,7 +70,7 @@ class PyreqwestTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clients: dict[bool, Client] = {}
-        self._by_url: dict[str, Client] = {}
+        self._by_url: dict[str, tuple[Client, Url]] = {}
 
     async def post(
         self,
@@ -88,13 +89,8 @@ class PyreqwestTransport:
         pyreqwest cannot call it back. It is on the wire either way, and charged as such.
         """
         detailed, plain = _errors()
-        request = (
-            (self._by_url.get(url) or self._client(url))
-            .post(url)
-            .headers(dict(headers))
-            .body_bytes(body)
-            .timeout(timedelta(seconds=timeout_s))
-        )
+        client, parsed = self._by_url.get(url) or self._client(url)
+        request = client.post(parsed).headers(headers).body_bytes(body).timeout(timedelta(seconds=timeout_s))
         if listener is not None:
             request = request.streamed_read_buffer_limit(0)  # else the head waits for the first 64 KiB
         try:
@@ -161,8 +157,8 @@ class PyreqwestTransport:
         if clients:
             await asyncio.sleep(_LET_GO_S)
 
-    def _client(self, url: str) -> Client:
-        """Two clients at most: proxies of the environment are for the world, not for this machine."""
+    def _client(self, url: str) -> tuple[Client, Url]:
+        """Two clients at most: proxies of the environment are for the world, not for this machine. The URL is parsed once."""
         local = is_loopback(urlsplit(url).hostname or "")
         if local not in self._clients:
             from importlib.metadata import version  # noqa: PLC0415 - with the first call
@@ -179,8 +175,10 @@ class PyreqwestTransport:
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
             self._clients[local] = (builder.no_proxy() if local else builder).build()
-        client = self._by_url[url] = self._clients[local]
-        return client
+        from pyreqwest.http import Url  # noqa: PLC0415 - with the first call
+
+        found = self._by_url[url] = self._clients[local], Url(url)
+        return found
 
 
 @cache

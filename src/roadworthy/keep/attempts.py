@@ -90,7 +90,8 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
     prefix = key64(ask.key)
-    known = tx.row("request", key64=prefix, key=ask.key)
+    seen = tx.row("key_seen", key64=prefix) is not None
+    known = tx.row("request", key64=prefix, key=ask.key) if seen else None
     if known is not None:
         return Busy(as_int(known[-1])) if known[2] is None else _reply(known[:-1])
     accounts = [tx.account(scope) for scope in payer.scopes]

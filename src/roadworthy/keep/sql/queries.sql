@@ -179,6 +179,9 @@ SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.
 FROM attempt JOIN reply ON reply.attempt_id = attempt.id
 WHERE attempt.key64 = :key64 AND attempt.key = :key LIMIT 1;
 
+-- key_seen: Whether an attempt's key begins so: hardly ever, and this is in the index, where the whole look-up is a join.
+SELECT 1 FROM attempt WHERE key64 = :key64 LIMIT 1;
+
 -- request: What is known of a request: its reply, else whose attempt is on the wire; the whole key is compared.
 SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability,
   attempt.owner
