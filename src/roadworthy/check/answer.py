@@ -113,7 +113,7 @@ class Checker(Generic[T]):
             if unknown:
                 raise summed([(path, "is not a field of the answer: leave it out") for path in unknown])
         try:
-            found = self._outer.validate_json(text, strict=True, extra=self._extra)
+            found = self._outer.validator.validate_json(text, strict=True, extra=self._extra)
         except ValidationError as error:
             raise validation_fault(error) from error
         return cast("T", getattr(found, WRAPPER) if self._wrapped else found)
@@ -122,7 +122,8 @@ class Checker(Generic[T]):
         """Canonical JSON: sorted keys, sorted sets, the names the schema uses."""
         if self._has_sets:
             return json_bytes(value, by_alias=True)
-        return _written(self._inner.dump_python(value, mode="json", by_alias=True, warnings=False), sort=True)
+        plain = self._inner.serializer.to_python(value, mode="json", by_alias=True, warnings=False)
+        return _written(plain, sort=True)
 
     def _suggestion(self, answer: Json) -> bytes:
         if self._wrapped and isinstance(answer, dict) and answer.keys() == {WRAPPER}:

@@ -14,6 +14,7 @@ from roadworthy.observe.visible import visible
 
 _EVERY_S = 0.5
 _PLAIN_EVERY_S = 5.0
+_HEARD = (RecordEnded, AttemptEnded, LaneChanged, Noted)
 
 
 class Progress(LibraryLine):
@@ -43,6 +44,8 @@ class Progress(LibraryLine):
 
     def __call__(self, event: Event) -> None:
         """Hear an event; print now and then."""
+        if not isinstance(event, _HEARD):
+            return
         match event:
             case RecordEnded():
                 self._done += 1

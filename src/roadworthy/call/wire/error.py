@@ -93,11 +93,11 @@ _REFUSES_THE_REQUEST = frozenset({"invalid_request_error", "invalid_argument", "
 
 def find_error(said: Mapping[str, object]) -> Mapping[str, object] | None:
     """The error that a body holds in any of the places where servers put one; None where there is none."""
-    error = said.get("error")
-    if isinstance(error, Mapping) and error:
-        return error
-    if isinstance(error, str) and error:
-        return {"message": error}
+    if error := said.get("error"):
+        if isinstance(error, Mapping):
+            return error
+        if isinstance(error, str):
+            return {"message": error}
     if said.get("object") == "error":
         return said
     return at(first_object(said.get("choices")), "error") or None

@@ -254,4 +254,4 @@ def _content(content: object) -> str:
 
 
 def _first_is_object(choices: object) -> bool:
-    return isinstance(choices, list) and bool(choices) and isinstance(choices[0], Mapping)
+    return isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict)

@@ -54,6 +54,8 @@ def as_text(value: object) -> str:
 
 def as_count(value: object) -> int | None:
     """A number of tokens; gateways written in other languages send 12.0 for 12."""
+    if type(value) is int:  # as nearly all are, and no truth value
+        return value if 0 <= value <= COUNT_MAX else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -180,6 +180,8 @@ class Wire(ABC):
 def merged(extra: Mapping[str, Json], own: Mapping[str, object]) -> dict[str, object]:
     """What is sent: the team's additions with our own fields over them, inside objects too."""
     out: dict[str, object] = {**extra}
+    if not out:
+        return {**own}
     for name, value in own.items():
         there = out.get(name)
         if isinstance(there, Mapping) and isinstance(value, Mapping):
