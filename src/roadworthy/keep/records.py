@@ -48,17 +48,17 @@ def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE
 
 
 def find_record(tx: Transaction, record_id: int) -> Kept | None:
-    """One record by its number, with its whole text."""
-    kept = find_light(tx, record_id)
-    if kept is None or not kept.pieces:
-        return kept
-    return replace(kept, body=whole_body(tx, kept.id, kept.body), pieces=0)
-
-
-def find_light(tx: Transaction, record_id: int) -> Kept | None:
-    """One record by its number; in the place of a text that is kept in pieces its body has a mark."""
+    """One record by its number; a text that is kept in pieces stays where it is."""
     row = tx.row("record", record_id=record_id)
     return None if row is None else kept_of(row)
+
+
+def find_whole(tx: Transaction, record_id: int) -> Kept | None:
+    """One record by its number with all of its text, to be shown."""
+    kept = find_record(tx, record_id)
+    if kept is None or not kept.pieces:
+        return kept
+    return replace(kept, stored=whole_body(tx, kept.id, kept.stored), pieces=0)
 
 
 def claim_unfinished(
@@ -66,7 +66,7 @@ def claim_unfinished(
 ) -> list[tuple[int, Kept]]:
     """The next records that a run may go on with, in input order, claimed for `owner`: (line number, record).
 
-    A text that is kept in pieces is not read: there the body has a mark in its place.
+    A text that is kept in pieces stays where it is.
     """
     rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count, owner=owner)
     claimed = claim_all(tx, [as_int(row[1]) for row in rows], owner)
