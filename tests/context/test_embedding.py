@@ -55,7 +55,7 @@ class _Asked(BaseHTTPRequestHandler):
         assert "messages" not in asked
         texts = asked["input"]
         self.server.texts.append(texts)
-        tokens = sum(len(text.split()) for text in texts)
+        tokens = sum(-(-len(text) // 4) for text in texts)
         self.server.tokens += tokens
         rows = [
             {

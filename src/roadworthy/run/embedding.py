@@ -65,9 +65,10 @@ class Embedding:
         desk = Desk(session, self._step.name, given)
         try:
             verdict = await run_step(self._step, given, desk)
-        except WouldAsk as missing:
-            name = hashlib.sha256(self._step.name.encode() + b"\0" + text.encode()).digest()
-            session.unembedded[name] = (self._step.name, missing.request_bytes)
+        except WouldAsk:
+            said = text.encode()
+            name = hashlib.sha256(self._step.name.encode() + b"\0" + said).digest()
+            session.unembedded[name] = (self._step.name, len(said))
             return None
         finally:
             await asyncio.shield(desk.finish())

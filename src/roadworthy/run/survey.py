@@ -55,7 +55,7 @@ class Count:
     """What one pass over the input found; `error` is the relative standard error of `to_ask`.
 
     Attributes:
-        queries: how many different ones need a vector that is paid, and the bytes of their requests, by who buys them.
+        queries: how many different ones need a vector that is paid, and their bytes, by who buys them.
     """
 
     records: int = 0
