@@ -13,6 +13,7 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
+from roadworthy._whence import whence
 from roadworthy.ask.digest import digest
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
@@ -232,7 +233,7 @@ class FunctionRung:
             )
         except Exception as error:  # noqa: BLE001 - the door to somebody else's code; kept with the attempt
             outcome = read_raised(error, now)
-            words = f"{self.name} raised {type(error).__name__}: {_line(error)}"
+            words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
             seen = None if outcome.ending is Ending.UNKNOWN else Usage()
             return replace(outcome, detail=words, usage=seen)
         return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())
