@@ -54,6 +54,11 @@ SELECT coalesce(sum(length(text)), 0) FROM piece WHERE record_id = :record_id;
 UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
   OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL));
 
+-- claim_records: The same for several, by a JSON list of their numbers: those that were taken.
+UPDATE record SET owner = :owner WHERE id IN (SELECT value FROM json_each(:ids)) AND (owner IS NULL OR owner = :owner
+  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
+RETURNING id;
+
 -- others_work: How many records of a job other living processes work on.
 SELECT count(*) FROM record JOIN lease ON lease.owner = record.owner
 WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS NULL AND record.outcome = 'pending';
