@@ -164,7 +164,8 @@ class Langchain:
         return Said(found.content, found.usage_metadata["total_tokens"], headers)
 
     def _streamed(self, chat: Any, text: str, token: str) -> Said:
-        words, tokens, headers = "", 0, {}
+        words, tokens = "", 0
+        headers: dict[str, str] = {}
         for part in chat.stream(text, extra_headers=_sent(token)):
             words += part.content
             tokens += (part.usage_metadata or {}).get("total_tokens", 0)
