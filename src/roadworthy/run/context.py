@@ -105,7 +105,8 @@ class Context:
         """Index what changed, once in this process.
 
         Args:
-            buy: whether vectors that are paid may be bought; else an index without any is kept beside the other.
+            buy: whether vectors that are paid may be bought; else, where some are missing, an index without any is taken,
+                which is kept beside the other.
 
         Raises:
             WrongUse: the corpus is not there, or holds no text, or vectors could not be bought.
@@ -115,6 +116,11 @@ class Context:
             if not self._corpus_id or (self._by_words_alone and not alone):
                 self._by_words_alone = alone
                 await self._index()
+                if (
+                    alone and next(self.unbought(), None) is None
+                ):  # all of it was bought before: it costs nothing
+                    self._by_words_alone = False
+                    await self._index()
 
     async def choose(self, value: object, session: Asking | None = None) -> tuple[Passage, ...]:
         """The passages for one record, packed and numbered; the best by words and by meaning.
