@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ litellm_settings:
 _START_S = 180
 
 
+@cache
 def install() -> Path:
     """Its interpreter.
 

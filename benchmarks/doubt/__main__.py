@@ -12,6 +12,10 @@ import sys
 import time
 import warnings
 
+# Two processes share two cores: threads of a linear algebra library, which spin while they wait, would take them away.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from benchmarks.doubt.page import write
 
 # piece: module, packages whose versions matter

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tests.ledgers import Rows, ask
+
 from roadworthy._settings import DEFAULTS
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.reviews import Waiter, open_reviews
@@ -59,6 +61,10 @@ class Stage:
         )
         assert done.returncode == 0, (words, done.stdout[-800:], done.stderr[-2000:])
         return done.stdout
+
+    def ask(self, query: str) -> Rows:
+        """Look into the ledger."""
+        return ask(str(self.folder / "triage.db"), query)
 
     def truth(self) -> dict[str, Any]:
         """What is right of each message, by its key, as the shipped example says."""

@@ -1,5 +1,6 @@
 """The demo in a real browser: ten reviews by keyboard, a certificate that moves, a record found, a version promoted."""
 
+import json
 import re
 
 import pytest
@@ -87,6 +88,49 @@ def test_a_record_is_found_while_typing_and_its_story_reads(eyes: Eyes) -> None:
     )
     assert eyes.page.locator("mark").count() == 1, "what the answer quotes is marked in the source"
     assert eyes.clean, (eyes.ran, eyes.outside, eyes.policy, eyes.told)
+
+
+def test_two_versions_are_chosen_between_by_keyboard(eyes: Eyes, stage: Stage) -> None:
+    """A person could not say of two answers which is right, each way, or could not take it back; or would see whose is whose."""
+    key, number = _pair_of_two_answers(eyes, stage)
+    panel = eyes.text('section[aria-label="Answer"]')
+    assert "better" not in panel, "which one is new would be seen"
+    assert eyes.page.locator('section[aria-label="Answer"] pre').count() == 2
+    answers = json.loads(str(stage.ask(f"SELECT suggestion FROM review WHERE id = {number}")[0][0]))
+    apart = {name for name, said in answers["a"].items() if said != answers["b"][name]}
+    marked = eyes.page.locator('section[aria-label="Answer"] pre mark').all_inner_texts()
+    assert {line.split('"')[1] for line in marked} == apart, "what differs is marked, and nothing else"
+    label = f"SELECT label FROM label WHERE key = '{key}' AND source = 'choice by local'"
+    for pressed, ruling in (("a", "a"), ("b", "b"), ("2", "both"), ("0", "neither")):
+        eyes.press(pressed)
+        assert f"{key}: {ruling}." in eyes.text('[role="status"]')
+        assert stage.ask(f"SELECT ruling, ruled_by FROM review WHERE id = {number}") == [(ruling, "local")]
+        labels = [json.loads(str(row[0])) for row in stage.ask(label)]
+        assert labels == ([answers[ruling]] if ruling in answers else []), (
+            "one alone that is right is a label"
+        )
+        eyes.press("u")
+        assert eyes.text(".ask h2") == key, "the pair is back"
+        assert stage.ask(f"SELECT ruling FROM review WHERE id = {number}") == [(None,)]
+        assert stage.ask(label) == []
+    eyes.page.keyboard.press("n")
+    eyes.page.keyboard.type("either will do")
+    eyes.page.keyboard.press("Escape")
+    eyes.press("2")
+    assert stage.ask(f"SELECT ruling, note FROM review WHERE id = {number}") == [("both", "either will do")]
+    eyes.press("u")
+    assert eyes.clean, (eyes.ran, eyes.outside, eyes.policy, eyes.told)
+
+
+def _pair_of_two_answers(eyes: Eyes, stage: Stage) -> tuple[str, int]:
+    """The desk before a pair of which neither is missing; (key, number of the question)."""
+    for number, shown in stage.ask(
+        "SELECT id, suggestion FROM review WHERE kind = 'gate' AND ruling IS NULL ORDER BY id"
+    ):
+        if all(json.loads(str(shown)).values()):
+            eyes.go(f"/desk?after={int(str(number)) - 1}")
+            return eyes.text(".ask h2"), int(str(number))
+    raise AssertionError("no pair waits")
 
 
 def test_a_version_is_promoted_and_rolled_back(eyes: Eyes, stage: Stage) -> None:

@@ -126,6 +126,10 @@ def spoil(place: Path) -> None:
                 number += 1
                 text = shape.format(json.dumps(PAYLOADS[number % 100]))
                 ledger.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (text, row))
+    for (row,) in ledger.execute("SELECT id FROM review WHERE id % 5 = 1").fetchall():
+        a, b = (json.dumps(PAYLOADS[(row + add) % 100]) for add in (0, 1))
+        pair = f'{{"a": {{"mood": {a}, {a}: {b}}}, "b": {{"mood": {b}}}}}'
+        ledger.execute("UPDATE review SET kind = 'gate', suggestion = ? WHERE id = ?", (pair, row))
     ledger.execute("UPDATE review SET ruling = 'wrong', ruled_at = 2.0 WHERE id % 3 = 0")
     ledger.execute(
         "UPDATE record SET outcome = 'accepted', waiting_for = NULL, confidence = 0.9 WHERE id % 4 = 0"
@@ -161,7 +165,7 @@ def test_a_hundred_hostile_texts_in_every_field(browser: "Browser", hostile: Sta
     """What a record, a model, a file's name or a reviewer says could run a script before somebody's eyes."""
     known, began = keys(hostile), time.monotonic()
     assert len(known) == 100
-    visited, asked, wide = 0, 0, []
+    visited, asked, pairs, wide = 0, 0, 0, []
     with browsing(browser, hostile.url) as eyes:
         stories = [f"/records/{_place(key)}" for key in known[::4]]
         desk = [f"/desk?after={number}" for number in range(0, 100, 10)]
@@ -169,6 +173,7 @@ def test_a_hundred_hostile_texts_in_every_field(browser: "Browser", hostile: Sta
             assert eyes.go(path) == 200, path
             visited += 1
             asked += eyes.page.locator(".ask h2").count()
+            pairs += eyes.page.locator(".ask .badge", has_text="two versions").count()
             if eyes.overflow > 0:
                 wide.append((path, eyes.overflow))
         eyes.page.set_viewport_size({"width": 390, "height": 800})
@@ -183,6 +188,7 @@ def test_a_hundred_hostile_texts_in_every_field(browser: "Browser", hostile: Sta
         assert eyes.clean, (eyes.ran[:5], eyes.outside[:5], eyes.policy[:5], eyes.told[:5])
         assert live == 0
     assert asked > 5, "the desk showed questions"
+    assert pairs > 1, "the desk showed pairs"
     assert wide == []
     print(
         f"{visited} pages with {len(PAYLOADS)} payloads: 0 scripts, 0 requests to others, 0 breaches of the policy, "

@@ -403,7 +403,7 @@ def test_code_that_calls_a_step_gets_the_new_key_too(bench: Bench, tmp_path: Pat
             sim.script({"revoked": ["sk-old"]})
             bench.provider(sim.url)
             topic = bench.topics(settings={"key_look_s": 0.0})
-            note = topic.record_schema.revive({"id": "1", "text": "a note"})
+            note = topic.record_schema.validate({"id": "1", "text": "a note"})
             first = await topic.result(note)  # type: ignore[arg-type] # the schema's own value
             assert (first.outcome, first.waiting_for) == ("waiting", "provider")
             place.write_text("sk-new")

@@ -68,7 +68,7 @@ def test_a_connection_that_the_server_let_go_of_is_no_error(bench: Bench) -> Non
             bench.provider(sim.url)
             topic = bench.topics()
             for row in notes(6):
-                result = await topic.result(topic.record_schema.revive(row))  # type: ignore[arg-type] # its own value
+                result = await topic.result(topic.record_schema.validate(row))  # type: ignore[arg-type] # its own value
                 assert (result.outcome, result.attempts) == ("accepted", 1)
                 await asyncio.sleep(0.2)
             await topic.home.close()  # type: ignore[attr-defined] # an app closes

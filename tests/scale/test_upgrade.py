@@ -176,7 +176,10 @@ def test_a_run_in_progress_survives_a_restore(
         many.notes(300)
         running = many.start("run", "notes.jsonl", "--concurrency", "8")
         many.until(DONE, 60, 90)
+        # Something is on the wire, however long the copy takes to begin.
+        many.sim.script({"latency_ms": 2_000})
         copy = copied(many, server)
+        many.sim.script({"latency_ms": 100})
         at_backup = spent(copy)
         (held,) = ask(copy, "SELECT count(*) FROM reply")[0]
         (in_flight,) = ask(copy, "SELECT count(*) FROM attempt WHERE state = 'intent'")[0]

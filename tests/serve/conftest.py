@@ -12,7 +12,9 @@ from roadworthy.vet.process import start_simulator
 Build = Callable[..., Counter]
 
 
-def _make(running: ExitStack, folder: Path, ledger: str) -> Build:
+def maker(running: ExitStack, folder: Path, ledger: str) -> Build:
+    """Makes counters that end with `running`."""
+
     def make(texts: Mapping[str, str] = {}, *words: str, latency_ms: int = 0, **settings: float) -> Counter:
         sim = running.enter_context(
             start_simulator(answers=answers(texts), text_field="text", prices={"small": "0.1,0.4"})
@@ -33,14 +35,14 @@ def _make(running: ExitStack, folder: Path, ledger: str) -> Build:
 def build(tmp_path: Path, ledger: str) -> Iterator[Build]:
     """Makes a counter; the provider knows these texts and what mood they are in. On every kind of ledger."""
     with ExitStack() as running:
-        yield _make(running, tmp_path, ledger)
+        yield maker(running, tmp_path, ledger)
 
 
 @pytest.fixture
 def file_build(tmp_path: Path) -> Iterator[Build]:
     """The same on a file."""
     with ExitStack() as running:
-        yield _make(running, tmp_path, str(tmp_path / "shop.db"))
+        yield maker(running, tmp_path, str(tmp_path / "shop.db"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
     folder = tmp_path_factory.mktemp("shared")
     with ExitStack() as running:
         moods = {"what a day": "glad", "oh no": "sad", "hm": "?sad"}
-        yield _make(running, folder, str(folder / "shop.db"))(moods)
+        yield maker(running, folder, str(folder / "shop.db"))(moods)
 
 
 @pytest.fixture(scope="module")
@@ -57,4 +59,4 @@ def shared_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     """Makes counters on files that last for a whole module."""
     with ExitStack() as running:
         folder = tmp_path_factory.mktemp("shared")
-        yield _make(running, folder, str(folder / "shop.db"))
+        yield maker(running, folder, str(folder / "shop.db"))

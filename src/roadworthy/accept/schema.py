@@ -55,6 +55,7 @@ class RecordSchema:
         """The cleaned body as the step's type.
 
         The value shares nothing with the body, so a step that changes its record changes nothing that is kept.
+        This is for what comes in: what the ledger keeps becomes a value in `run.revive` alone, which knows of its pieces.
         JSON's rules hold, so a strict model takes a date written as text. A `str` is taken from a text, or from an
         object with exactly one text field besides the key.
 
@@ -75,14 +76,6 @@ class RecordSchema:
             raise WrongRecord(
                 what, "Let validators raise ValueError, with words, for a value they refuse."
             ) from error
-
-    def revive(self, body: Json) -> object:
-        """The value of a body that the ledger kept, judged by today's type.
-
-        Raises:
-            WrongRecord: the type has changed since and the body no longer fits.
-        """
-        return self.validate(body)
 
     def validate_long(self, body: dict[str, Json], field: str, text: LongText) -> object:
         """A body whose `field` is a text too long to be held: as the step's type, which reads it where it is asked for.

@@ -19,6 +19,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -113,7 +114,12 @@ def load_template(folder: Path, name: str, settings: Settings = DEFAULTS) -> Tem
         WrongUse: a name that is not `[a-z0-9][a-z0-9_-]*`, a file that is not there, lies outside the folder
             or is not UTF-8, front matter that is not TOML or has an unknown key, or a body that does not parse.
     """
-    raw = _read(folder, name)
+    return _parsed(name, _read(folder, name), settings.field_chars_max)
+
+
+@lru_cache(maxsize=64)
+def _parsed(name: str, raw: bytes, chars_max: int) -> Template:
+    """What a file says; it is read for every record, and is parsed again where it says something else."""
     try:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -127,14 +133,14 @@ def load_template(folder: Path, name: str, settings: Settings = DEFAULTS) -> Tem
         )
     from roadworthy.ask.sandbox import PromptSandbox, compile_text  # noqa: PLC0415 - loads Jinja2
 
-    sandbox = PromptSandbox(settings.field_chars_max)
+    sandbox = PromptSandbox(chars_max)
     system = front.get("system", "").strip()
     return Template(
         name=name,
         description=front.get("description", ""),
         version=front.get("version", ""),
         source_hash=hashlib.sha256(raw).digest(),
-        chars_max=settings.field_chars_max,
+        chars_max=chars_max,
         system=compile_text(sandbox, system, name=name) if system else None,
         body=compile_text(sandbox, body, name=name),
     )

@@ -13,6 +13,7 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
+from roadworthy._whence import whence
 from roadworthy.ask.digest import digest
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
@@ -23,6 +24,7 @@ from roadworthy.call.limits import read_limits
 from roadworthy.call.meter import Ask
 from roadworthy.call.model import Function, Model
 from roadworthy.call.price import pico
+from roadworthy.call.raised import read_raised
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.tokens import input_bound, was_cut
 from roadworthy.call.transport import Transport
@@ -221,8 +223,7 @@ class FunctionRung:
         )
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
-        """Call the function once. What it raises is an ending: a lost connection may pass, a bug does not."""
-        del now
+        """Call the function once. What it raises is an ending: what its client met on the wire, else a bug of its own."""
         given = ask.subject if self._function.takes_record else "\n\n".join(orjson.loads(ask.body)["prompt"])
         try:
             async with asyncio.timeout(timeout_s):
@@ -230,16 +231,11 @@ class FunctionRung:
             text = storable(
                 answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
             )
-        except (TimeoutError, ConnectionError) as error:
-            return Outcome(
-                Ending.UNKNOWN, detail=f"{self.name} raised {type(error).__name__}: {_line(error)}"
-            )
         except Exception as error:  # noqa: BLE001 - the door to somebody else's code; kept with the attempt
-            return Outcome(
-                Ending.BAD_REQUEST,
-                detail=f"{self.name} raised {type(error).__name__}: {_line(error)}",
-                usage=Usage(),
-            )
+            outcome = read_raised(error, now)
+            words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
+            seen = None if outcome.ending is Ending.UNKNOWN else Usage()
+            return replace(outcome, detail=words, usage=seen)
         return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())
 
     async def _call(self, given: object) -> object:

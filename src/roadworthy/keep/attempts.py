@@ -9,7 +9,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.keep.transaction import Again, Row, Transaction, as_int, as_text
+from roadworthy.keep.transaction import Account, Again, Row, Transaction, Value, as_int, as_text
 
 
 @quick(frozen=True, slots=True)
@@ -89,60 +89,94 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
-    prefix = key64(ask.key)
-    seen = tx.row("key_seen", key64=prefix) is not None
-    known = tx.row("request", key64=prefix, key=ask.key) if seen else None
-    if known is not None:
-        return Busy(as_int(known[-1])) if known[2] is None else _reply(known[:-1])
     accounts = [tx.account(scope) for scope in payer.scopes]
-    for account in accounts:
-        if not account.room_for(ask.worst_pico):
-            return NoMoney(
-                account.scope,
-                account.limit_pico or 0,
-                account.spent_pico,
-                account.reserved_pico,
-                ask.worst_pico,
-            )
-    ticks = [tx.move_account(account, reserved_pico=ask.worst_pico) for account in accounts]
+    full = next((account for account in accounts if not account.room_for(ask.worst_pico)), None)
+    at_once = tx.concurrent and full is None and not pin.question_id
+    known = None if at_once else _standing(tx, ask.key)
+    if known is not None:
+        return _known(known)
+    if full is not None:
+        return _no_money(full, ask)
+    found = (_claim_with_question if at_once else _claim)(tx, ask, pin, payer, tx.next_tick(accounts[0]))
+    if isinstance(found, Opened):
+        for account in accounts:
+            tx.move_account(account, reserved_pico=ask.worst_pico)
+        tx.claimed(key64(ask.key), ask.key)
+        failpoint("intent_written")
+    return found
+
+
+def _standing(tx: Transaction, key: bytes) -> Row | None:
+    """What is known of a request. Hardly ever anything, and an index alone tells that; the whole look-up is a join."""
+    prefix = key64(key)
+    return tx.row("request", key64=prefix, key=key) if tx.row("key_seen", key64=prefix) is not None else None
+
+
+def _claim(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> Opened:
     question_id = pin.question_id or _pin(tx, pin)
-    attempt_id = tx.add(
-        "add_attempt",
-        key64=prefix,
-        key=ask.key,
-        record_id=pin.record_id,
-        question_id=question_id,
-        run_id=payer.run_id,
-        owner=payer.owner,
-        period=payer.period,
-        model=ask.model,
-        sample=pin.sample,
-        words=ask.words or None,
-        output_cap=ask.output_cap,
-        reserved_pico=ask.worst_pico,
-        now=tx.now,
-        tick=ticks[0],
+    return Opened(
+        tx.add("add_attempt", question_id=question_id, **_intent(tx, ask, pin, payer, tick)), question_id
     )
-    if tx.concurrent and find_reply(tx, ask.key) is not None:
-        raise Again  # it was bought between the first look and the claim
-    failpoint("intent_written")
-    return Opened(attempt_id, question_id)
+
+
+def _claim_with_question(
+    tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int
+) -> Opened | Reply | Busy:
+    """The same in one round trip to a server: look up, pin the question, claim."""
+    row = tx.row("ask", **_question(pin), **_intent(tx, ask, pin, payer, tick))
+    assert row is not None
+    attempt_id, question_id, *known = row
+    if attempt_id is None and known[0] is None:
+        raise Again  # the same request went on the wire since the look
+    if attempt_id is None:
+        return _known(tuple(known))
+    _show_examples(tx, pin, as_int(question_id))
+    return Opened(as_int(attempt_id), as_int(question_id))
+
+
+def _known(row: Row) -> Reply | Busy:
+    """What a row of `request` says."""
+    return Busy(as_int(row[-1])) if row[2] is None else _reply(row[:-1])
+
+
+def _no_money(account: Account, ask: Ask) -> NoMoney:
+    limit = account.limit_pico or 0
+    return NoMoney(account.scope, limit, account.spent_pico, account.reserved_pico, ask.worst_pico)
+
+
+def _intent(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> dict[str, Value]:
+    return {
+        "key64": key64(ask.key),
+        "key": ask.key,
+        "record_id": pin.record_id,
+        "run_id": payer.run_id,
+        "owner": payer.owner,
+        "period": payer.period,
+        "model": ask.model,
+        "sample": pin.sample,
+        "words": ask.words or None,
+        "output_cap": ask.output_cap,
+        "reserved_pico": ask.worst_pico,
+        "now": tx.now,
+        "tick": tick,
+    }
+
+
+def _question(pin: Pin) -> dict[str, Value]:
+    return {"step": pin.step, "version": pin.version, "fixed": pin.fixed, "body": pin.body}
 
 
 def _pin(tx: Transaction, pin: Pin) -> int:
     question_id = tx.add(
-        "add_question",
-        record_id=pin.record_id,
-        step=pin.step,
-        version=pin.version,
-        fixed=pin.fixed,
-        body=pin.body,
-        sample=pin.sample,
-        now=tx.now,
+        "add_question", record_id=pin.record_id, sample=pin.sample, now=tx.now, **_question(pin)
     )
+    _show_examples(tx, pin, question_id)
+    return question_id
+
+
+def _show_examples(tx: Transaction, pin: Pin, question_id: int) -> None:
     for record_id in pin.examples:
         tx.change("add_example", record_id=record_id, question_id=question_id)
-    return question_id
 
 
 def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, ...]) -> bool:
@@ -151,9 +185,15 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
     False if the attempt was no longer open.
     """
     accounts = [tx.account(scope) for scope in scopes]
-    usage = settlement.usage
+    usage, replied = settlement.usage, settlement.text is not None
+    reply: dict[str, Value] = {
+        "finish": settlement.finish,
+        "token_probability": settlement.token_probability,
+        "text": settlement.text,
+    }
+    at_once = replied and tx.concurrent
     changed = tx.change(
-        "settle_attempt",
+        "settle_with_reply" if at_once else "settle_attempt",
         attempt_id=settlement.attempt_id,
         state=settlement.state,
         ending=settlement.ending.value,
@@ -167,6 +207,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
         detail=settlement.detail or None,
         latency_s=settlement.latency_s,
         tick=tx.next_tick(accounts[0]),
+        **(reply if at_once else {}),
     )
     if not changed:
         return False
@@ -178,15 +219,13 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
             reserved_pico=-settlement.reserved_pico,
             overrun_pico=overrun,
         )
-    if settlement.text is not None:
+    if replied and not at_once:
         tx.add(
             "add_reply",
             attempt_id=settlement.attempt_id,
             ending=settlement.ending.value,
-            finish=settlement.finish,
             served_model=settlement.served_model,
-            token_probability=settlement.token_probability,
-            text=settlement.text,
+            **reply,
         )
     failpoint("settlement_written")
     return True

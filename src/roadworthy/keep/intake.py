@@ -9,7 +9,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.keep.pieces import add_pieces
 from roadworthy.keep.record import Kept, json_text
-from roadworthy.keep.records import claim, find_light, find_record
+from roadworthy.keep.records import claim, find_record
 from roadworthy.keep.transaction import Row, Transaction, as_int
 
 
@@ -32,7 +32,7 @@ def take_in(
             if version and owner is not None:
                 firsts.append((Kept.new(job_id, item, record_id, version), item.value))
             elif kind == "first" and not version:
-                known = find_light(tx, record_id)
+                known = find_record(tx, record_id)
                 assert known is not None
                 if known.outcome != "pending" or (owner is not None and claim(tx, record_id, owner)):
                     firsts.append((known, item.value))
@@ -149,7 +149,7 @@ def _insert(
 def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:
     """Keep a line that cannot be used; it never hides a usable record of the same key."""
     known = tx.row("line", job_id=job_id, number=item.line)
-    kept = None if known is None else find_light(tx, as_int(known[0]))
+    kept = None if known is None else find_record(tx, as_int(known[0]))
     if kept is not None and kept.outcome == "rejected" and kept.reason == item.reason:
         return kept.id
     newest = tx.row("newest_version", job_id=job_id, key=item.key)

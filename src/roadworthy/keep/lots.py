@@ -129,9 +129,9 @@ def answers_at_hand(tx: Transaction, job_id: int) -> Iterator[Answer]:
     after = 0
     while page := tx.rows("lot_answers", job_id=job_id, after=after, count=_PAGE):
         after = as_int(page[-1][7])
-        for record_id, value, confidence, attempts, mended, model, body, _ in page:
+        for record_id, value, confidence, attempts, mended, model, length, _ in page:
             sure = 0.5 if confidence is None else as_float(confidence)
-            signals = (sure, as_int(attempts), len(as_text(value)), len(as_text(body)), int(bool(mended)))
+            signals = (sure, as_int(attempts), len(as_text(value)), as_int(length), int(bool(mended)))
             yield Answer(
                 as_int(record_id),
                 item_of(as_text(value)),

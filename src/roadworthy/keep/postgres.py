@@ -50,6 +50,7 @@ class PostgresTransaction(Transaction):
         self._found: dict[str, Account] = {}
         self._sure = sure
         self._tick = 0
+        self._claims: dict[bytes, int] = {}
         self.now = now
 
     def row(self, query: str, /, **values: Value) -> Row | None:
@@ -107,12 +108,18 @@ class PostgresTransaction(Transaction):
         self._tick = super()._hold(account)
         return self._tick
 
+    def claimed(self, key64: int, key: bytes) -> None:
+        """A request was claimed: from now to the commit nobody else sends it."""
+        self._claims[key] = key64
+
     def flush(self) -> None:
         """Write what accounts changed by; called once, right before the commit.
 
         Raises:
-            Again: others have used the room that was seen.
+            Again: others have used the room that was seen, or a request was bought between its look-up and its claim.
         """
+        if self._claims and self._bought():
+            raise Again
         for scope in sorted(self._changed):
             before, after = self._found[scope], self._accounts[scope]
             if not self._sure:
@@ -128,6 +135,11 @@ class PostgresTransaction(Transaction):
             if any(moved.values()) and not self.change("move_budget", scope=scope, sure=int(sure), **moved):
                 raise Again
         self._changed.clear()
+
+    def _bought(self) -> bool:
+        """Whether one of the requests that are claimed here has a reply by now."""
+        values = {"prefixes": list(self._claims.values()), "keys": list(self._claims)}
+        return self._server.execute(postgres_queries()["bought_among"], values).fetchone() is not None
 
     def _run(self, query: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
         return self._server.execute(postgres_queries()[query], values)

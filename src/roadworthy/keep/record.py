@@ -20,7 +20,8 @@ class Kept:
     Attributes:
         outcome: one of `OUTCOMES`.
         waiting_for: `review`, `budget`, `provider` or `batch` where the outcome is `waiting`, else "".
-        body: the cleaned record as JSON text; None where it was forgotten, never usable, or is still to be read.
+        stored: its body as the ledger stores it, JSON text with a mark for a text that is kept in pieces; None where it
+            was forgotten, never usable, or is still to be read. `run.revive.revived` makes the record's value of it.
         value: the accepted answer as JSON text.
         mended: what deterministic mending the answer needed, "" for none.
         stale_run: the run that found the answer out of date, 0 for none.
@@ -33,7 +34,7 @@ class Kept:
     key: str
     version: int
     line: int
-    body: str | None
+    stored: str | None
     body_hash: bytes
     outcome: str
     waiting_for: str
@@ -51,6 +52,19 @@ class Kept:
     state: int = 0
     pieces: int = 0
 
+    @property
+    def body(self) -> str | None:
+        """The cleaned record as JSON text, to be shown; `keep.records.find_whole` has it whole.
+
+        Raises:
+            RuntimeError: its text is kept in pieces, and a body with a mark in the text's place is not the record.
+        """
+        if self.pieces:
+            raise RuntimeError(
+                f"The text of record {self.id} lies in pieces: read it with find_whole or revived."
+            )
+        return self.stored
+
     @classmethod
     def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
         """The record as it is taken in, or would be where the ledger does not have it."""
@@ -60,7 +74,7 @@ class Kept:
             key=record.key,
             version=version,
             line=record.line,
-            body=None,
+            stored=None,
             body_hash=record.body_hash,
             outcome="pending",
             waiting_for="",
@@ -164,7 +178,7 @@ def kept_of(row: Row) -> Kept:
         key=as_text(key),
         version=as_int(version),
         line=as_int(line),
-        body=text_or_none(body),
+        stored=text_or_none(body),
         body_hash=as_bytes(body_hash),
         outcome=as_text(outcome),
         waiting_for=text_or_none(waiting_for) or "",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import orjson
 
 from roadworthy._failpoints import failpoint
 from roadworthy.keep.attempts import NO_CHARGE, Charge
@@ -14,6 +17,12 @@ from roadworthy.keep.transaction import Transaction, as_int, as_text, damaged
 def claim(tx: Transaction, record_id: int, owner: int) -> bool:
     """Work on a record, unless another living process does. A fate gives it back; so does the claimant's death."""
     return bool(tx.change("claim_record", record_id=record_id, owner=owner))
+
+
+def claim_all(tx: Transaction, record_ids: Sequence[int], owner: int) -> set[int]:
+    """Work on those of these records that no other living process works on: their numbers."""
+    ids = orjson.dumps(record_ids).decode()
+    return {as_int(row[0]) for row in tx.rows("claim_records", ids=ids, owner=owner)}
 
 
 def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE) -> None:
@@ -39,17 +48,17 @@ def keep(tx: Transaction, record_id: int, fate: Fate, charge: Charge = NO_CHARGE
 
 
 def find_record(tx: Transaction, record_id: int) -> Kept | None:
-    """One record by its number, with its whole text."""
-    kept = find_light(tx, record_id)
-    if kept is None or not kept.pieces:
-        return kept
-    return replace(kept, body=whole_body(tx, kept.id, kept.body), pieces=0)
-
-
-def find_light(tx: Transaction, record_id: int) -> Kept | None:
-    """One record by its number; in the place of a text that is kept in pieces its body has a mark."""
+    """One record by its number; a text that is kept in pieces stays where it is."""
     row = tx.row("record", record_id=record_id)
     return None if row is None else kept_of(row)
+
+
+def find_whole(tx: Transaction, record_id: int) -> Kept | None:
+    """One record by its number with all of its text, to be shown."""
+    kept = find_record(tx, record_id)
+    if kept is None or not kept.pieces:
+        return kept
+    return replace(kept, stored=whole_body(tx, kept.id, kept.stored), pieces=0)
 
 
 def claim_unfinished(
@@ -57,10 +66,11 @@ def claim_unfinished(
 ) -> list[tuple[int, Kept]]:
     """The next records that a run may go on with, in input order, claimed for `owner`: (line number, record).
 
-    A text that is kept in pieces is not read: there the body has a mark in its place.
+    A text that is kept in pieces stays where it is.
     """
     rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count, owner=owner)
-    return [(as_int(row[0]), kept_of(row[1:])) for row in rows if claim(tx, as_int(row[1]), owner)]
+    claimed = claim_all(tx, [as_int(row[1]) for row in rows], owner)
+    return [(as_int(row[0]), kept_of(row[1:])) for row in rows if row[1] in claimed]
 
 
 def page_lines(tx: Transaction, job_id: int, after: int, count: int) -> list[Line]:

@@ -161,7 +161,7 @@ class SqliteStore:
                     failpoint("before_commit")
                     self._connection.execute("COMMIT")
                     failpoint("after_commit")
-                except BaseException:
+                except BaseException:  # an interrupt too: nothing of it is half written, and it is raised on
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise

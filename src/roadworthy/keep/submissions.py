@@ -8,7 +8,7 @@ from roadworthy.accept.record import Record
 from roadworthy.keep.intake import add_direct, take_direct
 from roadworthy.keep.jobs import open_job
 from roadworthy.keep.record import Kept, kept_of
-from roadworthy.keep.records import claim, find_record
+from roadworthy.keep.records import claim, claim_all, find_record
 from roadworthy.keep.transaction import Transaction, as_bytes, as_int, as_text
 
 SERVED = "(service)"
@@ -124,4 +124,5 @@ def claim_served(tx: Transaction, job_id: int, *, after: int, count: int, owner:
         after: the number of the last record that was looked at.
     """
     rows = tx.rows("served_unfinished", job_id=job_id, after=after, count=count, owner=owner)
-    return [kept_of(row[1:]) for row in rows if claim(tx, as_int(row[1]), owner)]
+    claimed = claim_all(tx, [as_int(row[1]) for row in rows], owner)
+    return [kept_of(row[1:]) for row in rows if row[1] in claimed]

@@ -127,6 +127,9 @@ class Transaction:
         self._changed.add(account.scope)
         return account.tick
 
+    def claimed(self, key64: int, key: bytes) -> None:
+        """A request was claimed; where others write meanwhile, it is looked at once more before the commit."""
+
     def flush(self) -> None:
         """Write the accounts that changed; called once, right before the commit."""
         for scope in sorted(self._changed):

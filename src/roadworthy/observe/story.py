@@ -14,7 +14,7 @@ from roadworthy.ask.example import EXAMPLES, examples_in, examples_message
 from roadworthy.ask.pinned import PASSAGES, passages_in
 from roadworthy.call.price import usd
 from roadworthy.keep.record import Kept
-from roadworthy.keep.records import find_record
+from roadworthy.keep.records import find_whole
 from roadworthy.keep.transaction import (
     Row,
     Transaction,
@@ -128,7 +128,9 @@ class Story:
     def as_json(self) -> dict[str, object]:
         """JSON; money as text, bytes as text with what is not UTF-8 escaped."""
         found: dict[str, object] = orjson.loads(orjson.dumps(self, default=_plain))
-        return found
+        record = found["record"]
+        assert isinstance(record, dict)
+        return {**found, "record": {**record, "body": record.pop("stored")}}
 
 
 def stories(tx: Transaction, app: str, key: str) -> list[Story]:
@@ -137,7 +139,7 @@ def stories(tx: Transaction, app: str, key: str) -> list[Story]:
 
 
 def _story(tx: Transaction, app: str, record_id: int) -> Story:
-    record = find_record(tx, record_id)
+    record = find_whole(tx, record_id)
     assert record is not None
     origin = tx.row("record_origin", record_id=record_id)
     job = tx.row("job_of_record", record_id=record_id)

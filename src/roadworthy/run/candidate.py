@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
@@ -23,6 +21,7 @@ from roadworthy.run.entry import Step
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.plan import Plan
 from roadworthy.run.policy import version_of
+from roadworthy.run.revive import revived, stored
 
 SHADOW = "~candidate"
 _PAGE = 500
@@ -99,12 +98,12 @@ def shadow_items(
     if job_id is not None:
         for number, kept in shadow_records(store, job_id):
             last = number
-            if kept.body is not None:
-                yield _record(candidate.step, kept, number)
+            if kept.stored is not None:
+                yield _record(candidate.step, kept, number, store)
     for number, record_id in enumerate(chosen, last + 1):
         found = store.read(lambda tx: find_record(tx, record_id))  # noqa: B023 - read at once
-        if found is not None and found.body is not None:
-            yield _record(candidate.step, found, number)
+        if found is not None and found.stored is not None:
+            yield _record(candidate.step, found, number, store)
 
 
 def shadow_records(store: Ledger, job_id: int) -> Iterator[tuple[int, Kept]]:
@@ -140,14 +139,16 @@ def choose(store: Ledger, app: str, step: str, known: set[str], count: int) -> l
     return [record_id for _rank, record_id in sorted(held.items())[:count]]
 
 
-def _record(step: Step[Any, Any], kept: Kept, line: int) -> Record:
+def _record(step: Step[Any, Any], kept: Kept, line: int, store: Ledger) -> Record:
     """A kept record as it is taken in; one that the candidate's type refuses is found out by the job."""
-    body = orjson.loads(kept.body or "null")
+    body, long = stored(kept, store)
     try:
-        value = step.record_schema.revive(body)
+        value = revived(step.record_schema, kept, store)
     except WrongRecord:
         value = None
-    return Record(kept.key, body, kept.body_hash, line, value)
+    return Record(
+        kept.key, body, kept.body_hash, line, value, size=0 if long is None else long.chars, long=long
+    )
 
 
 def _step(app: App, name: str | None, where: str) -> Step[Any, Any]:

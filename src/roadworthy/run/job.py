@@ -28,7 +28,7 @@ from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import claim_unfinished, fates, find_light, keep
+from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
 from roadworthy.keep.reviews import is_decided
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
@@ -187,8 +187,8 @@ class Job:
             large = _large(batch, settings.queue_record_bytes_max)
             del batch, change
             for kept, value in firsts:
-                if kept.outcome != "rejected" or kept.body is not None:
-                    yield (replace(kept, body=None), None) if kept.line in large else (kept, value)
+                if kept.outcome != "rejected" or kept.stored is not None:
+                    yield (replace(kept, stored=None), None) if kept.line in large else (kept, value)
         if self._options.limit is None:
             await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
 
@@ -241,8 +241,8 @@ class Job:
             self._stop_if_nobody_answers(fate.waiting_for, fate.reason)
 
     def _revive(self, kept: Kept) -> object:
-        if kept.body is None:  # a large one, which did not wait in memory for its turn
-            found = self._runtime.store.read(lambda tx: find_light(tx, kept.id))
+        if kept.stored is None:  # a large one, which did not wait in memory for its turn
+            found = self._runtime.store.read(lambda tx: find_record(tx, kept.id))
             assert found is not None
             kept = found
         return revived(self._entry.record_schema, kept, self._runtime.store)

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from roadworthy._errors import Rejected, Waiting
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.keep.audits import PASSED
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import SOURCES
-from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Row, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement
 from roadworthy.learn.lesson import AUDIT, CHOSEN, DOUBT, FILE, Case, Heard
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.step import hear
 from roadworthy.run.work import begin
@@ -56,18 +56,18 @@ def labelled(runtime: Runtime, step: Step[Any, Any]) -> Iterator[Labelled]:
         after = as_int(page[-1][0])
         for row in page:
             if row[6] is not None:
-                found = runtime.store.read(lambda tx: _labelled(tx, row, step))  # noqa: B023 - read at once
+                found = _labelled(runtime.store, row, step)
                 if found is not None:
                     yield found
 
 
-def _labelled(tx: Transaction, row: Row, step: Step[Any, Any]) -> Labelled | None:
+def _labelled(store: Ledger, row: Row, step: Step[Any, Any]) -> Labelled | None:
     _number, _key, answer, correct, judged, source, record_id = row
-    kept = find_record(tx, as_int(record_id))
-    if kept is None or kept.body is None:
+    kept = store.read(lambda tx: find_record(tx, as_int(record_id)))
+    if kept is None or kept.stored is None:
         return None
     try:
-        value = value_of(step, kept)
+        value = revived(step.record_schema, kept, store)
     except WrongRecord:
         return None
     standing = text_or_none(judged) or kept.value
@@ -78,10 +78,9 @@ def _labelled(tx: Transaction, row: Row, step: Step[Any, Any]) -> Labelled | Non
         return Labelled(kept, judgement, CHOSEN, 1.0, value)
     if not as_text(source).startswith(_RULED):
         return Labelled(kept, judgement, FILE, 1.0, value)
+    audits = store.read(lambda tx: tx.rows("audits_of_record", record_id=kept.id))
     picked = [
-        as_float(share)
-        for _id, name, _epoch, share, state in tx.rows("audits_of_record", record_id=kept.id)
-        if name == step.name and state != PASSED
+        as_float(share) for _id, name, _epoch, share, state in audits if name == step.name and state != PASSED
     ]
     return Labelled(kept, judgement, AUDIT if picked else DOUBT, picked[0] if picked else 1.0, value)
 
@@ -101,11 +100,6 @@ async def case_of(runtime: Runtime, step: Step[Any, Any], found: Labelled) -> Ca
         if valid is not None
     )
     return Case(found.kept.key, found.kind, found.share, answers, tuple(model for model, _, _ in heard))
-
-
-def value_of(step: Step[Any, Any], kept: Kept) -> Any:
-    """The record, typed again."""
-    return step.record_schema.revive(orjson.loads(kept.body or "null"))
 
 
 def _wrong(right: bool | None) -> bool | None:  # noqa: FBT001 - the other way round

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from roadworthy._errors import WrongUse
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.keep.audits import coin_secret
@@ -42,6 +40,7 @@ from roadworthy.observe.lots import Batched
 from roadworthy.run.entry import Step
 from roadworthy.run.load import Loaded
 from roadworthy.run.reading import reading
+from roadworthy.run.revive import revived
 from roadworthy.run.subject import subject_of
 
 _SLICES = 60  # about as many fits of the ranker as a whole batch takes
@@ -127,6 +126,7 @@ class _Certifier:
         self._batch = batch
         self._answers = store.read(lambda tx: answers_of(tx, batch.id))
         self._known: dict[int, bool | None] = {}
+        self._subjects: dict[int, bytes | None] = {}
 
     def go_on(self) -> Batched:
         """As far as labels reach; then the next questions, or the ending."""
@@ -165,17 +165,17 @@ class _Certifier:
 
     def _is_ruled(self, tx: Transaction, answer: Answer) -> bool:
         kept = find_record(tx, answer.record_id)
-        return kept is None or kept.body is None or kept.model == PERSON or kept.outcome == "rejected"
+        return kept is None or kept.stored is None or kept.model == PERSON or kept.outcome == "rejected"
 
     def _label(self, row: int) -> bool | None:
         """Whether a row's answer was wrong; None where nobody has said. What was forgotten counts as wrong."""
         if row not in self._known:
-            self._known[row] = self._store.read(lambda tx: self._judged(tx, self._answers[row]))
+            answer, subject = self._answers[row], self._subject(row)
+            self._known[row] = self._store.read(lambda tx: self._judged(tx, answer, subject))
         return self._known[row]
 
-    def _judged(self, tx: Transaction, answer: Answer) -> bool | None:
+    def _judged(self, tx: Transaction, answer: Answer, subject: bytes | None) -> bool | None:
         kept = find_record(tx, answer.record_id)
-        subject = None if kept is None else self._subject(kept)
         if kept is None or subject is None:
             return True
         ruling = find_ruling(tx, kept.id, self._step.name, subject)
@@ -192,23 +192,33 @@ class _Certifier:
         )
         return None if right is None else not right
 
-    def _subject(self, kept: Kept) -> bytes | None:
-        """What a run finds rulings on this record by; None where its contents are gone."""
-        try:
-            value = self._step.record_schema.revive(orjson.loads(kept.body or ""))
-        except (WrongRecord, orjson.JSONDecodeError):
+    def _subject(self, row: int) -> bytes | None:
+        """What a run finds rulings on a row's record by; None where its contents are gone. A long text is read once."""
+        if row not in self._subjects:
+            record_id = self._answers[row].record_id
+            kept = self._store.read(lambda tx: find_record(tx, record_id))
+            self._subjects[row] = None if kept is None else self._about(kept)
+        return self._subjects[row]
+
+    def _about(self, kept: Kept) -> bytes | None:
+        if kept.stored is None:
             return None
-        return subject_of(self._step.name, value)
+        try:
+            return subject_of(self._step.name, revived(self._step.record_schema, kept, self._store))
+        except WrongRecord:
+            return None
 
     def _ask(self, rows: Sequence[int], peel: Peel) -> Batched:
         """Put rows to people; one that an audit asks about already is not asked about twice."""
+        subjects = [self._subject(row) for row in rows]
 
         def change(tx: Transaction) -> None:
-            for row in rows:
+            for row, subject in zip(rows, subjects, strict=True):
                 answer = self._answers[row]
                 kept = find_record(tx, answer.record_id)
-                subject = None if kept is None else self._subject(kept)
-                if kept is None or subject is None or is_audit_open(tx, kept.id, self._step.name):
+                if kept is None or kept.stored is None or subject is None:
+                    continue
+                if is_audit_open(tx, kept.id, self._step.name):
                     continue
                 grounds = _DRAWN if answer.sampled else _WORST
                 question = Doubt(

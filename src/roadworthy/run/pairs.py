@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 import orjson
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
-from roadworthy._events import Noted
 from roadworthy.accept.reason import WrongRecord
-from roadworthy.call.wire.error import one_line
 from roadworthy.decide.confidence import SelfReported
 from roadworthy.decide.verdict import Accept, Verdict
+from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Doubt
 from roadworthy.keep.rulings import GATE
 from roadworthy.keep.transaction import Transaction, as_int, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement, same_answer
+from roadworthy.run.bug import tell_bug
 from roadworthy.run.candidate import Candidate, shadow_records
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
@@ -114,7 +114,7 @@ class _Unruled(Desk):
 
 async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
     """What a step says of a kept record, from stored replies alone."""
-    if kept.body is None or (kept.outcome == "pending" and not kept.attempts):
+    if kept.stored is None or (kept.outcome == "pending" and not kept.attempts):
         return NOT_KNOWN
     if kept.outcome == "failed":
         return Said(known=True)
@@ -129,9 +129,8 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
         raise
     except (Failed, Rejected, WrongRecord):
         return Said(known=True)
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run
-        words = f"{step.name} of {kept.key} gives no answer: {type(bug).__name__}"
-        runtime.tell(Noted(f"{words}: {one_line(str(bug))}", f"{step.name}: {type(bug).__name__}"))
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run, and is told
+        tell_bug(runtime, step.name, f"{step.name} of {kept.key} gives no answer", bug)
         return Said(known=True)
     return Said(known=True, answer=verdict.valid.body.decode() if isinstance(verdict, Accept) else None)
 
@@ -144,7 +143,7 @@ async def pairs(candidate: Candidate, old: Runtime, new: Runtime, job_id: int) -
     """
     store, app, step = old.store, old.plan.name, candidate.old
     for _line, copied in shadow_records(store, job_id):
-        if copied.body is None:
+        if copied.stored is None:
             continue
         kept = store.read(lambda tx: original(tx, app, step.name, copied))  # noqa: B023 - read at once
         before = NOT_KNOWN if kept is None else await said(step, kept, old)
@@ -154,13 +153,15 @@ async def pairs(candidate: Candidate, old: Runtime, new: Runtime, job_id: int) -
         if not after.known and copied.outcome != "rejected":
             yield None
             return
-        yield Pair(kept.id, step.name, step.name, kept.key, before.answer, after.answer, _about(step, kept))
+        yield Pair(
+            kept.id, step.name, step.name, kept.key, before.answer, after.answer, _about(step, kept, store)
+        )
 
 
-def _about(step: Step[Any, Any], kept: Kept) -> bytes | None:
+def _about(step: Step[Any, Any], kept: Kept, store: Ledger) -> bytes | None:
     """What a run finds a ruling on this record's answer by."""
     try:
-        return subject_of(step.name, step.record_schema.revive(orjson.loads(kept.body or "null")))
+        return subject_of(step.name, revived(step.record_schema, kept, store))
     except WrongRecord:
         return None
 

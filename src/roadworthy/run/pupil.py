@@ -128,5 +128,5 @@ def accepted(tx: Transaction, app: str, entry: str) -> Iterator[Kept]:
         after = as_int(page[-1][0])
         for (record_id,) in page:
             kept = find_record(tx, as_int(record_id))
-            if kept is not None and kept.body is not None and kept.value is not None:
+            if kept is not None and kept.stored is not None and kept.value is not None:
                 yield kept

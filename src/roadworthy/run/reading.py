@@ -38,6 +38,7 @@ from roadworthy.run.app import App
 from roadworthy.run.load import load
 from roadworthy.run.masking import question_of, shown
 from roadworthy.run.plan import Plan
+from roadworthy.run.revive import revived
 
 EXTRAS = {
     "bedrock": ("botocore",),
@@ -91,13 +92,14 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
         stated = {
             claim.step: claim.epoch.sentence for claim in store.read(lambda tx: claims_of(tx, loaded.app))
         }
+        if found and not as_json:
+            said = judged(loaded.app.plan, loaded.app.start_settings(), found[0], store)
     if not found:
         raise WrongUse(f"No record has the key {key!r} in {name}. Rejected lines have keys like line-17.")
     if as_json:
         shown_stories = [story.as_json() for story in found]
         click.echo(orjson.dumps({"stories": shown_stories, "certificates": stated}).decode())
     else:
-        said = judged(loaded.app.plan, loaded.app.start_settings(), found[0])
         click.echo(tell(found, said, stated, full=full))
 
 
@@ -106,7 +108,7 @@ def claims_of(tx: Transaction, app: App) -> list[Claim]:
     return claims(tx, app.name, app.plan.promises, app.start_settings())
 
 
-def judged(plan: Plan, settings: Settings, story: Story) -> dict[int, str]:
+def judged(plan: Plan, settings: Settings, story: Story, store: Ledger) -> dict[int, str]:
     """What today's checks say of each reply of a record, in words, by attempt.
 
     Verdicts are not kept, they are functions of the reply. Inside a workflow the step's own input is not at hand, so
@@ -120,9 +122,9 @@ def judged(plan: Plan, settings: Settings, story: Story) -> dict[int, str]:
         step = None if question is None else steps.get(question.step)
         if question is None or step is None or tried.reply is None:
             continue
-        alone = story.entry == step.name and story.record.body is not None
+        alone = story.entry == step.name and story.record.stored is not None
         try:
-            value: Any = step.record_schema.revive(orjson.loads(story.record.body or "")) if alone else None
+            value: Any = revived(step.record_schema, story.record, store) if alone else None
         except WrongRecord:
             continue
         checker = step.prepared.checker if alone else step.without_checks()

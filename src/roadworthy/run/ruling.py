@@ -17,13 +17,11 @@ from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Json, Unusable
 from roadworthy.accept.schema import RecordSchema
 from roadworthy.accept.source import Source
-from roadworthy.call.reply import Ending, Reply
-from roadworthy.check.checked import Invalid
 from roadworthy.keep.alarms import clear_alarms, standing_alarms
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.records import find_record
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import AUDIT, BATCH, CHOICES, GATE, PERSON, choose, rule, undo
+from roadworthy.keep.rulings import AUDIT, BATCH, CHOICES, GATE, choose, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
 from roadworthy.observe.visible import shortened, visible
@@ -31,8 +29,8 @@ from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.choice import ask_choice, choose_one, show_choice
+from roadworthy.run.correction import fault_of
 from roadworthy.run.load import load
-from roadworthy.run.pinning import kept_passages
 from roadworthy.run.reading import reading
 
 _KEYS = {"r": "right", "w": "wrong", "x": "reject", "s": "skip"}
@@ -238,13 +236,7 @@ def _fault(app: App, store: Ledger, waiter: Waiter, text: str) -> str | None:
     step = next((step for step in app.plan.steps if step.name == waiter.step), None)
     if step is None:
         return f"the app has no step {waiter.step!r} any more"
-    alone = waiter.entry == waiter.step and waiter.body is not None
-    value: Any = step.record_schema.revive(orjson.loads(waiter.body or "null")) if alone else None
-    checker = step.prepared.checker if alone else step.without_checks()
-    settings = app.start_settings()
-    passages = kept_passages(step, value, waiter.record_id, store, settings) if alone else ()
-    checked = checker.check(Reply(0, PERSON, Ending.OK, text, "stop"), value, passages)
-    return checked.fault.message if isinstance(checked, Invalid) else None
+    return fault_of(step, waiter.entry, waiter.record_id, text, store, app.start_settings())
 
 
 def _shown(waiter: Waiter) -> dict[str, object]:

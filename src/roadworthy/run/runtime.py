@@ -114,6 +114,8 @@ class Runtime:
         own = plan.payer == plan.name
         self.states = States(plan.payer, store, self.clock, settings.state_look_s, trusting=own)
         self.showing = Showing(plan.payer, store, self.clock, settings)
+        self.bugs: set[tuple[str, str]] = set()
+        """Those in the team's code that were told: entry, kind and place."""
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self.buyer_of: Callable[[Step[Texts, Embedded]], VectorBuyer] = _nobody

@@ -14,8 +14,9 @@ from roadworthy.keep.students import KeptStudent, newest_student, put_student
 from roadworthy.learn.lesson import Case, Heard
 from roadworthy.learn.student import Student
 from roadworthy.run.entry import Step
-from roadworthy.run.lessons import Labelled, value_of
+from roadworthy.run.lessons import Labelled
 from roadworthy.run.pupil import StudentRung, accepted, label_of, text_of, wants_student, why_not
+from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.subject import subject_of
 from roadworthy.run.within import Answered, accepted_within
@@ -69,7 +70,9 @@ def _alone(runtime: Runtime, step: Step[Any, Any]) -> list[Answered]:
     app, found = runtime.plan.name, []
     for kept in runtime.store.read(lambda tx: list(accepted(tx, app, step.name))):
         with contextlib.suppress(WrongRecord):
-            found.append(Answered(kept.id, value_of(step, kept), kept.value or "null"))
+            found.append(
+                Answered(kept.id, revived(step.record_schema, kept, runtime.store), kept.value or "null")
+            )
     return found
 
 

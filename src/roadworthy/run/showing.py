@@ -24,6 +24,7 @@ from roadworthy.learn.judgement import Judgement, without
 from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of
+from roadworthy.run.revive import revived
 
 
 class Showing:
@@ -65,15 +66,17 @@ class Showing:
         kept, judgement = self._store.read(look)
         if kept is not None and judgement == Judgement():
             return self._store.read(lambda tx: example_within(tx, step, kept, self._settings))
-        return None if kept is None else example_of(step, kept, judgement, self._settings)
+        return None if kept is None else example_of(step, kept, judgement, self._settings, self._store)
 
 
-def example_of(step: Step[Any, Any], kept: Kept, judgement: Judgement, settings: Settings) -> Shown | None:
+def example_of(
+    step: Step[Any, Any], kept: Kept, judgement: Judgement, settings: Settings, store: Ledger
+) -> Shown | None:
     """A labelled record as an example; None where it has no contents or no valid answer, or is too long."""
-    if kept.body is None or judgement.right is None:
+    if kept.stored is None or judgement.right is None:
         return None
     try:
-        value = step.record_schema.revive(orjson.loads(kept.body))
+        value = revived(step.record_schema, kept, store)
         question, _ = question_of(step, value, settings, ())
         checked = step.prepared.checker.check(Reply(0, PERSON, Ending.OK, judgement.right, "stop"), value)
     except (WrongRecord, WrongUse, Fault):
@@ -87,7 +90,7 @@ def example_within(tx: Transaction, step: Step[Any, Any], kept: Kept, settings: 
     """A correction of a step inside a workflow as an example; None where it was asked more than one thing there."""
     corrections = tx.rows("corrected_within", record_id=kept.id, step=step.name)
     asked = tx.rows("questions_of_step", record_id=kept.id, step=step.name)
-    if not corrections or len(asked) != 1 or kept.body is None:
+    if not corrections or len(asked) != 1 or kept.stored is None:
         return None
     question = question_from(as_text(asked[0][1]).encode(), as_text(asked[0][2]), as_bytes(asked[0][3]))
     said = Reply(0, PERSON, Ending.OK, as_text(corrections[0][0]), "stop")

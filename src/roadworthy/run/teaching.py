@@ -74,7 +74,7 @@ def _examples(
         if one.within:
             shown = runtime.store.read(lambda tx: example_within(tx, step, one.kept, runtime.settings))  # noqa: B023 - read at once
         else:
-            shown = example_of(step, one.kept, one.judgement, runtime.settings)
+            shown = example_of(step, one.kept, one.judgement, runtime.settings, runtime.store)
         if shown is not None:
             by_answer.setdefault(shown.text.rpartition("\nOutput:\n")[2], []).append(shown.record)
     rounds = zip_longest(*(records for _, records in sorted(by_answer.items())))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import orjson
 from fastapi import Depends, FastAPI, Header, Request, Response
@@ -28,7 +29,20 @@ from roadworthy.serve.standing import standing_without_answer
 from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "headers": {
+            "Roadworthy-Key": {
+                "description": "The record's key, percent-encoded.",
+                "schema": {"type": "string"},
+            },
+            "Roadworthy-Cost-Usd": {
+                "description": "What all attempts for the record have cost so far, exact.",
+                "schema": {"type": "string"},
+            },
+        },
+    },
+    409: {"description": "The Idempotency-Key came before with another body."},
     429: {
         "description": "As many records as it takes are being worked on; Retry-After says when to come again."
     },
@@ -115,9 +129,11 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
     if kept.outcome != "accepted":
         return _not_accepted(kept)
     completion = _completion(asked, kept, taken.tokens)
+    # Most clients drop fields of the body that OpenAI has not, and take what stands in `usage` for tokens.
+    told = {"Roadworthy-Cost-Usd": completion["roadworthy"]["cost_usd"], "Roadworthy-Key": quote(kept.key)}
     if not asked.stream:
-        return Response(orjson.dumps(completion), media_type="application/json")
-    return Response(b"".join(_burst(asked, completion)), media_type="text/event-stream")
+        return Response(orjson.dumps(completion), headers=told, media_type="application/json")
+    return Response(b"".join(_burst(asked, completion)), headers=told, media_type="text/event-stream")
 
 
 def _read(body: Json) -> _Asked:
@@ -229,6 +245,8 @@ def _burst(asked: _Asked, completion: dict[str, Any]) -> Iterator[bytes]:
         chunk = {**head, "choices": [{"index": 0, "delta": said, "finish_reason": finish, "logprobs": None}]}
         if wants_usage:
             chunk["usage"] = None
+        if finish is not None:
+            chunk["roadworthy"] = completion["roadworthy"]
         yield _event(chunk)
     if wants_usage:
         yield _event({**head, "choices": [], "usage": completion["usage"]})

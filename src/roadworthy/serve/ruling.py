@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from roadworthy.call.reply import Ending, Reply
-from roadworthy.check.checked import Invalid
 from roadworthy.keep.record import Kept
 from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
-from roadworthy.keep.rulings import GATE, PERSON, choose, rule
+from roadworthy.keep.rulings import GATE, choose, rule
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.choice import possible
+from roadworthy.run.correction import fault_of
 from roadworthy.run.entry import Step
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
@@ -87,7 +86,7 @@ async def rule_on(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "No answer was suggested that could be right. Give the right one.",
         )
-    _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.body, answer)
+    _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.record_id, answer)
     if not await store.write(lambda tx: rule(tx, waiter.id, ruling, answer, by, note)):
         raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
     await state_anew(service)
@@ -106,22 +105,20 @@ async def _label(service: Service, kept: Kept, given: Feedback, answer: str | No
     row = service.runtime.store.read(lambda tx: tx.row("job_of_record", record_id=kept.id))
     assert row is not None
     entry = str(row[1])
-    _refuse_invalid(service, entry, entry, "doubt", kept.body, answer)
+    _refuse_invalid(service, entry, entry, "doubt", kept.id, answer)
     correct = None if answer is not None else given.ruling == "right"
     label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer=answer, correct=correct)
     await service.runtime.store.write(lambda tx: put_label(tx, label))
 
 
 def _refuse_invalid(
-    service: Service, entry: str, step_name: str, kind: str, body: str | None, answer: str | None
+    service: Service, entry: str, step_name: str, kind: str, record_id: int, answer: str | None
 ) -> None:
     """A correction passes the step's schema and checks like any other answer."""
     step = service.entries.get(step_name)
     if answer is None or kind == "approval" or not isinstance(step, Step):
         return
-    alone = entry == step_name and body is not None
-    value: Any = step.record_schema.revive(orjson.loads(body or "null")) if alone else None
-    checker = step.prepared.checker if alone else step.without_checks()
-    checked = checker.check(Reply(0, PERSON, Ending.OK, answer, "stop"), value)
-    if isinstance(checked, Invalid):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer is not valid: {checked.fault.message}")
+    runtime = service.runtime
+    fault = fault_of(step, entry, record_id, answer, runtime.store, runtime.settings)
+    if fault is not None:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer is not valid: {fault}")

@@ -157,7 +157,7 @@ def test_a_table_fills_numbers_and_leaves_empty_cells_out() -> None:
         ("empty", "urgency", "absent"),
     ]
     assert record.raw == b"1,,,"
-    assert RecordSchema(Wide).revive(record.body) == record.value
+    assert RecordSchema(Wide).validate(record.body) == record.value
     full = taken("id,note,score,urgency\n1,a,0.5,2\n", Wide, form="csv")
     assert full.value == Wide(id="1", note="a", score=0.5, urgency=2)
     assert full.cleanings == ()

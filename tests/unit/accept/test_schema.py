@@ -176,10 +176,3 @@ def test_a_type_pydantic_cannot_build_is_wrong_use() -> None:
     schema = RecordSchema(Opaque)
     with pytest.raises(WrongUse, match="record type Opaque cannot be used"):
         schema.validate({})
-
-
-def test_a_kept_body_is_revived_by_todays_type() -> None:
-    """An edited record type would be passed by with the value of an old one."""
-    assert RecordSchema(Ticket).revive({"id": "1", "body": "b"}) == Ticket(id="1", body="b")
-    with pytest.raises(WrongRecord, match="is missing"):
-        RecordSchema(Order).revive({"text": "t"})

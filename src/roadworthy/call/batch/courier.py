@@ -91,7 +91,7 @@ class Courier(PyreqwestTransport):
         return headers
 
     def _request(self, parcel: Parcel, headers: Mapping[str, str]) -> RequestBuilder:
-        client = self._by_url.get(parcel.url) or self._client(parcel.url)
-        begun = client.get(parcel.url) if parcel.method == "GET" else client.post(parcel.url)
+        client, url = self._by_url.get(parcel.url) or self._client(parcel.url)
+        begun = client.get(url) if parcel.method == "GET" else client.post(url)
         begun = begun.headers(dict(headers)).timeout(self._transfer)
         return begun if parcel.method == "GET" else begun.body_bytes(parcel.body)

@@ -18,7 +18,9 @@ VALUES (:lot_id, :place, :record_id, :item, :sampled, :signals, :model);
 SELECT record_id, item, sampled, signals, model FROM lot_row WHERE lot_id = :lot_id ORDER BY place;
 
 -- lot_answers: A page of a job's answers that a model gave, in input order, with what they are ranked by.
-SELECT record.id, record.value, record.confidence, record.attempts, record.mended, record.model, record.body, line.number
+SELECT record.id, record.value, record.confidence, record.attempts, record.mended, record.model,
+  length(record.body) + coalesce((SELECT sum(length(piece.text)) FROM piece WHERE piece.record_id = record.id), 0),
+  line.number
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.kind = 'first' AND line.number > :after AND record.outcome = 'accepted'
   AND record.value IS NOT NULL AND record.body IS NOT NULL AND coalesce(record.model, '') <> 'person'

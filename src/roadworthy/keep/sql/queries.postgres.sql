@@ -32,6 +32,50 @@ VALUES (:key64, :key, :record_id, :question_id, :run_id, :owner, :period, :model
   :reserved_pico, :now, :tick)
 ON CONFLICT (key) WHERE state = 'intent' DO NOTHING;
 
+-- claim_records: Take those of several records that no living process works on, by a JSON list of their numbers.
+UPDATE record SET owner = :owner WHERE id = ANY (CAST(translate(:ids, '[]', '{}') AS bigint[])) AND (owner IS NULL OR owner = :owner
+  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
+RETURNING id;
+
+-- ask: What is known of a request as `request` says it, else its question and its intent, in one round trip.
+WITH known AS (
+  SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability,
+    attempt.owner
+  FROM attempt LEFT JOIN reply ON reply.attempt_id = attempt.id
+  WHERE attempt.key64 = :key64 AND attempt.key = :key AND (reply.attempt_id IS NOT NULL OR attempt.state = 'intent')
+  ORDER BY reply.attempt_id IS NULL LIMIT 1
+), pinned AS (
+  INSERT INTO question (record_id, step, version, fixed, body, sample, created_at)
+  SELECT :record_id, :step, :version, :fixed, :body, :sample, :now WHERE NOT EXISTS (SELECT 1 FROM known)
+  RETURNING id
+), claimed AS (
+  INSERT INTO attempt (key64, key, record_id, question_id, run_id, owner, period, model, sample, words, output_cap, state,
+    reserved_pico, opened_at, opened_tick)
+  SELECT :key64, :key, :record_id, pinned.id, :run_id, :owner, :period, :model, :sample, :words,
+    CAST(:output_cap AS bigint), 'intent', :reserved_pico, :now, :tick
+  FROM pinned
+  ON CONFLICT (key) WHERE state = 'intent' DO NOTHING
+  RETURNING id, question_id
+)
+SELECT claimed.id, claimed.question_id, known.id, known.model, known.ending, known.text, known.finish, known.served_model,
+  known.token_probability, known.owner
+FROM (SELECT 1) AS one LEFT JOIN claimed ON true LEFT JOIN known ON true;
+
+-- bought_among: Whether one of these requests has a reply; the whole keys are compared.
+SELECT attempt.id FROM attempt JOIN reply ON reply.attempt_id = attempt.id
+WHERE attempt.key64 = ANY (:prefixes) AND attempt.key = ANY (:keys) LIMIT 1;
+
+-- settle_with_reply: What became of an attempt that is still open, with what the model sent back; no row where it is not.
+WITH settled AS (
+  UPDATE attempt SET state = :state, ending = :ending, cost_pico = :cost_pico, input_tokens = :input_tokens,
+    output_tokens = :output_tokens, cached_tokens = :cached_tokens, reasoning_tokens = :reasoning_tokens,
+    served_model = :served_model, provider_id = :provider_id, detail = :detail, latency_s = :latency_s, settled_tick = :tick
+  WHERE id = :attempt_id AND state = 'intent' RETURNING id
+)
+INSERT INTO reply (attempt_id, ending, finish, served_model, token_probability, text)
+SELECT settled.id, :ending, :finish, coalesce(:served_model, ''), CAST(:token_probability AS double precision), :text
+FROM settled;
+
 -- beat: A process is heard; no row where it was taken for dead.
 UPDATE lease SET beat_at = extract(epoch FROM clock_timestamp()) WHERE owner = :owner AND ended_at IS NULL;
 

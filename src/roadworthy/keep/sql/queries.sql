@@ -54,6 +54,11 @@ SELECT coalesce(sum(length(text)), 0) FROM piece WHERE record_id = :record_id;
 UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
   OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL));
 
+-- claim_records: The same for several, by a JSON list of their numbers: those that were taken.
+UPDATE record SET owner = :owner WHERE id IN (SELECT value FROM json_each(:ids)) AND (owner IS NULL OR owner = :owner
+  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
+RETURNING id;
+
 -- others_work: How many records of a job other living processes work on.
 SELECT count(*) FROM record JOIN lease ON lease.owner = record.owner
 WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS NULL AND record.outcome = 'pending';
@@ -689,6 +694,12 @@ FROM passage JOIN document ON document.id = passage.document_id WHERE passage.id
 
 -- passage_vectors: The vectors of an index, in order, some at a time.
 SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDER BY id LIMIT :most;
+
+-- documents_unlike: Documents of an index that another index does not hold as they are, some at a time.
+SELECT document.id, document.key FROM document
+LEFT JOIN document AS other
+  ON other.corpus_id = :other_id AND other.key = document.key AND other.sha256 = document.sha256
+WHERE document.corpus_id = :corpus_id AND document.id > :after AND other.id IS NULL ORDER BY document.id LIMIT :most;
 
 -- document_vectors: What a document of an index says, with its vectors.
 SELECT passage.heading, passage.text, passage.vector FROM passage JOIN document ON document.id = passage.document_id

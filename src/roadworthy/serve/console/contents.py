@@ -133,4 +133,4 @@ def trace(look: Look, story: Story) -> Trace:
     kept = story.record
     answer = None if kept.value is None else orjson.loads(kept.value)
     source = [] if kept.body is None else source_of(orjson.loads(kept.body), answer)
-    return trace_of(story, judged(look.plan, look.settings, story), source)
+    return trace_of(story, judged(look.plan, look.settings, story, look.store), source)

@@ -17,6 +17,7 @@ from roadworthy.observe.visible import visible
 from roadworthy.run.choice import possible
 from roadworthy.serve.body import read_form
 from roadworthy.serve.console import proving, view
+from roadworthy.serve.console.page import pretty
 from roadworthy.serve.console.pages import look_at, page
 from roadworthy.serve.console.session import LASTS_S, NAME_CHARS_MAX, NAME_COOKIE, SeesReviews, Visit, Visits
 from roadworthy.serve.console.trace import source_of
@@ -135,7 +136,27 @@ def _question(waiter: Waiter) -> dict[str, Any]:
     fitting = possible(waiter) if waiter.kind == GATE else []
     return {
         "fields": [] if body is None else source_of(body, suggestion),
-        "pair": suggestion if waiter.kind == GATE else None,
+        "pair": _side_by_side(suggestion) if waiter.kind == GATE else None,
         "suggestion": suggestion,
         "choices": [choice for choice in _CHOICES if choice[0] in fitting],
     }
+
+
+def _side_by_side(shown: Mapping[str, Any] | None) -> dict[str, list[tuple[str, bool]] | None]:
+    """Both answers, line by line, each with whether the other one does not have it; None for no answer."""
+    given = shown or {}
+    said = {
+        name: None if given.get(name) is None else pretty(orjson.dumps(given[name])).splitlines()
+        for name in ("a", "b")
+    }
+    whole = {name: {line.rstrip(",") for line in lines or ()} for name, lines in said.items()}
+
+    def of(name: str, other: str) -> list[tuple[str, bool]] | None:
+        lines, theirs = said[name], whole[other]
+        return (
+            None
+            if lines is None
+            else [(one, bool(theirs) and one.rstrip(",") not in theirs) for one in lines]
+        )
+
+    return {"a": of("a", "b"), "b": of("b", "a")}
