@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from roadworthy._quick import quick
+
 
 @dataclass(frozen=True, slots=True)
 class RequestBegan:
@@ -35,7 +37,7 @@ class RequestEnded:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RecordBegan:
     """Work on a record begins.
 
@@ -50,7 +52,7 @@ class RecordBegan:
     entry: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RecordEnded:
     """A record reached an outcome, or stands and waits."""
 
@@ -60,21 +62,21 @@ class RecordEnded:
     waiting_for: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class StepBegan:
     """A step's question is about to be asked."""
 
     step: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class StepEnded:
     """Its verdict: `accept`, `review`, `hold`, `fail`, or what stopped it."""
 
     verdict: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class CallBegan:
     """One model is asked: the reply comes from the ledger, from another's flight, or is bought.
 
@@ -92,7 +94,7 @@ class CallBegan:
     question: object = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class CallEnded:
     """What came of it: a reply's ending, or why there is none.
 
@@ -114,7 +116,7 @@ class Retried:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Checked:
     """An answer was checked; `fault` is the kind of the first fault, "" where it is valid."""
 
@@ -123,7 +125,7 @@ class Checked:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class AttemptEnded:
     """One attempt was settled.
 

@@ -55,7 +55,7 @@ class _Asked(BaseHTTPRequestHandler):
         assert "messages" not in asked
         texts = asked["input"]
         self.server.texts.append(texts)
-        tokens = sum(len(text.split()) for text in texts)
+        tokens = sum(-(-len(text) // 4) for text in texts)
         self.server.tokens += tokens
         rows = [
             {
@@ -98,6 +98,10 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+LEVELS = ("low", "likely", "high")
+NO_VECTORS = {"passages": 0, "requests": 0, "queries": 0, "cost_usd": dict.fromkeys(LEVELS, "0")}
 
 
 def prepared(desk: Desk, budget: str = '"1"', embed: str = '"openai-embeddings:tiny"') -> Desk:
@@ -163,8 +167,52 @@ def test_a_function_may_be_paid_too(desk: Desk) -> None:
             "    return {'vectors': told}\n\n@app.step(",
         )
     )
+    plan = desk.json("plan", "app.py", "in.jsonl")
+    assert plan["vectors"] == {
+        "passages": 2,
+        "requests": 1,
+        "queries": 2,
+        "cost_usd": dict.fromkeys(LEVELS, "0.006"),
+    }
+    assert plan["cost_usd"]["low"] == "0.009", "three answers, the corpus and two different questions"
     run = desk.json("run", "app.py", "in.jsonl", "-o", "out.jsonl")
     assert run["accepted"] == 3
     assert [row["value"]["cites"][:8] for row in desk.rows()] == ["[1] a.md", "[1] b.md", "[1] a.md"]
     paid = desk.ask("SELECT sum(cost_pico) FROM attempt WHERE model = 'function:vectors'")
     assert paid == [(3 * 2_000_000_000,)]
+
+
+def test_a_plan_counts_and_prices_the_vectors_it_does_not_buy(desk: Desk, provider: Embedder) -> None:
+    """A plan would say that a corpus costs nothing, or price again what is bought, or take a query for a larger model's answer."""
+    prepared(desk)
+    plan = desk.json("plan", "app.py", "in.jsonl")
+    assert [plan["vectors"][name] for name in ("passages", "requests", "queries")] == [2, 1, 2]
+    said = desk.call("plan", "app.py", "in.jsonl").stdout
+    assert "2 passages in 1 request and 2 queries are still to be embedded" in said
+    assert provider.texts == [], "a plan buys nothing"
+    desk.json("run", "app.py", "in.jsonl")
+    low, likely, high = (float(plan["vectors"]["cost_usd"][level]) for level in LEVELS)
+    assert low < likely < high
+    assert low < provider.tokens / 1e6 < high
+    assert float(plan["cost_usd"]["low"]) > 0.003
+
+    again = desk.json("plan", "app.py", "in.jsonl")
+    assert (again["to_ask"], again["vectors"]) == (0, NO_VECTORS)
+    assert "embedded" not in desk.call("plan", "app.py", "in.jsonl").stdout
+    desk.write("docs/b.md", "# Land\n\nA hill is high.\n\n# More\n\nA dune is low.\n")
+    desk.write("new.jsonl", '{"id": "4", "text": "sea?"}\n{"id": "5", "text": "dune?"}\n')
+    other = desk.json("plan", "app.py", "new.jsonl")["vectors"]
+    assert [other[name] for name in ("passages", "requests", "queries")] == [1, 1, 1], (
+        "the rest has its vector"
+    )
+
+
+def test_a_plan_with_a_sample_knows_what_queries_cost(desk: Desk, provider: Embedder) -> None:
+    """Each query's vector would be taken for a record that went up the ladder, and be reckoned twice."""
+    prepared(desk)
+    rows = [json.dumps({"id": f"q{n}", "text": f"sea number {n}?"}) + "\n" for n in range(60)]
+    desk.write("many.jsonl", "".join(rows))
+    plan = desk.json("plan", "app.py", "many.jsonl", "--sample", "30")
+    assert (plan["sampled"], plan["to_ask"]) == (30, 30)
+    assert [plan["vectors"][name] for name in ("passages", "queries")] == [0, 30]
+    assert 0.030 < float(plan["cost_usd"]["low"]) <= float(plan["cost_usd"]["high"]) < 0.0315

@@ -176,9 +176,8 @@ def test_a_run_in_progress_survives_a_restore(
         many.notes(300)
         running = many.start("run", "notes.jsonl", "--concurrency", "8")
         many.until(DONE, 60, 90)
-        many.sim.script(
-            {"latency_ms": 2_000}
-        )  # something is on the wire, however long the copy takes to begin
+        # Something is on the wire, however long the copy takes to begin.
+        many.sim.script({"latency_ms": 2_000})
         copy = copied(many, server)
         many.sim.script({"latency_ms": 100})
         at_backup = spent(copy)

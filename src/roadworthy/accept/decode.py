@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.accept.line import UTF8, RawLine
 from roadworthy.accept.record import Cleaning
 
@@ -39,7 +40,7 @@ _LOST_SHARE: Final = 0.1
 _COHERENCE_MARGIN: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Line:
     """One line as text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,6 +12,7 @@ import orjson
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
 from roadworthy.accept.image import Image
 from roadworthy.accept.reason import WrongRecord
+from roadworthy.ask.digest import digest
 from roadworthy.ask.example import EXAMPLES, examples_in, kept_examples, with_examples, without_examples
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
@@ -58,7 +58,7 @@ def build_question(
     words = schema.words.encode()
     return Question(
         version=_version(source, examples, schema.canonical, words),
-        fixed=_digest(_body(messages), schema.canonical, schema.strict, words),
+        fixed=digest(_body(messages), schema.canonical, schema.strict, words),
         messages=messages,
     )
 
@@ -76,13 +76,13 @@ def asked_again(question: Question, words: str) -> Question:
     """The original question with `words` at the end of its user message; the wrong answer is not shown."""
     *before, user = question.messages
     messages = (*before, replace(user, text=f"{user.text}\n\n{words}"))
-    return replace(question, fixed=_digest(question.fixed, _body(messages)), messages=messages)
+    return replace(question, fixed=digest(question.fixed, _body(messages)), messages=messages)
 
 
 def reworded(question: Question, change: Callable[[str], str]) -> Question:
     """The question with the text of each message changed, such as by hiding what must not be sent."""
     messages = tuple(replace(message, text=change(message.text)) for message in question.messages)
-    return replace(question, fixed=_digest(question.fixed, _body(messages)), messages=messages)
+    return replace(question, fixed=digest(question.fixed, _body(messages)), messages=messages)
 
 
 def question_body(question: Question) -> bytes:
@@ -115,7 +115,7 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
 @lru_cache(maxsize=256)
 def _version(source: str, examples: str, canonical: bytes, words: bytes) -> str:
     """The prompt's version; the same words come with every record."""
-    return _digest(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical, words).hex()[:16]
+    return digest(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical, words).hex()[:16]
 
 
 def _rules(words: str) -> str:
@@ -142,12 +142,3 @@ def _row(message: Message) -> dict[str, object]:
 
 def _message(row: dict[str, Any]) -> Message:
     return Message(row["role"], row["text"], tuple(map(Image, row.get("images", ()))))
-
-
-def _digest(*parts: bytes) -> bytes:
-    """SHA-256 over the parts, each with its length, so that no two lists of parts run into one."""
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(len(part).to_bytes(8, "big"))
-        found.update(part)
-    return found.digest()

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from roadworthy._quick import quick
 from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Message:
     """One message of a question. `system` is the team's words; `user` carries data; its images stand before its text."""
 
@@ -19,7 +20,7 @@ class Message:
     images: tuple[Image, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Form:
     """The output schema as one provider's dialect says it.
 
@@ -66,7 +67,7 @@ class Shown:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Question:
     """One record's question to a model.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from roadworthy._quick import quick
 from roadworthy.call.reply import Ending, Reply, Usage
 
 RECORD_SCOPE = "record:"
@@ -12,7 +13,7 @@ BATCH_OWNER = 0
 """Whose promise a call in a provider's batch is: no process's, so that it outlives them all."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Ask:
     """One request as it would be sent, and the most it can cost.
 
@@ -47,7 +48,7 @@ class Ask:
         return len(self.body) - self.images[1]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Opened:
     """The intent is durable; the request may be sent."""
 
@@ -73,7 +74,7 @@ class NoMoney:
     needed_pico: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Settlement:
     """How an attempt ended and what it cost.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from roadworthy._quick import quick
 from roadworthy.call.limits import Limits
 
 
@@ -28,7 +28,7 @@ class Ending(StrEnum):
     UNTRUSTED = "untrusted"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Usage:
     """Tokens as billed, in one normal form.
 
@@ -49,7 +49,7 @@ class Usage:
     cache_write_1h_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Exchange:
     """What the transport saw: one request, and whatever came back.
 
@@ -69,7 +69,7 @@ class Exchange:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Outcome:
     """One exchange, classified: everything the rest of the system needs to know of it.
 
@@ -98,7 +98,7 @@ class Outcome:
     limits: Limits | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Reply:
     """What a model sent back, as the ledger keeps it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +13,8 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
+from roadworthy._whence import whence
+from roadworthy.ask.digest import digest
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.auth import NotAuthorized
@@ -67,11 +68,7 @@ _NO_PICTURES = "no images: a function that is given the prompt gets its text alo
 
 def request_key(namespace: str, model: str, body: bytes, sample: int) -> bytes:
     """The identity of a request: SHA-256 over namespace, model, the whole request and the sample number."""
-    digest = hashlib.sha256()
-    for part in (namespace.encode(), model.encode(), str(sample).encode(), body):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+    return digest(namespace.encode(), model.encode(), str(sample).encode(), body)
 
 
 class EndpointRung:
@@ -115,11 +112,13 @@ class EndpointRung:
         )
         plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         body = orjson.dumps(wire.streamed(said), option=orjson.OPT_SORT_KEYS) if self._model.stream else plain
-        pictures = question.images
-        text_bytes = len(body) - (sizes := sum(len(image.base64) for image in pictures))
-        seen = likely_image_tokens(question)
+        seen = sizes = most_seen = 0
+        if pictures := question.images:
+            seen, sizes = likely_image_tokens(question), sum(len(image.base64) for image in pictures)
+            most_seen = sum(map(wire.image_tokens, pictures))
+        text_bytes = len(body) - sizes
         likely, most = self.lane.likely_tokens(text_bytes) + seen, self._model.context_tokens
-        bound = input_bound(text_bytes, self._settings) + sum(map(wire.image_tokens, pictures))
+        bound = input_bound(text_bytes, self._settings) + most_seen
         return Ask(
             model=self.name,
             body=body,
@@ -234,7 +233,7 @@ class FunctionRung:
             )
         except Exception as error:  # noqa: BLE001 - the door to somebody else's code; kept with the attempt
             outcome = read_raised(error, now)
-            words = f"{self.name} raised {type(error).__name__}: {_line(error)}"
+            words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
             seen = None if outcome.ending is Ending.UNKNOWN else Usage()
             return replace(outcome, detail=words, usage=seen)
         return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())

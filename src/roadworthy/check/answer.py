@@ -75,7 +75,7 @@ class Checker(Generic[T]):
         self._shape = Shape(schema.canonical)
         self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
         self._has_sets = b'"uniqueItems":true' in schema.canonical
-        self._checks = tuple((check, _takes_passages(check)) for check in checks)
+        self._checks = tuple((_plain(check), check, _takes_passages(check)) for check in checks)
         self._settings = settings
 
     def check(self, reply: Reply, record_value: object, passages: Sequence[Passage] = ()) -> Checked[T]:
@@ -95,11 +95,8 @@ class Checker(Generic[T]):
             value = self._validated(answer)
             body = self._body(value)
             scores = [
-                (
-                    _plain(check),
-                    _apply(check, value, record_value, *([list(passages)] if takes_passages else ())),
-                )
-                for check, takes_passages in self._checks
+                (name, _apply(check, value, record_value, *([list(passages)] if takes_passages else ())))
+                for name, check, takes_passages in self._checks
             ]
         except Fault as fault:
             return Invalid(reply, fault, self._suggestion(answer) if came else None)

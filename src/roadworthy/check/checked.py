@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from roadworthy._errors import Fault
+from roadworthy._quick import quick
 from roadworthy.call.reply import Reply
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ GRADED: Final = "the judge"
 """The name of a judge's grade among the scores of an answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Valid(Generic[T]):
     """An answer that finished, parsed, met its schema and passed its checks.
 

@@ -133,8 +133,8 @@ def _parts(source: Source | None) -> tuple[Single, ...]:
 def favourite(answers: Sequence[Checked[T]]) -> Valid[T] | None:
     """The valid answer that most of them give; the earliest of those where there is a tie."""
     valid = [answer for answer in answers if isinstance(answer, Valid)]
-    if not valid:
-        return None
+    if len(valid) <= 1:
+        return valid[0] if valid else None
     counts = Counter(answer.body for answer in valid)
     return max(valid, key=lambda answer: counts[answer.body])
 

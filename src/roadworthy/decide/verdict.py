@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from roadworthy._quick import quick
 from roadworthy.check.checked import Valid
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Accept(Generic[T]):
     """The answer leaves. `confidence` is None where the step names no source of it."""
 

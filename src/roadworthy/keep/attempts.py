@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.transaction import Account, Again, Row, Transaction, Value, as_int, as_text
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Pin:
     """The question of an attempt: where it is kept, or what is to be pinned with the first attempt.
 
@@ -29,8 +29,15 @@ class Pin:
     sample: int = 0
     examples: tuple[int, ...] = ()
 
+    def kept(self, question_id: int) -> Pin:
+        """The same, kept under a number."""
+        if question_id == self.question_id:
+            return self
+        own = (self.record_id, self.step, self.version, self.fixed, self.body)
+        return Pin(*own, question_id, self.sample, self.examples)
 
-@dataclass(frozen=True, slots=True)
+
+@quick(frozen=True, slots=True)
 class Payer:
     """Who asks and whose money it is.
 
@@ -45,7 +52,7 @@ class Payer:
     owner: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Charge:
     """What settled attempts add to their record's account."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from roadworthy.accept.passage import Passage
-from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text
+from roadworthy.keep.transaction import Row, Transaction, Value, as_bytes, as_int, as_text
 
 VECTORS_AT_ONCE = 2_000
 _COUNTED_MAX = 50_000
@@ -69,12 +69,36 @@ def put_documents(tx: Transaction, corpus_id: int, documents: Sequence[Indexed])
 
 def known_vectors(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> dict[str, bytes]:
     """The vectors that passages of these documents have by now, by what was embedded: headings and text."""
-    found: dict[str, bytes] = {}
+    return {said: as_bytes(vector) for said, vector in _embedded(tx, corpus_id, keys) if vector is not None}
+
+
+def unembedded(
+    tx: Transaction, app: str, name: str, plain: str, documents_at_once: int
+) -> Iterator[list[str]]:
+    """What an index still needs vectors of: the different texts of its changed documents, so many documents at a time.
+
+    Args:
+        name: of the index with vectors; it need not be there yet.
+        plain: of the index without any that is kept beside it, as the corpus is now.
+    """
+    rows = (tx.row("corpus", app=app, name=one) for one in (plain, name))
+    plain_id, corpus_id = (0 if row is None else as_int(row[0]) for row in rows)
+    after, most = 0, documents_at_once
+    while page := tx.rows("documents_unlike", corpus_id=plain_id, other_id=corpus_id, after=after, most=most):
+        after, keys = as_int(page[-1][0]), [as_text(key) for _number, key in page]
+        had = known_vectors(tx, corpus_id, keys)
+        yield [
+            said
+            for said in dict.fromkeys(said for said, _ in _embedded(tx, plain_id, keys))
+            if said not in had
+        ]
+
+
+def _embedded(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> Iterator[tuple[str, Value]]:
+    """What is embedded of each passage of these documents, with its vector."""
     for key in keys:
         for heading, text, vector in tx.rows("document_vectors", corpus_id=corpus_id, key=key):
-            if vector is not None:
-                found[" ".join((*orjson.loads(as_text(heading)), as_text(text)))] = as_bytes(vector)
-    return found
+            yield " ".join((*orjson.loads(as_text(heading)), as_text(text))), vector
 
 
 def drop_documents(tx: Transaction, corpus_id: int, keys: Sequence[str]) -> None:

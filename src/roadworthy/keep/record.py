@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.record import Json, Record
 from roadworthy.keep.transaction import Row, as_bytes, as_float, as_int, as_text, text_or_none
 
 OUTCOMES = ("accepted", "rejected", "failed", "waiting", "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Kept:
     """A record as the ledger holds it.
 
@@ -91,7 +92,7 @@ class Kept:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Fate:
     """Where a record stands now, to be written."""
 
@@ -124,7 +125,16 @@ class Fate:
 
     def is_of(self, kept: Kept) -> bool:
         """Whether the ledger says this already; whether it is certified is stamped apart, its state is history."""
-        return replace(self, certified=kept.certified, state=kept.state) == Fate.of(kept)
+        return (
+            self.outcome == kept.outcome
+            and self.waiting_for == kept.waiting_for
+            and self.reason == kept.reason
+            and self.value == kept.value
+            and self.confidence == kept.confidence
+            and self.model == kept.model
+            and self.mended == kept.mended
+            and self.question_id == kept.question_id
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
@@ -68,9 +68,9 @@ class SqliteStore:
             undo.pop_all()
         failpoint("lease_committed")
 
-    async def write(self, change: Change[R]) -> R:
+    def write(self, change: Change[R]) -> Coroutine[Any, Any, R]:
         """Run `change` in the next durable transaction and return its result."""
-        return await self._writer.write(change)
+        return self._writer.write(change)
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop; blocks."""
@@ -161,7 +161,7 @@ class SqliteStore:
                     failpoint("before_commit")
                     self._connection.execute("COMMIT")
                     failpoint("after_commit")
-                except BaseException:
+                except BaseException:  # an interrupt too: nothing of it is half written, and it is raised on
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise

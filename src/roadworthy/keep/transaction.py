@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
+from roadworthy._quick import quick
 from roadworthy.keep.queries import statements
 
 Value: TypeAlias = "str | bytes | int | float | None"
@@ -15,7 +16,7 @@ Row: TypeAlias = "tuple[Value, ...]"
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Account:
     """One cap: what may be spent, what is spent, what is promised to attempts on the wire. Pico-dollars.
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -29,6 +29,7 @@ from roadworthy.keep.passages import (
     known_vectors,
     open_corpus,
     put_documents,
+    unembedded,
     vectors,
 )
 from roadworthy.keep.transaction import Transaction
@@ -104,7 +105,8 @@ class Context:
         """Index what changed, once in this process.
 
         Args:
-            buy: whether vectors that are paid may be bought; else an index without any is kept beside the other.
+            buy: whether vectors that are paid may be bought; else, where some are missing, an index without any is taken,
+                which is kept beside the other.
 
         Raises:
             WrongUse: the corpus is not there, or holds no text, or vectors could not be bought.
@@ -114,6 +116,11 @@ class Context:
             if not self._corpus_id or (self._by_words_alone and not alone):
                 self._by_words_alone = alone
                 await self._index()
+                if (
+                    alone and next(self.unbought(), None) is None
+                ):  # all of it was bought before: it costs nothing
+                    self._by_words_alone = False
+                    await self._index()
 
     async def choose(self, value: object, session: Asking | None = None) -> tuple[Passage, ...]:
         """The passages for one record, packed and numbered; the best by words and by meaning.
@@ -140,6 +147,8 @@ class Context:
         await self.prepare(buy=session is None or not session.offline)
         most = self._settings.passages_looked_at
         words = words_of(query, self._settings.query_words_max)
+        if self._by_words_alone and self._buyer is not None and session is not None and query.strip():
+            await self._buyer.of_query(query, session)  # which notes what it would buy
         rankings = [self._store.read(lambda tx: self._by_words(tx, words, most))]
         if self._embeds:
             rankings.append(await self._by_meaning(query, most, session))
@@ -148,6 +157,16 @@ class Context:
         return [
             replace(found[number], grounds=_grounds(number, rankings)) for number in order if number in found
         ]
+
+    def unbought(self) -> Iterator[list[str]]:
+        """The requests for vectors that are paid which the corpus still needs, once it is prepared without buying any."""
+        if self._by_words_alone:
+            name, most = self._passages.corpus, BATCH
+            for texts in self._store.read(
+                lambda tx: list(unembedded(tx, self._app, name, _plain(name), most))
+            ):
+                for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+                    yield texts[start : start + EMBEDDED_AT_ONCE]
 
     @property
     def _embeds(self) -> bool:
@@ -158,7 +177,7 @@ class Context:
 
     async def _index(self) -> None:
         store, declared = self._store, self._passages
-        name = f"{declared.corpus}|words" if self._by_words_alone else declared.corpus
+        name = _plain(declared.corpus) if self._by_words_alone else declared.corpus
         corpus_id = await store.write(lambda tx: open_corpus(tx, self._app, name))
         known = store.read(lambda tx: known_documents(tx, corpus_id))
         place = place_of(declared, self._folder)
@@ -235,6 +254,11 @@ class Context:
 
     def _left_out(self, key: str, why: str) -> None:
         self._tell(Noted(f"{self._passages.where}: {key} is left out: {why}", "a passage is left out"))
+
+
+def _plain(corpus: str) -> str:
+    """The name of the index without vectors that is kept beside one with them."""
+    return f"{corpus}|words"
 
 
 def words_of(query: str, most: int) -> list[str]:

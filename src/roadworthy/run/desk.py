@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Rejected, Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
@@ -36,7 +37,6 @@ from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
 from roadworthy.keep.rulings import AUDIT, BATCH, PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction
-from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import shown
 from roadworthy.run.pinning import kept_passages, pinned
@@ -62,7 +62,7 @@ class _Refusals:
     unusable: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Owed:
     """What is to be written with the next change: settlements, and what a person should know of them."""
 
@@ -98,6 +98,8 @@ class Desk:
         self._version: Change[None] | None = None
         self.asked = False
         """Whether something was bought for this step now."""
+        self.learned = session.learned.of(step)
+        """What the app's state holds of the step, for this record."""
         self.vouched: str | None = None
         """The answer, as JSON, that a person has audited and found right."""
 
@@ -105,11 +107,6 @@ class Desk:
     def kept(self) -> Kept:
         """The record as the ledger held it when work on it began."""
         return self.session.kept
-
-    @property
-    def learned(self) -> StepLearned:
-        """What the app's state holds of the step, for this record."""
-        return self.session.learned.of(self.step)
 
     @property
     def since(self) -> int:
@@ -160,7 +157,7 @@ class Desk:
         self._question, self._pin, self._mask, self._value = found.question, found.pin, found.mask, value
         if (
             not self.session.offline
-        ):  # who only looks, writes nothing, and must not use up the first sight of it
+        ):  # who only looks writes nothing, and must not use up the first sight of it
             self._version = self.session.runtime.unseen_version(step, found.question)
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
@@ -252,8 +249,8 @@ class Desk:
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
-        deadline, question = self.session.deadline, self._question
-        found = await bought(runtime, rung, ask, self, deadline, rank=self._rank, question=question)
+        until = self.session.deadline
+        found = await bought(runtime, rung, ask, self, until, rank=self._rank, question=self._question)
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)
@@ -285,7 +282,6 @@ class Desk:
         owed = self._take_owed()
         version, self._version = self._version, None
         payer, cap = self.session.payer, self.session.runtime.plan.record_budget_pico
-
         found: list[Opened | Reply | Busy | NoMoney] = []
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
@@ -306,7 +302,7 @@ class Desk:
         if isinstance(opened, Opened):
             failpoint("intent_committed")
             self.session.asked = self.asked = True
-            self._pin = replace(pin, question_id=opened.question_id)
+            self._pin = pin.kept(opened.question_id)
             self.session.question_id = opened.question_id
             self.session.runtime.tally.attempts += 1
         return opened
@@ -364,6 +360,8 @@ class Desk:
         self.session.runtime.settled(len(owed.settlements))
 
     def _take_owed(self) -> _Owed:
+        if not self._owed and not self._remarks:
+            return _Owed(())
         owed, self._owed, self._remarks = _Owed(tuple(self._owed), tuple(self._remarks)), [], []
         return owed
 
@@ -392,9 +390,9 @@ class Desk:
         note(tx, kind, words, run_id=self.session.payer.run_id, record_id=self.session.kept.id)
 
     def _count(self, settlement: Settlement) -> None:
-        tally = self.session.runtime.tally
-        tally.cost_pico += settlement.cost_pico
-        tally.unknown += settlement.state == "unknown"
-        if words := self.session.runtime.served.saw(settlement.model, settlement.served_model):
-            self.session.runtime.tell(Noted(words))
+        runtime = self.session.runtime
+        runtime.tally.cost_pico += settlement.cost_pico
+        runtime.tally.unknown += settlement.state == "unknown"
+        if words := runtime.served.saw(settlement.model, settlement.served_model):
+            runtime.tell(Noted(words))
             self._remarks.append(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
@@ -49,18 +50,17 @@ def start(
     """
     arm(environ.get(VARIABLE, ""))
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
-    store = open_ledger(ledger, settings)
-    told, hang_up = listen(tell, plan.name, environ, settings)
-    try:
+    with ExitStack() as undo:  # where it cannot be made, nothing stays open
+        store = open_ledger(ledger, settings)
+        undo.callback(store.close)
+        told, hang_up = listen(tell, plan.name, environ, settings)
+        if hang_up is not None:
+            undo.callback(hang_up)
         runtime = Runtime(plan, store, settings, environ, clock=clock, tell=told)
         runtime.hang_up = hang_up
         runtime.buyer_of = partial(Embedding, runtime)
         runtime.reap()
-    except BaseException:  # an interrupt too: nothing stays open, and it is raised on
-        store.close()
-        if hang_up is not None:
-            hang_up()
-        raise
+        undo.pop_all()
     return runtime
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 from roadworthy._errors import Waiting, WrongUse
 from roadworthy.accept.intake import record_from_value
@@ -54,7 +55,7 @@ class Embedding:
         return step.read_answer(after.value).vectors
 
     async def of_query(self, text: str, session: Asking) -> Vectors | None:
-        """The vector of what a record asks for, bought for that record; None where it may not be bought.
+        """The vector of what a record asks for, bought for that record; None where it may not be bought, which is noted.
 
         Raises:
             Waiting: for budget or provider.
@@ -65,6 +66,9 @@ class Embedding:
         try:
             verdict = await run_step(self._step, given, desk)
         except WouldAsk:
+            said = text.encode()
+            name = hashlib.sha256(self._step.name.encode() + b"\0" + said).digest()
+            session.unembedded[name] = (self._step.name, len(said))
             return None
         finally:
             await asyncio.shield(desk.finish())

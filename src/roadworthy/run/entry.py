@@ -269,7 +269,7 @@ class Step(Entry[R, T]):
         """Where the app's file is."""
         return Path(self.fn.__code__.co_filename).resolve().parent
 
-    @property
+    @cached_property
     def samples(self) -> int:
         """How many answers of one model its confidence needs."""
         return samples_of(self.rule.source)

@@ -30,6 +30,8 @@ from roadworthy.run.entry import Entry, Step
 from roadworthy.run.people import EXPERIENCE_MIN, People, forecast_people
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Count, Drawn, survey
+from roadworthy.run.vector_bill import VectorBill, bill, plus
+from roadworthy.run.vectors import NAMED
 
 DRAWS = 4_000
 _Z = 1.959964
@@ -52,6 +54,7 @@ class Forecast:
         answered: records whose answer is in the ledger and still stands; they cost nothing.
         to_ask: records that something would be bought for.
         sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
+        vectors: those that are paid and not bought yet; their cost is a part of the other.
         people: what it will ask of people, and how far the steps are from what they promise.
         batch: priced as asked through batch APIs, where the models have one; `seconds` is then the window of a batch.
     """
@@ -71,10 +74,11 @@ class Forecast:
     seconds: float
     sampled: int
     people: People
+    vectors: VectorBill
     batch: bool = False
 
     def as_json(self) -> dict[str, object]:
-        """JSON, flat but for `cost_usd`, `people` and `promises`; money as text."""
+        """JSON, flat but for `cost_usd`, `vectors`, `people` and `promises`; money as text."""
         plain = {
             name: getattr(self, name)
             for name in (
@@ -96,6 +100,7 @@ class Forecast:
             "spent_usd": f"{self.spent_usd:f}",
             "seconds": round(self.seconds, 1),
             "batch": self.batch,
+            "vectors": self.vectors.as_json(),
             "people": self.people.as_json(),
             "promises": {path.step: path.as_json() for path in self.people.paths},
         }
@@ -127,7 +132,7 @@ class Forecast:
             f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; {takes}\n"
             f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
             f"spent on this job so far: {self.spent_usd:.4f} USD"
-            + "".join(f"\n{line}" for line in self.people.lines())
+            + "".join(f"\n{line}" for line in (*self.vectors.lines(), *self.people.lines()))
         )
 
 
@@ -154,18 +159,26 @@ async def forecast(
     await runtime.prepare(buy=False)
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = await survey(runtime, entry, drawn, job_id)
-    firsts = sorted({runtime.rungs(step)[0].name for step in plan.steps})
+    vectors = bill(runtime, count, TOKENS_A_BYTE)
+    buyers = [rung for step in plan.steps for rung in runtime.rungs_of(step.name + NAMED)]
+    firsts = sorted({rung.name for rung in (*(runtime.rungs(step)[0] for step in plan.steps), *buyers)})
     halved = _halved(runtime) if batch else frozenset()
     known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved))
     spent = 0 if job_id is None else runtime.store.read(lambda tx: tx.account(f"job:{job_id}").spent_pico)
     if known is not None and len(known.first) >= EXPERIENCE_MIN:
         low, likely, high = predict(known, count.to_ask, _dear(runtime, entry, count, known))
         tokens = (known.input_tokens * count.to_ask, known.output_tokens * count.to_ask)
+        embedded, embedded_bytes = (
+            vectors.corpus_pico,
+            vectors.corpus_bytes,
+        )  # the sample's cost has its queries
         latency = known.latency_s
     else:
         low, likely, high = _assume(runtime, entry, count)
         tokens = (count.request_bytes * TOKENS_A_BYTE[1], count.output_caps * OUTPUT_SHARE[1])
         latency, known = LATENCY_S, None
+        embedded = plus(vectors.corpus_pico, vectors.query_pico)
+        embedded_bytes = vectors.corpus_bytes + vectors.query_bytes
     less, more = 1 - _Z * count.error, 1 + _Z * count.error
     return Forecast(
         records=count.records,
@@ -174,14 +187,15 @@ async def forecast(
         rejected=count.rejected,
         answered=count.answered,
         to_ask=count.to_ask,
-        input_tokens=round(tokens[0]),
+        input_tokens=round(tokens[0] + embedded_bytes * TOKENS_A_BYTE[1]),
         output_tokens=round(tokens[1]),
-        low_usd=usd(round(low * max(0.0, less))),
-        likely_usd=usd(round(likely)),
-        high_usd=usd(round(high * more)),
+        low_usd=usd(round(low * max(0.0, less) + embedded[0])),
+        likely_usd=usd(round(likely + embedded[1])),
+        high_usd=usd(round(high * more + embedded[2])),
         spent_usd=usd(spent),
         seconds=DAY_S if batch else latency * count.to_ask / runtime.settings.concurrency,
         batch=batch,
+        vectors=vectors,
         sampled=len(known.first) if known else 0,
         people=runtime.store.read(
             lambda tx: forecast_people(tx, plan, runtime.settings, entry, job_id=job_id, to_ask=count.to_ask)

@@ -44,8 +44,10 @@ class KeyWatch:
     def look(self) -> None:
         """Read the keys again whose lanes are closed for them; not more often than `key_look_s`."""
         refused = self._refused()
+        if not refused:
+            return
         now = self._clock.monotonic()
-        if not refused or now - self._looked_at < self._settings.key_look_s:
+        if now - self._looked_at < self._settings.key_look_s:
             return
         self._looked_at = now
         for rung in refused:
@@ -55,7 +57,8 @@ class KeyWatch:
     @property
     def may_come(self) -> bool:
         """Whether nobody can be asked now, and a file may yet bring a key: true for as long as patience lasts."""
-        places = {rung.key_place for rung in self._refused()} - {""}
+        refused = self._refused()
+        places = {rung.key_place for rung in refused} - {""} if refused else set()
         if not places or not all(rung.lane.closed for rung in self._rungs()):
             self._waits_since = None
             return False
@@ -75,4 +78,4 @@ class KeyWatch:
                 await self._clock.sleep(self._settings.key_look_s)
 
     def _refused(self) -> list[EndpointRung]:
-        return [rung for rung in self._rungs() if isinstance(rung, EndpointRung) and rung.lane.needs_key]
+        return [rung for rung in self._rungs() if rung.lane.needs_key and isinstance(rung, EndpointRung)]

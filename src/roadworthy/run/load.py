@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._whence import whence
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry
 
@@ -70,8 +71,12 @@ def _run_file(path: Path, prefix: str) -> ModuleType:
         spec.loader.exec_module(module)
     except WrongUse:
         raise
-    except Exception as error:
-        raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+    except (
+        Exception
+    ) as error:  # the door to the team's own file: what it raises is told with its place, and nothing runs
+        place = whence(error)
+        at = f" at {place}" if place else ""
+        raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}{at}: {error}.") from error
     finally:
         sys.path.remove(str(resolved.parent))
     return module

@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
-from roadworthy._events import Noted
 from roadworthy.accept.reason import WrongRecord
-from roadworthy.call.wire.error import one_line
 from roadworthy.decide.confidence import SelfReported
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.keep.ledger import Ledger
@@ -22,6 +20,7 @@ from roadworthy.keep.reviews import Doubt
 from roadworthy.keep.rulings import GATE
 from roadworthy.keep.transaction import Transaction, as_int, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement, same_answer
+from roadworthy.run.bug import tell_bug
 from roadworthy.run.candidate import Candidate, shadow_records
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
@@ -130,9 +129,8 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
         raise
     except (Failed, Rejected, WrongRecord):
         return Said(known=True)
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run
-        words = f"{step.name} of {kept.key} gives no answer: {type(bug).__name__}"
-        runtime.tell(Noted(f"{words}: {one_line(str(bug))}", f"{step.name}: {type(bug).__name__}"))
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run, and is told
+        tell_bug(runtime, step.name, f"{step.name} of {kept.key} gives no answer", bug)
         return Said(known=True)
     return Said(known=True, answer=verdict.valid.body.decode() if isinstance(verdict, Accept) else None)
 

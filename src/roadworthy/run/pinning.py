@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.build import question_body, question_from
@@ -24,7 +25,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Pinned:
     """A question, its row in the ledger (not written where `pin.question_id` is 0), and what is hidden in it."""
 

@@ -50,6 +50,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 _VERSIONS_MAX = 1_000
 _REAP_EVERY_S = 2.0
+_DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
@@ -89,6 +90,8 @@ class Runtime:
         self.settings = settings
         self.clock = clock or SystemClock()
         self._namespaces: dict[int, str] = {}
+        self._period = (-1.0, "")
+        self._payer = (("", 0, 0, 0), Payer((), "", 0, 0))
         self.tally = Did()
         self.tell = tell
         self.hang_up: Callable[[], None] | None = None
@@ -111,6 +114,8 @@ class Runtime:
         own = plan.payer == plan.name
         self.states = States(plan.payer, store, self.clock, settings.state_look_s, trusting=own)
         self.showing = Showing(plan.payer, store, self.clock, settings)
+        self.bugs: set[tuple[str, str]] = set()
+        """Those in the team's code that were told: entry, kind and place."""
         self._remembered: set[tuple[str, str]] = set()
         self._contexts: dict[str, Context] = {}
         self.buyer_of: Callable[[Step[Texts, Embedded]], VectorBuyer] = _nobody
@@ -193,7 +198,11 @@ class Runtime:
         """Whose money a record of this run is asked for with, at this moment."""
         period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
-        return Payer(scopes_of(self.plan.payer, period, job_id, capped), period, run_id, self.store.owner)
+        whose = (period, job_id, run_id, capped)
+        if self._payer[0] != whose:
+            scopes = scopes_of(self.plan.payer, period, job_id, capped)
+            self._payer = whose, Payer(scopes, period, run_id, self.store.owner)
+        return self._payer[1]
 
     def namespace(self, job_id: int) -> str:
         """The namespace of a job's replies: the app's, and within it that of whoever handed the records over."""
@@ -203,8 +212,12 @@ class Runtime:
         return self._namespaces[job_id]
 
     def period(self) -> str:
-        """The budget period that now lies in, UTC: "" for one without end."""
-        return period_of(self.plan, dt.datetime.fromtimestamp(self.clock.now(), dt.UTC))
+        """The budget period that now lies in, UTC: "" for one without end. Every period is whole days."""
+        now = self.clock.now()
+        day = now // _DAY_S
+        if self._period[0] != day:
+            self._period = day, period_of(self.plan, dt.datetime.fromtimestamp(now, dt.UTC))
+        return self._period[1]
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""

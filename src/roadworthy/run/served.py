@@ -27,7 +27,7 @@ class ServedModels:
 
     def saw(self, asked: str, served: str) -> str:
         """Take note of one answer. Words for a person where another model than before gave it, once for each; else ""."""
-        if not served:
+        if not served or served in self._names.get(asked, ()):
             return ""
         served = _named(served)
         if asked not in self._names:

@@ -80,6 +80,7 @@ class Session:
         recounts: they are counted when work on the record ends.
         after: looks at the ledger in the very transaction that writes the record's outcome; None for nobody.
         question_id: the question of the step that ended the record, for `--retry failed`.
+        unembedded: queries whose vectors would be bought, by a hash of each: the step that buys, and its bytes.
         witness: what steps inside a workflow were asked and answered, where somebody wants to know.
     """
 
@@ -101,6 +102,7 @@ class Session:
     recounts: bool = False
     after: Change[None] | None = None
     question_id: int = 0
+    unembedded: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     witness: list[Witnessed] | None = None
 
     @property

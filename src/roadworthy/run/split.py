@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from roadworthy._errors import Failed, Waiting
+from roadworthy._errors import Failed, RoadworthyError, Waiting
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.part import json_bytes
 from roadworthy.ask.prompt import Prompt
@@ -16,6 +16,7 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.decide.verdict import Accept, Fail, Hold, Review, Verdict
 from roadworthy.keep.reviews import Doubt, ask_person
+from roadworthy.run.bug import tell_bug
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
 from roadworthy.run.session import Session, WouldAsk
@@ -130,13 +131,17 @@ async def _each(jobs: Iterator[_Job[R, T]], session: Session) -> list[_Piece[T]]
                 answers[number] = _Piece(await _answer(job, session), job.start, job.end)
             except WouldAsk as would:
                 missing.append(would)
-            except (Waiting, Exception) as stop:  # noqa: BLE001 - raised again once the others have ended
+            except (Waiting, Exception) as stop:  # noqa: BLE001 - raised again, or told, once the others have ended
                 stops.append(stop)
 
     count = 1 if session.offline else session.runtime.settings.parts_at_once
     await asyncio.gather(*(worker() for _ in range(count)))
     if missing:
         raise _summed(missing)
+    for other in stops[1:]:
+        if not isinstance(other, Waiting | RoadworthyError):
+            what = f"another question of {session.kept.key} also came to nothing"
+            tell_bug(session.runtime, "a question of a record in parts", what, other)
     if stops:
         raise stops[0]
     return [answers[number] for number in sorted(answers)]
@@ -157,7 +162,7 @@ async def _answer(job: _Job[R, T], session: Session) -> T:
             suggestion = None if verdict.suggestion is None else verdict.suggestion.decode()
             grounds = f"{job.name}: {verdict.grounds}"
             doubt = Doubt(step.name, desk.subject, "doubt", grounds, suggestion, verdict.confidence)
-    except BaseException:
+    except BaseException:  # an interrupt too: a reply that came is kept, and it is raised on
         await asyncio.shield(desk.finish())
         raise
     record_id, asked = session.kept.id, doubt

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 import orjson
+from pydantic import BaseModel
 
 from roadworthy.accept.lazy import beside
 from roadworthy.accept.long import json_stretches
@@ -21,6 +22,11 @@ def subject_of(step: str, value: object) -> bytes:
 
 def head_of(value: object, most: int) -> tuple[bytes, int]:
     """The first bytes of what a step is asked about, as JSON, and how many there are."""
+    if isinstance(value, BaseModel) and beside(value) is None:
+        text = value.__pydantic_serializer__.to_json(
+            value
+        )  # every record comes by here: a third of the other's cost
+        return text[:most], len(text)
     head, length = b"", 0
     for stretch in _stretches(value):
         head += stretch[: most - len(head)]

@@ -52,7 +52,11 @@ class Drawn:
 
 @dataclass(slots=True)
 class Count:
-    """What one pass over the input found; `error` is the relative standard error of `to_ask`."""
+    """What one pass over the input found; `error` is the relative standard error of `to_ask`.
+
+    Attributes:
+        queries: how many different ones need a vector that is paid, and their bytes, by who buys them.
+    """
 
     records: int = 0
     duplicates: int = 0
@@ -62,14 +66,20 @@ class Count:
     request_bytes: int = 0
     output_caps: int = 0
     first_steps: dict[str, int] = field(default_factory=dict)
+    unembedded: dict[bytes, tuple[str, int]] = field(default_factory=dict)
+    queries: dict[str, tuple[int, int]] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     looked_at: int = 0
     error: float = 0.0
 
     def of_all(self, whole: Sketch) -> Count:
         """What the whole input holds, where these are the counts of its sample."""
+        queries: dict[str, tuple[int, int]] = {}
+        for step, size in self.unembedded.values():
+            number, length = queries.get(step, (0, 0))
+            queries[step] = (number + 1, length + size)
         if whole.is_whole:
-            return replace(self, looked_at=self.records)
+            return replace(self, looked_at=self.records, queries=queries)
         scale = whole.different / max(1, self.records)
         share = self.to_ask / max(1, self.records)
         return Count(
@@ -81,6 +91,9 @@ class Count:
             request_bytes=round(self.request_bytes * scale),
             output_caps=round(self.output_caps * scale),
             first_steps={step: round(count * scale) for step, count in self.first_steps.items()},
+            queries={
+                step: (round(number * scale), round(size * scale)) for step, (number, size) in queries.items()
+            },
             looked_at=self.records,
             error=math.sqrt((1 - share) / (share * self.records)) if share else 0.0,
         )
@@ -135,6 +148,7 @@ async def _look_at(
             count.answered += 1
             return
         count.to_ask += 1
+        count.unembedded |= session.unembedded
         count.request_bytes += missing.request_bytes
         count.output_caps += missing.output_cap
         count.first_steps[missing.step] = count.first_steps.get(missing.step, 0) + 1

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
-from roadworthy._events import Noted
-from roadworthy.call.wire.error import one_line
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import AUDIT
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn import lesson
 from roadworthy.learn.judgement import Judgement
+from roadworthy.run.bug import tell_bug
 from roadworthy.run.entry import Step, Workflow
 from roadworthy.run.lessons import Labelled
 from roadworthy.run.pupil import accepted
@@ -93,9 +92,9 @@ async def witnessed(runtime: Runtime, workflow: Workflow[Any, Any], kept: Kept) 
         raise
     except (WouldAsk, Waiting, Rejected, Failed):
         return seen
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code ends the record there, as in a run
-        words = f"{workflow.name} of {kept.key} could not be gone through to its end: {type(bug).__name__}"
-        runtime.tell(Noted(f"{words}: {one_line(str(bug))}", f"{workflow.name}: {type(bug).__name__}"))
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code ends the record there, as in a run, and is told
+        what = f"{workflow.name} of {kept.key} could not be gone through to its end"
+        tell_bug(runtime, workflow.name, what, bug)
         return seen
     return seen
 

@@ -19,6 +19,7 @@ from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
+from roadworthy.run.bug import tell_bug
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
@@ -292,7 +293,8 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
         return True
     except LedgerUnavailable:
         raise
-    except Exception:  # noqa: BLE001 - a bug in the team's code would end the record too; the run records it
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code would end the record too; it is told
+        tell_bug(session.runtime, entry.name, f"{entry.name} of {session.kept.key} would fail", bug)
         return True
     return True
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -51,15 +52,15 @@ def start_simulator(**options: Unpack[Options]) -> RunningSimulator:
         stderr=words,
     )
     running = RunningSimulator(process, words, rows)
-    try:
-        running.url = _listening(process)
-    except BaseException as error:
-        words.seek(0)
-        said = words.read(_SAID_BYTES_MAX).decode("utf-8", "replace").strip()
-        running.close()
-        if isinstance(error, WrongUse):
+    with ExitStack() as undo:  # one that does not listen is ended, whatever stopped the wait for it
+        undo.callback(running.close)
+        try:
+            running.url = _listening(process)
+        except WrongUse as error:
+            words.seek(0)
+            said = words.read(_SAID_BYTES_MAX).decode("utf-8", "replace").strip()
             raise WrongUse(f"{error} It said: {said or 'nothing'}") from error
-        raise
+        undo.pop_all()
     return running
 
 

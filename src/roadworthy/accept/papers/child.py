@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy._whence import whence
 from roadworthy.accept.papers.draft import Draft
 from roadworthy.accept.papers.letter import read_letter
 from roadworthy.accept.papers.markup import read_html
@@ -86,10 +87,10 @@ def answer(line: str, send: Callable[[str], None]) -> dict[str, object]:
                 "Split it, or raise document_memory_bytes.",
             ]
         }
-    except Exception as error:  # noqa: BLE001 - a parser's slip over one document is that document's fate
+    except Exception as error:  # noqa: BLE001 - a parser's slip over one document is that document's fate, with its place
         return {
             "wrong": [
-                f"it cannot be read: {type(error).__name__}: {error}",
+                f"it cannot be read: {type(error).__name__} at {whence(error)}: {error}",
                 "Save it again, or as plain text.",
             ]
         }

@@ -13,27 +13,12 @@ from collections.abc import Iterator, Mapping
 
 from roadworthy._secret import struck_out
 from roadworthy.call.reply import Ending
-from roadworthy.call.wire.value import at, objects
+from roadworthy.call.wire.value import at, first_object, objects
 
 DETAIL_CHARS = 300
 _READ_CHARS = 2_000
 _KEY = re.compile(r"(?i)\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|key|nvapi)[-_][\w*.…-]{6,}|\bAIza[\w-]{10,}")
-_KEY_MARKS = (
-    "bearer",
-    "sk-",
-    "sk_",
-    "pk-",
-    "pk_",
-    "rk-",
-    "rk_",
-    "gsk",
-    "xai",
-    "hf-",
-    "hf_",
-    "key",
-    "nvapi",
-    "aiza",
-)
+_KEY_MARKS = re.compile(r"bearer|sk[-_]|pk[-_]|rk[-_]|gsk|xai|hf[-_]|key|nvapi|aiza")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _DIGITS = re.compile(r"[1-5][0-9]{2}")
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -115,8 +100,7 @@ def find_error(said: Mapping[str, object]) -> Mapping[str, object] | None:
         return {"message": error}
     if said.get("object") == "error":
         return said
-    first = next(objects(said.get("choices")), {})
-    return at(first, "error") or None
+    return at(first_object(said.get("choices")), "error") or None
 
 
 def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
@@ -175,8 +159,8 @@ def one_line(text: str) -> str:
     """One line for a person: keys struck out, what cannot be seen written out, length bounded."""
     text = struck_out(text[:_READ_CHARS])
     if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
-        lower = text.lower()  # a name or a number, as most are: the search for keys costs more than all else
-        return _KEY.sub("***", text) if any(mark in lower for mark in _KEY_MARKS) else text
+        # A name or a number, as most are: the search for keys costs more than all else.
+        return _KEY.sub("***", text) if _KEY_MARKS.search(text.lower()) else text
     plain = _KEY.sub("***", " ".join(text.split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 

@@ -18,7 +18,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import gemini_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, objects
+from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged
 
 _FINISHES: Mapping[str, tuple[Ending, str]] = {
@@ -85,7 +85,7 @@ class GeminiContent(Wire):
     def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
         """The first candidate; a blocked prompt has none."""
         usage = self.usage(said)
-        candidate = next(objects(said.get("candidates")), None)
+        candidate = first_object(said.get("candidates"))
         block = at(said, "promptFeedback").get("blockReason")
         finish = (candidate or {}).get("finishReason")
         text = _text(objects(at(candidate, "content").get("parts")))

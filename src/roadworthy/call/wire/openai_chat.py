@@ -19,7 +19,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
+from roadworthy.call.wire.value import as_count, as_text, at, first_object, mean_probability, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged
 
 _WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
@@ -82,7 +82,8 @@ class OpenAIChat(Wire):
     def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
         """The first choice."""
         usage = self.usage(said)
-        choice = next(objects(said.get("choices")), None) if _first_is_object(said.get("choices")) else None
+        choices = said.get("choices")
+        choice = first_object(choices) if _first_is_object(choices) else None
         message = at(choice, "message")
         finish = (choice or {}).get("finish_reason")
         text, refusal = _content(message.get("content")), _refusal(message)
@@ -232,7 +233,8 @@ def _refusal(message: Mapping[str, Any]) -> str:
     """What the model said instead of an answer: a field of its own, or a part of the content."""
     if isinstance(said := message.get("refusal"), str) and said.strip():
         return as_text(said)
-    return "".join(as_text(part.get("refusal")) for part in objects(message.get("content")))
+    parts = objects(message.get("content"))
+    return "".join([as_text(part.get("refusal")) for part in parts]) if parts else ""
 
 
 def _said(message: Message) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -37,10 +37,14 @@ def at(value: object, *names: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else _NOTHING
 
 
-def objects(value: object) -> Iterator[Mapping[str, Any]]:
+def objects(value: object) -> list[Mapping[str, Any]]:
     """The objects in a list."""
-    if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def first_object(value: object) -> Mapping[str, Any] | None:
+    """The first object in a list; None where there is none."""
+    return next(iter(objects(value)), None)
 
 
 def as_text(value: object) -> str:
@@ -52,8 +56,9 @@ def as_count(value: object) -> int | None:
     """A number of tokens; gateways written in other languages send 12.0 for 12."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX
-    return value if isinstance(value, int) and is_count else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= COUNT_MAX else None
 
 
 def mean_probability(logprobs: object) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from roadworthy._quick import quick
 from roadworthy.accept.image import Image
 from roadworthy.accept.record import Json
 from roadworthy.ask.form import in_words
@@ -24,7 +25,7 @@ _NEVER_LEFT = {"unsent": Ending.UNSENT, "untrusted": Ending.UNTRUSTED}
 _MAYBE_BILLED = frozenset({Ending.TRANSIENT, Ending.THROTTLED})
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Wording:
     """What one request is to say.
 
@@ -190,7 +191,10 @@ def merged(extra: Mapping[str, Json], own: Mapping[str, object]) -> dict[str, ob
 
 def provider_id_of(headers: Mapping[str, str]) -> str:
     """The provider's id of a response; "" where it names none."""
-    return one_line(next((headers[name] for name in _IDS if name in headers), ""))
+    for name in _IDS:
+        if name in headers:
+            return one_line(headers[name])
+    return ""
 
 
 def _is_html(exchange: Exchange) -> bool:

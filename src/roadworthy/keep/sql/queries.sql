@@ -692,6 +692,12 @@ FROM passage JOIN document ON document.id = passage.document_id WHERE passage.id
 -- passage_vectors: The vectors of an index, in order, some at a time.
 SELECT id, vector FROM passage WHERE corpus_id = :corpus_id AND id > :after ORDER BY id LIMIT :most;
 
+-- documents_unlike: Documents of an index that another index does not hold as they are, some at a time.
+SELECT document.id, document.key FROM document
+LEFT JOIN document AS other
+  ON other.corpus_id = :other_id AND other.key = document.key AND other.sha256 = document.sha256
+WHERE document.corpus_id = :corpus_id AND document.id > :after AND other.id IS NULL ORDER BY document.id LIMIT :most;
+
 -- document_vectors: What a document of an index says, with its vectors.
 SELECT passage.heading, passage.text, passage.vector FROM passage JOIN document ON document.id = passage.document_id
 WHERE document.corpus_id = :corpus_id AND document.key = :key;

@@ -12,11 +12,13 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from roadworthy import _failpoints
+from roadworthy._whence import whence
 from roadworthy.vet.naked.child import Out, limit, lock_ports, wall
 
 BROKEN: Final = 70
@@ -72,7 +74,9 @@ def do(task: dict[str, Any]) -> None:
         try:
             out.say({"declared": described.declare(*task["words"][1:])})
         except Exception as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-            out.say({"broken": f"{type(error).__name__}: {error}"[:2_000]})
+            trace = "".join(traceback.format_exception(error))
+            sys.stderr.write(trace)  # kept with what the child printed
+            out.say({"broken": f"{type(error).__name__} at {whence(error)}: {error}"[:2_000]})
             sys.exit(BROKEN)
         return
     importlib.import_module("roadworthy.__main__").main()

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -49,11 +50,10 @@ def fork_simulator(warm: Sequence[Warm], options: Options) -> RunningSimulator:
         )
         spoken = said.open("w+b")  # it is gone with its folder, and read as long as it is open
         running = RunningSimulator(child, spoken, rows)
-        try:
+        with ExitStack() as undo:  # one that does not listen is ended, whatever stopped the wait for it
+            undo.callback(running.close)
             running.url = _listening(child, printed, said)
-        except BaseException:
-            running.close()
-            raise
+            undo.pop_all()
         return running
 
 

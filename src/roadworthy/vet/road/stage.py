@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ from roadworthy.vet.road.picture import Picture
 S = TypeVar("S")
 Trial: TypeAlias = "Callable[[S], Iterable[Finding | Picture]]"
 _SAID_CHARS_MAX = 400
+_TRACE_LINES = 12
 
 
 class Tell(Protocol):
@@ -100,7 +102,8 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell, place: tuple[int, int
         raise
     except Exception as error:  # noqa: BLE001 - whatever breaks a stage, the others still have something to say
         said = f"The stage itself broke: {type(error).__name__}: {error}"[:_SAID_CHARS_MAX]
-        findings.append(not_tested("stage", stage.question, said))
+        trace = tuple("".join(traceback.format_exception(error)).splitlines()[-_TRACE_LINES:])
+        findings.append(replace(not_tested("stage", stage.question, said), evidence=trace))
         tell.found(stage.title, findings[-1])
     result = StageResult(
         name=stage.name,

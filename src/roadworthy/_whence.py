@@ -1,0 +1,24 @@
+"""Where an error came up, for whoever has to mend it: the innermost place in code that is neither ours nor a library's."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import Final
+
+_OURS: Final = str(Path(__file__).parent) + "/"
+_LIBRARIES: Final = tuple(
+    {str(Path(sysconfig.get_path(name))) + "/" for name in ("stdlib", "purelib", "platlib")}
+)
+
+
+def whence(error: BaseException) -> str:
+    """`app.py, line 12, in feel`; the innermost place at all where every one is ours or a library's; "" without any."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_foreign(frame.filename)] or list(frames)
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else ""
+
+
+def _is_foreign(place: str) -> bool:
+    return place.startswith((_OURS, "<frozen ", *_LIBRARIES))

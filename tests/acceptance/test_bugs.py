@@ -1,0 +1,67 @@
+"""A bug in a team's code is told with its place, wherever it comes up."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+APP = """
+from pydantic import BaseModel
+from roadworthy import App, Function, Prompt
+
+app = App("bugs", budget_usd=1)
+
+class Note(BaseModel):
+    id: str
+    text: str
+
+class Mood(BaseModel):
+    mood: str
+
+def model(prompt: str) -> dict[str, str]:
+    return {"mood": "glad"}
+
+@app.step(models=[Function(model, usd_per_call="0.001")])
+def feel(note: Note) -> Prompt[Mood]:
+    return Prompt("Glad or sad?", note.text)
+
+@app.workflow
+async def twice(note: Note) -> Mood:
+    found = await feel(note)
+    return {"glad": found}[note.text]
+"""
+
+
+def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command, run to its end."""
+    line = [sys.executable, "-m", "roadworthy", *words]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An app whose workflow trips over what a record says, and three records."""
+    (tmp_path / "app.py").write_text(APP)
+    rows = [{"id": str(n), "text": "sad"} for n in range(3)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_a_plan_tells_of_a_bug_once(folder: Path) -> None:
+    """A look at the input would call every record answered, and say nothing of why."""
+    assert call(folder, "run", "app.py:feel", "in.jsonl", "--job", "x").returncode == 0
+    ran = call(folder, "run", "app.py", "in.jsonl", "--job", "x", "--json")
+    assert json.loads(ran.stdout)["failed"] == 3
+    told = call(folder, "plan", "app.py", "in.jsonl", "--job", "x").stderr
+    assert told.count("would fail: KeyError at app.py, line 24, in twice") == 1, told
+
+
+def test_a_file_that_cannot_be_loaded_says_where(folder: Path) -> None:
+    """Whoever wrote the file would look for the line that broke."""
+    (folder / "words.py").write_text("\n\nWORDS = {}['missing']\n")
+    (folder / "app.py").write_text("import words\n" + APP)
+    done = call(folder, "plan", "app.py", "in.jsonl")
+    assert done.returncode == 2
+    assert "cannot be loaded: KeyError at words.py, line 3, in <module>: 'missing'" in done.stderr
