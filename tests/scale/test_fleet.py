@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import orjson
 import pytest
+from tests.scale.soak import APP
 
 from roadworthy._clock import SystemClock
-from roadworthy._errors import Passing, WrongUse
+from roadworthy._errors import LedgerUnavailable, Passing, WrongUse
 from roadworthy._events import silence
 from roadworthy._settings import DEFAULTS
 from roadworthy.run.fleet import Fleet, Lost, Report
+from roadworthy.run.helper import Work
+from roadworthy.run.on_ray import Hand, Order
 
 SETTINGS = replace(DEFAULTS, worker_restart_s=0.001, worker_losses_max=5, work_drain_s=0.2)
 
@@ -99,6 +104,26 @@ def test_a_worker_that_cannot_begin_says_why() -> None:
         assert found.group_contains(WrongUse, match=r"there is no file app\.py")
 
     asyncio.run(scene())
+
+
+def test_a_worker_finds_a_ledger_that_is_away_no_reason_to_give_the_run_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is placed while the server is busy or restarts would end the whole run as wrongly used."""
+    ledger = "postgresql://127.0.0.1:1/none"
+    monkeypatch.setenv("ROADWORTHY_LEDGER", ledger)
+    place = tmp_path / "soak.py"
+    place.write_text(APP.format(ledger=ledger, settings={}))
+    monkeypatch.chdir(tmp_path)
+
+    def hand(app: Path) -> Hand:
+        order = Order(app=str(app), folder=str(tmp_path), ledger=ledger, work=Work(), settings={})
+        return Hand(order.as_json())
+
+    with pytest.raises(LedgerUnavailable):
+        asyncio.run(hand(place).work())
+    said = orjson.loads(asyncio.run(hand(tmp_path / "other.py").work()))
+    assert "other.py" in said["wrong"]
 
 
 def test_an_interrupted_run_drains_its_workers() -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.serve.conftest import Build
 from tests.serve.counter import lines, until
@@ -204,3 +205,16 @@ def test_a_cancelled_job_stands_still_and_goes_on_when_it_comes_again(file_build
             return
         time.sleep(0.1)
     raise AssertionError(counter.call("GET", where).body)
+
+
+def test_callers_who_come_at_once_share_one_run(file_build: Build) -> None:
+    """One service would stand among the runs many times over, and each of its records under any of them."""
+    counter = file_build({f"day {n}": "glad" for n in range(16)})
+
+    def hand_over(number: int) -> int:
+        body = {"id": f"r{number}", "text": f"day {number}"}
+        return counter.call("POST", "/v1/records/feel", body).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(hand_over, range(16))) == {200}
+    assert counter.ask("SELECT count(*) FROM run") == [(1,)]

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from roadworthy._errors import RoadworthyError, WrongUse
+from roadworthy._errors import Final, WrongUse
 from roadworthy._events import silence
 from roadworthy._settings import Settings
 from roadworthy.run.fleet import Engine, Lost, Placed, Report
@@ -150,12 +150,15 @@ class Hand:
         self._drained = False
 
     async def work(self) -> bytes:
-        """Work until nothing is left to do. What went wrong comes back as words; no exception crosses Ray's wire."""
+        """Work until nothing is left to do. What somebody has to put right comes back as words.
+
+        What passes by itself, such as a ledger that is away for a moment, ends the actor: the fleet places another one.
+        """
         if self._drained:
             return _said(Report(stopped="drained"))
         try:
             helper = self._helper = self._begin()
-        except RoadworthyError as error:
+        except Final as error:
             return _said(Report(wrong=str(error)))
         found, _status = await helper.run()
         return _said(

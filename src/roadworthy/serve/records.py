@@ -24,6 +24,10 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     code: {"description": HTTPStatus(code).phrase}
     for code in (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 }
+_REJECTED: Final[dict[str, Any]] = {
+    "model": Standing,
+    "description": "The record cannot be used (a problem), or a person or a workflow rejected it (its standing).",
+}
 
 
 def add_records(http: FastAPI, service: Service) -> None:
@@ -34,7 +38,7 @@ def add_records(http: FastAPI, service: Service) -> None:
         "/v1/records/{step}",
         tags=["records"],
         response_model=Standing,
-        responses={202: {"model": Standing}, **_PROBLEMS},
+        responses={202: {"model": Standing}, **_PROBLEMS, 422: _REJECTED},
     )
     async def submit(
         step: str,

@@ -83,6 +83,7 @@ class Service:
         self._coming = 0
         self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
         self._runs: dict[int, int] = {}
+        self._opening, self._beginning = asyncio.Lock(), asyncio.Lock()
         self._going: dict[int, asyncio.Task[None]] = {}
         self._ended: deque[float] = deque(maxlen=_RATE_OVER)
         self._again_at = 0.0
@@ -263,17 +264,23 @@ class Service:
         return len(self._working)
 
     async def _job(self, entry: str, namespace: str) -> tuple[int, int]:
-        if (entry, namespace) not in self._jobs:
-            app = self.runtime.plan.name
-            job_id = await self.runtime.store.write(lambda tx: open_served_job(tx, app, entry, namespace))
-            await asyncio.to_thread(self.runtime.set_caps, job_id, None)
-            self._jobs[entry, namespace] = (job_id, await self._run(job_id))
+        if (known := self._jobs.get((entry, namespace))) is not None:
+            return known
+        async with self._opening:  # of many that come at once, one
+            if (entry, namespace) not in self._jobs:
+                app = self.runtime.plan.name
+                job_id = await self.runtime.store.write(lambda tx: open_served_job(tx, app, entry, namespace))
+                await asyncio.to_thread(self.runtime.set_caps, job_id, None)
+                self._jobs[entry, namespace] = (job_id, await self._run(job_id))
         return self._jobs[entry, namespace]
 
     async def _run(self, job_id: int) -> int:
-        if job_id not in self._runs:
-            owner = self.runtime.store.owner
-            self._runs[job_id] = await self.runtime.store.write(lambda tx: begin_run(tx, job_id, owner))
+        if (known := self._runs.get(job_id)) is not None:
+            return known
+        async with self._beginning:
+            if job_id not in self._runs:
+                owner = self.runtime.store.owner
+                self._runs[job_id] = await self.runtime.store.write(lambda tx: begin_run(tx, job_id, owner))
         return self._runs[job_id]
 
     def _begin(
