@@ -71,10 +71,10 @@ def test_a_limit_above_the_stack_refuses_instead_of_crashing() -> None:
 def test_a_hostile_line_costs_time_in_proportion_to_its_length() -> None:
     """Four megabytes of quotes and backslashes would hold a worker for minutes."""
     for piece in ('"', '\\"', '["', "[]", '"\\'):
-        begin = time.perf_counter()
+        begin = time.process_time()
         with pytest.raises(WrongRecord):
             read_document(piece * (1_000_000 // len(piece)), 64)
-        assert time.perf_counter() - begin < 5
+        assert time.process_time() - begin < 5
 
 
 finite_json = st.recursive(

@@ -121,7 +121,7 @@ def test_the_timeout_covers_all_of_an_attempt(act: Act) -> None:
     began = time.monotonic()
     exchange, seen = posted(act, timeout_s=0.5)
     assert exchange.error == "timeout"
-    assert 0.4 < time.monotonic() - began < 3
+    assert 0.4 < time.monotonic() - began < 10
     assert len(seen.heads) == 1
 
 
@@ -358,14 +358,14 @@ def test_a_cancelled_call_returns_at_once_and_hurts_no_other() -> None:
 
         async with asyncio.timeout(20), serving(first_hangs) as seen:
             transport = PyreqwestTransport(DEFAULTS)
-            hung = asyncio.create_task(transport.post(seen.url, HEADERS, BODY, 1.0))
+            hung = asyncio.create_task(transport.post(seen.url, HEADERS, BODY, 2.0))
             while not seen.heads:  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.01)
             hung.cancel()
             began = time.monotonic()
             with pytest.raises(asyncio.CancelledError):
                 await hung
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 1.8
             exchange = await transport.post(seen.url, HEADERS, BODY, 5)
             await asyncio.wait_for(gone.wait(), 5)
             await transport.close()
