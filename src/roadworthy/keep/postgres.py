@@ -21,7 +21,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.queries import migrations, postgres_queries
-from roadworthy.keep.transaction import Account, Again, Change, Row, Transaction, Value, as_int
+from roadworthy.keep.transaction import Account, Again, Change, Row, TakenForDead, Transaction, Value, as_int
 from roadworthy.keep.writer import Writer
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class PostgresStore:
     def _stay_alive(self, transaction: PostgresTransaction) -> None:
         """Be heard, and hold the lease until the commit, so that nobody takes this process for dead meanwhile."""
         if not transaction.change("beat", owner=self.owner):
-            raise LedgerUnavailable(
+            raise TakenForDead(
                 f"This process was silent for more than {self._settings.lease_s:g} s and was taken for dead; what it had on "
                 "the wire is charged. It stops here. Run the same command again."
             )

@@ -57,6 +57,10 @@ class Again(Exception):
     """Another process was faster. The transaction is rolled back and its changes run again."""
 
 
+class TakenForDead(LedgerUnavailable):
+    """This process was silent for so long that what it had on the wire was charged. It writes nothing any more."""
+
+
 class Transaction:
     """The one way to read and write the ledger. Text that a database refuses never gets this far.
 

@@ -11,7 +11,7 @@ from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._settings import Settings
 from roadworthy.accept.record import Record, Unusable
-from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.keep.transaction import TakenForDead, Transaction, as_int
 from roadworthy.observe.summary import Summary
 from roadworthy.run.entry import Entry
 from roadworthy.run.fleet import Engine, Fleet
@@ -128,24 +128,36 @@ class PlacedJob(Job):
         watching = asyncio.create_task(self._watch_ledger())
         try:
             await self._fleet.run()
+            if watching.done():
+                watching.result()  # what ended the watch ends the run
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         self._runtime.stopped = self._runtime.stopped or self._fleet.stopped
 
     async def _watch_ledger(self) -> None:
+        """Have the workers end when nothing is left, and when this process cannot see any more whether something is."""
+        try:
+            await self._look_until_done()
+        except Exception:
+            await self._fleet.drain()
+            raise
+        await self._fleet.drain()
+
+    async def _look_until_done(self) -> None:
         runtime = self._runtime
         while not runtime.stopped:
             began = runtime.clock.monotonic()
             try:
                 await asyncio.to_thread(runtime.reap)
                 if not self._is_left():
-                    break
+                    return
+            except TakenForDead:
+                raise
             except LedgerUnavailable as error:
                 runtime.tell(Noted(f"the ledger does not answer: {error}"))
             took = runtime.clock.monotonic() - began
             await runtime.clock.sleep(max(_LOOK_EVERY_S, took / _LOOK_SHARE))
-        await self._fleet.drain()
 
     def _is_left(self) -> bool:
         """Whether a worker may find something to do, now or when more of the input is taken in."""
