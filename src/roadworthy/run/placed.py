@@ -23,6 +23,7 @@ from roadworthy.run.runtime import Runtime
 
 _LOOK_EVERY_S = 0.5
 _LOOK_SHARE = 0.05  # of the time may go into looking how far the job is
+_LOOK_PAUSE_S_MAX = 5.0  # though one look may have waited long for a dead worker's locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ class PlacedJob(Job):
             except LedgerUnavailable as error:
                 runtime.tell(Noted(f"the ledger does not answer: {error}"))
             took = runtime.clock.monotonic() - began
-            await runtime.clock.sleep(max(_LOOK_EVERY_S, took / _LOOK_SHARE))
+            pause_s = min(_LOOK_PAUSE_S_MAX, took / _LOOK_SHARE)
+            await runtime.clock.sleep(max(_LOOK_EVERY_S, pause_s))
 
     def _is_left(self) -> bool:
         """Whether a worker may find something to do, now or when more of the input is taken in."""
