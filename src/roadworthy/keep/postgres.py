@@ -163,7 +163,6 @@ class PostgresStore:
         self.name = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         self._settings = settings
         self._now = now
-        self._beaten_at = time.monotonic()
         with self._explained():
             self._connection = _connect(url, settings)
             _migrate(self._connection, self.name)
@@ -262,12 +261,15 @@ class PostgresStore:
         )
 
     def _commit(self, changes: list[Callable[[Transaction], None]], *, sure: bool) -> None:
+        began = time.monotonic()
         with self._connection.transaction():
             transaction = PostgresTransaction(self._connection, self._now(), sure=sure)
             self._stay_alive(transaction)
             for change in changes:
                 change(transaction)
             transaction.flush()
+            if time.monotonic() - began > self._settings.lease_s / _BEATS_A_LEASE:
+                self._stay_alive(transaction)  # others would see when it began, and that was long ago
             failpoint("before_commit")
         failpoint("after_commit")
 

@@ -72,7 +72,7 @@ class Writer:
         self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._gathered: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
-        self._broken: BaseException | None = None
+        self._broken: LedgerUnavailable | None = None
         self._thread.start()
 
     async def write(self, change: Change[R]) -> R:
@@ -119,7 +119,7 @@ class Writer:
 
     def _put(self, jobs: list[_Job]) -> None:
         if self._broken is not None:
-            raise LedgerUnavailable(f"The ledger's writer has stopped: {self._broken}")
+            raise type(self._broken)(f"The ledger's writer has stopped: {self._broken}")
         self._queue.put(jobs)
 
     def _work(self) -> None:

@@ -79,9 +79,12 @@ FROM settled;
 -- beat: A process is heard; no row where it was taken for dead.
 UPDATE lease SET beat_at = extract(epoch FROM clock_timestamp()) WHERE owner = :owner AND ended_at IS NULL;
 
--- take_silent: Take processes for dead that were not heard for so long; from here on they cannot write.
-UPDATE lease SET ended_at = :now
-WHERE ended_at IS NULL AND owner <> :own AND beat_at < extract(epoch FROM clock_timestamp()) - :silent_s RETURNING owner;
+-- take_silent: Take processes for dead that were not heard for so long; one in the midst of a transaction holds its row and is not waited for.
+UPDATE lease SET ended_at = :now WHERE owner IN (
+  SELECT owner FROM lease
+  WHERE ended_at IS NULL AND owner <> :own AND beat_at < extract(epoch FROM clock_timestamp()) - :silent_s
+  FOR UPDATE SKIP LOCKED
+) RETURNING owner;
 
 -- left_behind: Processes that said good-bye and left something on the wire.
 SELECT DISTINCT attempt.owner FROM attempt JOIN lease ON lease.owner = attempt.owner
