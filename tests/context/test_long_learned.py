@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
 from tests.context.conftest import Desk
 
 APP = '''
@@ -180,6 +181,7 @@ async def twice(paper: Paper) -> Mood:
 """
 
 
+@pytest.mark.timeout(300)  # many commands, one after the other
 def test_a_batch_of_long_records_is_certified(desk: Desk) -> None:
     """Long records would be taken for forgotten ones, and so for wrong, when a finished run is certified."""
     names = [f"n{number}" for number in range(6)]

@@ -168,6 +168,7 @@ def test_a_gated_app_runs_what_was_promoted(build: Build) -> None:
     assert trial.run()["attempts"] == 0
 
 
+@pytest.mark.timeout(300)  # many commands, one after the other
 def test_rolling_back_is_one_command(build: Build) -> None:
     """A promotion that turns out wrong could not be taken back."""
     trial = build(200, PLAIN, PLAIN)

@@ -12,6 +12,7 @@ from roadworthy.keep.transaction import Row, Transaction, Value, as_bytes, as_in
 
 VECTORS_AT_ONCE = 2_000
 _COUNTED_MAX = 50_000
+_SMALL = 1_000  # passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,15 @@ class Words:
         if not self._all:
             row = tx.row("passages_in_all")
             self._all = as_int(row[0]) if row else 0
+        if self._all < _SMALL:
+            return list(words)
         if len(self._with) > _COUNTED_MAX:
             self._with.clear()
         for word in words:
             if word not in self._with:
                 row = tx.row("passages_with_words", words=_sought([word]))
                 self._with[word] = as_int(row[0]) if row else 0
-        return [word for word in words if 2 * self._with[word] <= self._all] or list(words)
+        return [word for word in words if 0 < 2 * self._with[word] <= self._all] or list(words)
 
 
 def by_words(tx: Transaction, corpus_id: int, words: Sequence[str], most: int) -> list[int]:

@@ -44,9 +44,9 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_a_child_answers_and_leaves_nothing_behind() -> None:
+def test_a_child_answers_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test would leave a server or a file of answers on the machine."""
-    before = set(Path(tempfile.gettempdir()).glob("roadworthy-answers-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others write into the machine's own meanwhile
     with start_simulator(
         answers=ROWS, wrap="queue", prices={"gpt-4": "2,4"}, aliases={"x": "gpt-4"}
     ) as simulator:
@@ -64,7 +64,7 @@ def test_a_child_answers_and_leaves_nothing_behind() -> None:
         assert simulator.bill().total.requests == 0
     assert gone(pid)
     assert simulator.process.returncode == 0
-    assert set(Path(tempfile.gettempdir()).glob("roadworthy-answers-*")) == before
+    assert list(tmp_path.iterdir()) == []
     simulator.close()
     with pytest.raises(WrongUse, match="does not answer"):
         simulator.bill()
