@@ -47,8 +47,10 @@ EXTRAS = {
     "docs": ("pypdfium2",),
     "fast": ("uvloop",),
     "learn": ("scikit-learn", "scipy", "skops"),
+    "otel": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"),
     "parquet": ("pyarrow",),
     "postgres": ("psycopg",),
+    "ray": ("ray", "psycopg"),
     "serve": ("fastapi", "prometheus-client", "uvicorn"),
     "vertex": ("google-auth",),
 }
