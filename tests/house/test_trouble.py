@@ -89,7 +89,7 @@ def test_a_ledger_that_is_locked_in_the_middle_of_a_run_loses_nothing(file_build
 
 
 def _little_disk() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (450_000, 450_000))
 
 
 @pytest.mark.timeout(60)
