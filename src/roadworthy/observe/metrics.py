@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -59,22 +60,37 @@ class Metrics:
         now: seconds since 1970.
     """
 
+    hears: Final = frozenset({AttemptEnded, Checked, RecordEnded, RequestEnded, Retried})
+
     def __init__(self, watched: Watched, monotonic: Callable[[], float], now: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
-        self._attempts = self._counter("attempts", "Attempts that ended.", "model", "ending")
-        self._cost = self._counter("cost_usd", "What settled attempts cost, in US dollars.", "model")
-        self._tokens = self._counter("tokens", "Tokens as billed.", "model", "direction")
-        self._retries = self._counter("retries", "Requests that are sent again.", "model", "ending")
-        self._checks = self._counter(
-            "answers_checked", "Answers by what is wrong with them.", "model", "fault"
+        # A label's own counter is found again by what it was found with: most of what counting costs is the finding.
+        self._attempts = cache(self._counter("attempts", "Attempts that ended.", "model", "ending").labels)
+        self._cost = cache(
+            self._counter("cost_usd", "What settled attempts cost, in US dollars.", "model").labels
         )
-        self._ended = self._counter(
-            "records_ended", "Records that reached an outcome, or stand and wait.", "outcome", "reused"
+        self._tokens = cache(self._counter("tokens", "Tokens as billed.", "model", "direction").labels)
+        self._retries = cache(
+            self._counter("retries", "Requests that are sent again.", "model", "ending").labels
         )
-        self._requests = self._counter("http_requests", "Requests that were answered.", "route", "status")
+        self._checks = cache(
+            self._counter("answers_checked", "Answers by what is wrong with them.", "model", "fault").labels
+        )
+        self._ended = cache(
+            self._counter(
+                "records_ended", "Records that reached an outcome, or stand and wait.", "outcome", "reused"
+            ).labels
+        )
+        self._requests = cache(
+            self._counter("http_requests", "Requests that were answered.", "route", "status").labels
+        )
         self._refused = self._counter("records_refused", "Records that were answered 429.")
-        self._latency = self._histogram("attempt_duration_seconds", "From sending to the last byte.", "model")
-        self._waited = self._histogram("http_request_duration_seconds", "From request to response.", "route")
+        self._latency = cache(
+            self._histogram("attempt_duration_seconds", "From sending to the last byte.", "model").labels
+        )
+        self._waited = cache(
+            self._histogram("http_request_duration_seconds", "From request to response.", "route").labels
+        )
         self.in_work = Gauge(
             "roadworthy_records_in_work", "Records that this process works on.", registry=self._registry
         )
@@ -86,17 +102,17 @@ class Metrics:
         match event:
             case AttemptEnded():
                 self._attempt(event)
-            case Retried(model, ending, _seconds):
-                self._retries.labels(model, ending).inc()
-            case Checked(model, fault, _seconds):
-                self._checks.labels(model, fault).inc()
-            case RecordEnded(_key, outcome, reused):
-                self._ended.labels(outcome, str(reused).lower()).inc()
             case RequestEnded(status, route, seconds):
-                self._requests.labels(route, str(status)).inc()
+                self._requests(route, str(status)).inc()
                 if status == 429:
                     self._refused.inc()
-                self._waited.labels(route).observe(seconds)
+                self._waited(route).observe(seconds)
+            case Checked(model, fault, _seconds):
+                self._checks(model, fault).inc()
+            case RecordEnded(_key, outcome, reused):
+                self._ended(outcome, str(reused).lower()).inc()
+            case Retried(model, ending, _seconds):
+                self._retries(model, ending).inc()
             case _:
                 pass
 
@@ -105,12 +121,12 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _attempt(self, event: AttemptEnded) -> None:
-        self._attempts.labels(event.model, event.ending).inc()
-        self._cost.labels(event.model).inc(float(usd(event.cost_pico)))
-        self._latency.labels(event.model).observe(event.latency_s)
+        self._attempts(event.model, event.ending).inc()
+        self._cost(event.model).inc(float(usd(event.cost_pico)))
+        self._latency(event.model).observe(event.latency_s)
         for direction, tokens in (("input", event.input_tokens), ("output", event.output_tokens)):
             if tokens:
-                self._tokens.labels(event.model, direction).inc(tokens)
+                self._tokens(event.model, direction).inc(tokens)
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(f"roadworthy_{name}", help_, labels, registry=self._registry)

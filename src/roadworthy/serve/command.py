@@ -23,7 +23,7 @@ from roadworthy.observe.visible import visible
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.load import load
-from roadworthy.run.loop import run_to_end
+from roadworthy.run.loop import run_to_end, spare_collector
 from roadworthy.run.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ async def _serve(
             "`roadworthy keys APP add NAME --role submit`, or listen on 127.0.0.1."
         )
     metrics = Metrics(watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
-    tell.listeners.append(metrics)
+    tell.add(metrics)
     service = Service(runtime, {entry.name: entry for entry in [*app.plan.steps, *app.plan.workflows]})
     named = {*LOOPBACK_NAMES, *hosts} if _is_loopback(host) else ({*hosts, host} if hosts else None)
     http = build_http(service, keeper, metrics, named)
@@ -114,6 +114,7 @@ async def _serve(
     )
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
+    spare_collector()
     await uvicorn.Server(config).serve(sockets=[listening])
 
 
