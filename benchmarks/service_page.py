@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import ROOT
+from benchmarks.proxy import PROXY as PEER
 from benchmarks.service import DELAY_MS, RESULTS, SUSTAINED_P99_MS
 
 PAGE = ROOT / "docs" / "service-performance.md"
-PEER = "litellm proxy"
 Row = dict[str, Any]
 
 

@@ -110,6 +110,7 @@ async def _serve(
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=runtime.settings.serve_idle_s,  # type: ignore[arg-type] # a loop's timer takes parts of seconds
         timeout_graceful_shutdown=int(runtime.settings.serve_drain_s),
     )
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
