@@ -146,32 +146,32 @@ def sustains(row: Row) -> bool:
     return set(row["statuses"]) == {"200"} and not row["unanswered"] and row["ok_p99_ms"] <= SUSTAINED_P99_MS
 
 
-def measured(running: Running, extent: Extent, clock: Clock, known: float) -> Iterator[Row]:
+def measured(running: Running, caller: Child, extent: Extent, clock: Clock, known: float) -> Iterator[Row]:
     """The phases of one service, as far as there is time.
 
     Args:
+        caller: who sends; the same one for all rounds, so that no record comes twice.
         known: a rate that it held before; 0 where it was not asked yet.
     """
 
     def left(**asked: float) -> Row | None:
         return phase(running, caller, **asked) if clock.left_s > asked["seconds"] else None
 
-    with start("benchmarks.arrivals", json.dumps(asdict(running.door))) as caller:
-        phase(running, caller, callers=16, seconds=extent.find / 2)  # warm
-        if (row := left(callers=400, seconds=extent.find)) is None:
+    phase(running, caller, callers=16, seconds=extent.find / 2)  # warm
+    if (row := left(callers=400, seconds=extent.find)) is None:
+        return
+    yield {"phase": "400 callers", **row}
+    rate = known / STEP if known else max(1.0, row["answered_per_s"])
+    for _ in range(TRIES):
+        if (row := left(rate=rate, seconds=extent.hold)) is None:
             return
-        yield {"phase": "400 callers", **row}
-        rate = known / STEP if known else max(1.0, row["answered_per_s"])
-        for _ in range(TRIES):
-            if (row := left(rate=rate, seconds=extent.hold)) is None:
-                return
-            yield {"phase": "tried", "sustained": sustains(row), **row}
-            if sustains(row):
-                break
-            rate *= STEP
-        for name, part, seconds in (("half", 0.5, 1.0), ("twice", 2.0, 1.0), ("after", 0.5, 0.5)):
-            if (row := left(rate=rate * part, seconds=extent.hold * seconds)) is not None:
-                yield {"phase": name, **row}
+        yield {"phase": "tried", "sustained": sustains(row), **row}
+        if sustains(row):
+            break
+        rate *= STEP
+    for name, part, seconds in (("half", 0.5, 1.0), ("twice", 2.0, 1.0), ("after", 0.5, 0.5)):
+        if (row := left(rate=rate * part, seconds=extent.hold * seconds)) is not None:
+            yield {"phase": name, **row}
 
 
 def straight(url: str, extent: Extent) -> Row:
@@ -197,37 +197,39 @@ def sections(extent: Extent, subjects: list[str]) -> Iterator[Row]:
     """Everything, in turns, so that the machine's moods hit all alike. Who breaks is told of, and the others go on."""
     with ExitStack() as stack:
         provider = stack.enter_context(start_provider(DELAY_MS))
-        running: list[Running] = []
+        running: list[tuple[Running, Child]] = []
         for subject in subjects:
             try:
                 starting = (
                     start_proxy(provider.url) if subject == PEER else start_service(provider.url, subject)
                 )
-                running.append(stack.enter_context(starting))
+                one = stack.enter_context(starting)
+                caller = stack.enter_context(start("benchmarks.arrivals", json.dumps(asdict(one.door))))
+                running.append((one, caller))
             except Broke as broke:
                 yield _broke(PROXY if subject == PEER else f"roadworthy, {subject}", 0, broke)
                 continue
             if len(running) == 1 and subject != PEER:
-                yield _slow(running[0], extent)
+                yield _slow(one, extent)
         yield from _rounds(running, provider.url, extent, Clock(MINUTES_MAX))
 
 
-def _rounds(running: list[Running], url: str, extent: Extent, clock: Clock) -> Iterator[Row]:
-    longest, known = 0.0, dict.fromkeys((one.name for one in running), 0.0)
+def _rounds(running: list[tuple[Running, Child]], url: str, extent: Extent, clock: Clock) -> Iterator[Row]:
+    longest, known = 0.0, dict.fromkeys((one.name for one, _ in running), 0.0)
     for number in range(extent.rounds):
         if clock.left_s < longest:
             note(f"{number} of {extent.rounds} rounds: the next one would end after {MINUTES_MAX:g} minutes")
             return
         began = clock.left_s
         yield _noted({"round": number, **straight(url, extent)})
-        for one in list(running):
+        for one, caller in list(running):
             try:
-                for row in measured(one, extent, clock, known[one.name]):
+                for row in measured(one, caller, extent, clock, known[one.name]):
                     if row.get("sustained"):
                         known[one.name] = row["rate"]
                     yield _noted({"round": number, **row})
             except (Broke, OSError) as broke:
-                running.remove(one)
+                running.remove((one, caller))
                 yield _broke(one.name, number, broke)
         longest = max(longest, began - clock.left_s)
 
