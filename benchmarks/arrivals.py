@@ -243,6 +243,12 @@ class Generator:
                 return
             await asyncio.sleep(0.02)
 
+    @staticmethod
+    def _pace(ended: Sequence[float]) -> float:
+        """Answers a second from the first to the last: what a closed loop comes to, however long its first answers took."""
+        took = max(ended) - min(ended) if ended else 0.0
+        return (len(ended) - 1) / took if took else 0.0
+
     def _said(self, tally: Tally, began: float, seconds: float) -> dict[str, Any]:
         in_time = sum(one < began + seconds for one in tally.ended)
         figures: dict[str, Any] = {
@@ -250,6 +256,7 @@ class Generator:
             "statuses": {str(status): count for status, count in sorted(tally.statuses.items())},
             "unanswered": self._in_flight,
             "answered_per_s": round(in_time / seconds, 1),
+            "pace_per_s": round(self._pace(tally.ended), 1),
         }
         for name, values in (("ok", tally.latencies), ("refused", tally.refusals), ("late", tally.late)):
             ordered = sorted(values)
