@@ -38,7 +38,7 @@ general_settings:
 litellm_settings:
   telemetry: false
 """
-_START_S = 180
+_START_S = 240
 
 
 @cache
