@@ -138,8 +138,8 @@ def watched(app: App, runtime: Runtime) -> Watched:
 
 
 def handles(listening: socket.socket) -> list[socket.socket]:
-    """The same socket as often as connections are to be taken in one turn of the loop."""
-    return [listening.dup() for _ in range(_ACCEPTED)]
+    """The same socket as often as connections are to be taken in one turn of the loop; nobody listens once all are closed."""
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED - 1))]
 
 
 def _listen(host: str, port: int) -> socket.socket:

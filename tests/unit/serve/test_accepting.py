@@ -31,6 +31,16 @@ async def _turns(listening: socket.socket) -> int:
     return turns
 
 
+def test_nobody_is_let_in_once_all_handles_are_closed() -> None:
+    """A service that ends would let callers in whom it does not answer any more."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+    for handle in handles(listening):
+        handle.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=30)
+
+
 @pytest.mark.fault("E20")
 def test_many_callers_are_let_in_with_one_turn_of_the_loop() -> None:
     """One caller a turn would be let in: while a service is at work for 30 ms a turn, the hundredth waited for three seconds."""
