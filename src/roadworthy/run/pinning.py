@@ -41,7 +41,7 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     """
     runtime = session.runtime
     question, mask = question_of(step, value, runtime.settings)
-    row = None if session.fresh else _row(step.name, question.fixed, session.kept.id, runtime.store)
+    row = None if session.fresh else _pinned_row(step.name, question.fixed, session)
     if step.context is not None:
         chosen = await runtime.context(step).choose(value, session) if row is None else _passages(row)
         asked, mask = question_of(step, value, runtime.settings, chosen)
@@ -57,7 +57,8 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
         )  # asked for anew, as it is asked today
     if row is not None:
         question_id, version, kept, sample, _ = row
-        question = question_from(as_text(kept).encode(), as_text(version), question.fixed)
+        if kept != body or version != question.version:
+            question = question_from(as_text(kept).encode(), as_text(version), question.fixed)
         pin = replace(pin, question_id=as_int(question_id), sample=as_int(sample))
         session.question_id = pin.question_id
     return Pinned(question, pin, mask)
@@ -72,6 +73,14 @@ def kept_passages(
     question, _ = question_of(step, value, settings)
     row = _row(step.name, question.fixed, record_id, store)
     return () if row is None else _passages(row)
+
+
+def _pinned_row(step: str, fixed: bytes, session: Session) -> Row | None:
+    """The question's row, from what was found already where somebody has looked."""
+    kept_id, held = session.kept.id, session.held
+    if held is None or held.questions is None:
+        return _row(step, fixed, kept_id, session.runtime.store)
+    return held.questions.get((kept_id, step, fixed))
 
 
 def _row(step: str, fixed: bytes, record_id: int, store: Ledger) -> Row | None:
