@@ -15,6 +15,9 @@ from roadworthy.call.reply import Reply
 from roadworthy.keep.attempts import reply_of
 from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text
 
+HELD_MOST = 16
+"""Rows: more of them are not looked up together for one record, since each repeats the words of its question."""
+
 
 @quick(frozen=True, slots=True)
 class Held:
@@ -45,3 +48,18 @@ def find_held(tx: Transaction, record_ids: Sequence[int]) -> Held:
         {(as_int(row[0]), as_text(row[1]), as_bytes(row[2])): row[3:] for row in questions},
         {as_bytes(row[0]): row[1:] for row in tx.rows("replies_among", ids=ids)},
     )
+
+
+def held_of(record_id: int, ruled: frozenset[int], rows: Sequence[Row]) -> Held:
+    """What is held of one record, by the questions and replies in rows of `newest_held`."""
+    questions: dict[tuple[int, str, bytes], Row] = {}
+    replies: dict[bytes, Row] = {}
+    for step, fixed, *rest in rows:
+        if step is None:
+            continue
+        pin = (record_id, as_text(step), as_bytes(fixed))
+        if pin not in questions or as_int(rest[0]) > as_int(questions[pin][0]):
+            questions[pin] = tuple(rest[:5])
+        if rest[7] is not None:
+            replies[as_bytes(rest[5])] = tuple(rest[6:])
+    return Held(ruled, questions, replies)

@@ -10,7 +10,7 @@ import orjson
 
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Record, Unusable
-from roadworthy.keep.held import Held
+from roadworthy.keep.held import HELD_MOST, Held, held_of
 from roadworthy.keep.pieces import add_pieces
 from roadworthy.keep.record import Kept, json_text, kept_of
 from roadworthy.keep.records import claim, find_record
@@ -73,12 +73,18 @@ def find_unchanged(tx: Transaction, job_id: int, batch: Sequence[Record | Unusab
 
 
 def find_direct(tx: Transaction, job_id: int, record: Record) -> tuple[Kept, Held] | None:
-    """The record that code handed over, where the ledger holds it whole already; nothing is written."""
-    row = tx.row("newest_whole", job_id=job_id, key=record.key)
-    if row is None or row[7] != record.body_hash or row[6] is None:
+    """The record that code handed over and what is held of it, where the ledger has it whole already; nothing is written.
+
+    Its body is not read. One that holds more than `HELD_MOST` questions and replies is asked of them one by one.
+    """
+    rows = tx.rows("newest_held", job_id=job_id, key=record.key, most=HELD_MOST)
+    if not rows or not rows[0][0] or rows[0][8] != record.body_hash:
         return None
-    kept = kept_of(row[1:])
-    return kept, Held(frozenset({kept.id} if row[0] else ()))
+    kept = kept_of(rows[0][2:24])
+    ruled = frozenset({kept.id} if rows[0][1] else ())
+    return kept, Held(ruled) if len(rows) == HELD_MOST else held_of(
+        kept.id, ruled, [row[24:] for row in rows]
+    )
 
 
 def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Kept:
