@@ -73,12 +73,12 @@ LINE = ("app.py", "messages.jsonl", "-o", "out.jsonl")
 WRITTEN = "SELECT id, updated_at, owner, attempts FROM record ORDER BY id"
 
 
-def begin(calm: Bench, **environ: str) -> list[dict[str, Any]]:
+def begin(calm: Bench, ledger: str) -> list[dict[str, Any]]:
     """The app and its first run: the rows of its output."""
     messages(calm.folder, 20)
     for name, text in FILES.items():
         (calm.folder / name).write_text(text)
-    calm.run(*LINE, **environ)
+    calm.run(*LINE, ROADWORTHY_LEDGER=ledger)
     rows = calm.rows("out.jsonl")
     assert (calm.sim.bill().total.requests, {row["outcome"] for row in rows}) == (20, {"accepted"})
     return rows
@@ -87,7 +87,7 @@ def begin(calm: Bench, **environ: str) -> list[dict[str, Any]]:
 @pytest.mark.timeout(300)
 def test_an_edit_anywhere_is_seen_when_known_records_come_again(calm: Bench) -> None:
     """Answers would stand that today's code, data, settings or environment would not give (P5)."""
-    before = begin(calm)
+    before = begin(calm, str(calm.folder / "again.db"))
     said = "20 of 20 answered records would be asked again"
     for what, (name, old, new) in EDITS.items():
         assert old in FILES[name], what
@@ -106,15 +106,14 @@ def test_an_edit_anywhere_is_seen_when_known_records_come_again(calm: Bench) -> 
 @pytest.mark.timeout(300)
 def test_known_records_come_again_unwritten_and_are_judged_anew(calm: Bench, ledger: str) -> None:
     """Each run over a finished file would write it anew, or an edited helper of a validator would be passed over."""
-    environ = {"ROADWORTHY_LEDGER": ledger}
-    before, written = begin(calm, **environ), ask(ledger, WRITTEN)
-    again = calm.run(*LINE, **environ)
+    before, written = begin(calm, ledger), ask(ledger, WRITTEN)
+    again = calm.run(*LINE, ROADWORTHY_LEDGER=ledger)
     assert (again["reused"], again["attempts"], again["accepted"]) == (20, 0, 20)
     assert (calm.rows("out.jsonl"), ask(ledger, WRITTEN)) == (before, written)
 
     shouting = FILES["words.py"].replace("return intent", "return intent.upper()")
     (calm.folder / "words.py").write_text(shouting)
-    calm.run(*LINE, **environ)
+    calm.run(*LINE, ROADWORTHY_LEDGER=ledger)
     loud = [row["value"]["intent"].upper() for row in before]
     assert [row["value"]["intent"] for row in calm.rows("out.jsonl")] == loud
     assert calm.sim.bill().total.requests == 20

@@ -163,7 +163,8 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
-        self.session.runtime.keys.look()
+        if buy:
+            self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             self._rank = place
             if place and (buy or self.session.late):

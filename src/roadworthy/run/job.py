@@ -219,7 +219,8 @@ class Job:
 
     async def _one(self, taken: Taken) -> None:
         runtime, kept = self._runtime, taken.kept
-        await runtime.keys.wait()
+        if not self._known:  # judging asks nobody
+            await runtime.keys.wait()
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):
             return
