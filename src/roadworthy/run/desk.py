@@ -120,7 +120,8 @@ class Desk:
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
-        if self.session.fresh:
+        held = self.session.held
+        if self.session.fresh or (held is not None and self.session.kept.id not in held.ruled):
             return None
         store = self.session.runtime.store
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
@@ -162,7 +163,8 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
-        self.session.runtime.keys.look()
+        if buy:
+            self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             self._rank = place
             if place and (buy or self.session.late):
@@ -233,7 +235,9 @@ class Desk:
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         known = None
         if self.session.offline or not self.session.fresh:
-            known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
+            held = self.session.held
+            known = None if held is None else held.reply(ask.key)
+            known = known or runtime.store.read(lambda tx: find_reply(tx, ask.key))
         if known is not None:
             self._reuse(known)
             return known

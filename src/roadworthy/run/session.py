@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from roadworthy.keep.attempts import Payer
+from roadworthy.keep.held import Held
 from roadworthy.keep.record import Kept
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.learn.learned import Learned
@@ -82,6 +83,8 @@ class Session:
         question_id: the question of the step that ended the record, for `--retry failed`.
         unembedded: queries whose vectors would be bought, by a hash of each: the step that buys, and its bytes.
         witness: what steps inside a workflow were asked and answered, where somebody wants to know.
+        held: what the ledger was found to hold of the record, among others; None where it is looked up when it is wanted.
+        changed: whether what the ledger says of the record was written in this session.
     """
 
     runtime: Runtime
@@ -104,6 +107,8 @@ class Session:
     question_id: int = 0
     unembedded: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     witness: list[Witnessed] | None = None
+    held: Held | None = None
+    changed: bool = False
 
     @property
     def fresh(self) -> bool:
