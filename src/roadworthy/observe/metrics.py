@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._events import AttemptEnded, Checked, Event, RecordEnded, RequestEnded, Retried
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.ledger import Ledger
@@ -29,7 +29,7 @@ _LATENCY_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _LEDGER_EVERY_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Watched:
     """What is looked at when somebody scrapes.
 

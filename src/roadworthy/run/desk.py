@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,7 +53,7 @@ T = TypeVar("T")
 __all__ = ["Desk", "Rung"]
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Refusals:
     """Why rungs of the ladder could not be asked."""
 

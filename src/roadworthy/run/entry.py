@@ -23,12 +23,12 @@ from typing import (
 )
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
-from roadworthy.ask.split import Split
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from roadworthy.accept.schema import RecordSchema
+    from roadworthy.ask.split import Split
     from roadworthy.check.answer import Checker
     from roadworthy.check.judge import Grade, Judge, Opinion
 
@@ -89,7 +90,7 @@ class Home(Protocol):
         """Run `work` to its end from code without an event loop, or beside one."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Prepared(Generic[T]):
     """What is built once per step, at the start of work."""
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Transaction, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
@@ -24,7 +24,7 @@ DRAINED = "drained"
 _LOOK_EVERY_S = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a worker is to do.
 

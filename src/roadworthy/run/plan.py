@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.price import Price
 from roadworthy.decide.promise import Promise
@@ -15,7 +16,7 @@ from roadworthy.run.entry import Entry, Step, Workflow
 PERIODS = ("total", "day", "month")
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Plan:
     """An app's declarations, in the order of the file.
 

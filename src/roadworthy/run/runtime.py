@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Listener, Noted, silence
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -53,7 +54,7 @@ _REAP_EVERY_S = 2.0
 _DAY_S = 86_400.0
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Pulse:
     """Wakes whoever waits for money or for another's flight."""
 

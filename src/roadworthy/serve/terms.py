@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.serve.problem import Problem
 
 TOKEN_CHARS_MAX: Final = 255
 DEADLINE: Final = "Roadworthy-Deadline"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Terms:
     """What the headers of a request ask for.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
@@ -22,7 +22,7 @@ _ASKED_PER_MODEL_MAX: Final = 8 * 2
 """Requests to a model whose account is closed: those in flight when the first one comes back, and as many again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """One kind of trouble that passes.
 
