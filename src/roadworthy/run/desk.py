@@ -18,7 +18,6 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
 from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
-from roadworthy.check.judge import case_of
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
@@ -147,6 +146,8 @@ class Desk:
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
+        from roadworthy.check.judge import case_of  # noqa: PLC0415 - few steps have a judge
+
         assert self._question is not None
         return case_of(value, self._question.passages, valid.body)
 

@@ -17,6 +17,7 @@ from typing import (
     Protocol,
     TypeAlias,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     overload,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from roadworthy.ask.split import Split
     from roadworthy.check.answer import Checker
     from roadworthy.check.judge import Grade, Judge, Opinion
+    from roadworthy.run.vectors import Embedded, Texts
 
 WITH_PASSAGES = 2
 R = TypeVar("R")
@@ -252,6 +254,20 @@ class Step(Entry[R, T]):
         nobody = Rule(None, None, people=False)
         return Step(
             self.home, asking, models=models, rule=nobody, key=None, settings=self._settings, mask=self.mask
+        )
+
+    @cached_property
+    def embedding(self) -> Step[Texts, Embedded] | None:
+        """The hidden step that buys vectors for its passages and queries; None where they are not bought."""
+        paid = None if self.context is None else self.context.paid
+        if paid is None:
+            return None
+        from roadworthy.run.vectors import embedding_of  # noqa: PLC0415 - few steps buy vectors
+
+        asking, model = embedding_of(self.name), as_model(cast("str | Model | Function", paid))
+        nobody = Rule(None, None, people=False)
+        return Step(
+            self.home, asking, models=[model], rule=nobody, key=None, settings=self._settings, mask=self.mask
         )
 
     @property

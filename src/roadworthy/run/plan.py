@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -46,6 +47,10 @@ class Plan:
     def promises(self) -> dict[str, Promise]:
         """What its steps promise, by name; steps that promise nothing are left out."""
         return {step.name: step.promise for step in self.steps if step.promise is not None}
+
+    def period(self, now: dt.datetime) -> str:
+        """The budget period that a moment (UTC) lies in: "" for one without end."""
+        return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[self.budget_period]
 
     def entry(self, name: str | None) -> Entry[Any, Any]:
         """The entry of this name; without one the only workflow, else the only step.
