@@ -108,7 +108,9 @@ def loaded(*words: str, app: Path | None = None) -> set[str]:
 
 def test_the_public_names_import_quickly() -> None:
     """Every script and every command would pay for libraries and rooms that it does not use."""
-    code = "from roadworthy import App, Fault, Function, Image, Model, Passage, Passages, Price, Prompt, Result"
+    code = (
+        "from roadworthy import App, Fault, Function, Image, Model, Passage, Passages, Price, Prompt, Result"
+    )
     took = cpu_ms("-c", code) - cpu_ms("-c", "pass")
     print(f"import: {took:.0f} ms CPU")
     found = loaded("-c", code)
@@ -136,4 +138,6 @@ def test_a_report_loads_nothing_that_asks_a_model(tmp_path: Path) -> None:
     """Looking at what was done would take as long to start as doing it."""
     found = loaded("-c", "import roadworthy.serve.report")
     assert found & {"asyncio", "ssl", "pyreqwest", "jinja2", "genai_prices", "fastapi"} == set()
-    assert found & {f"roadworthy.{name}" for name in ("call.transport", "call.endpoint", "run.runtime")} == set()
+    assert (
+        found & {f"roadworthy.{name}" for name in ("call.transport", "call.endpoint", "run.runtime")} == set()
+    )
