@@ -46,8 +46,9 @@ library that does not set out to keep work, to clean input or to cap a cost fail
 each of these by hand. What the table shows is what is left to add. `-` was not tested; the reason is below the tables.
 
 Roadworthy does not pass everything either. It pays for a text of white space, for `min_length=1` lets that in. Called as
-a function it is given a typed record, and a type takes no half letter; `roadworthy run` cleans the line before. What only
-an app can declare, such as its budget, is not in this test: see the budget stage of an app's.
+a function it is given a typed record, and a type takes no half letter; `roadworthy run` cleans the line before. One attempt
+may take 300 seconds (`attempt_timeout_s`), for a model that reasons is silent for minutes, and `hang` and `trickle` ask for 60.
+What only an app can declare, such as its budget, is not in this test: see the budget stage of an app's.
 
 {counts}
 

@@ -106,6 +106,40 @@ def test_an_edited_prompt_asks_again_only_past_the_guard(calm: Bench) -> None:
     assert calm.sim.bill().total.requests == 2 * bought
 
 
+EDITED_UNDER_WAY = """
+from pathlib import Path
+
+FILE = Path(__file__).parent / "prompts" / "intent.prompt.md"
+seen = []
+
+@app.step(models=[small])
+def classify(message: Message) -> Prompt[Intent]:
+    seen.append(message.id)
+    if len(seen) == 4 and not FILE.with_suffix(".edited").exists():
+        FILE.with_suffix(".edited").touch()
+        FILE.write_text("What intent is this? {{ message.text }}\\n")
+    return Prompt.file("intent", message=message)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_prompt_file_edited_while_a_run_goes_on_is_noticed_by_the_next(calm: Bench) -> None:
+    """Half the answers would be to another question than the file asks, for ever, and nobody told."""
+    messages(calm.folder, 6)
+    app = calm.folder / "app.py"
+    app.write_text(HEAD + EDITED_UNDER_WAY)
+    (calm.folder / "prompts").mkdir()
+    (calm.folder / "prompts" / "intent.prompt.md").write_text("Which intent is this? {{ message.text }}\n")
+    calm.run(app, "messages.jsonl", "--concurrency", "1")
+    bought = calm.sim.bill().total.requests
+    assert bought == 6, "each was asked once, with what the file said then"
+    refused = calm.call("run", app, "messages.jsonl")
+    assert refused.returncode == 2
+    assert "3 of 6 answered records would be asked again" in refused.stderr
+    calm.run(app, "messages.jsonl", "--yes")
+    assert calm.sim.bill().total.requests == bought + 3
+
+
 @pytest.mark.timeout(120)
 def test_an_edited_step_of_a_workflow_asks_that_step_and_what_follows(calm: Bench) -> None:
     """A workflow's untouched steps would be bought again with the edited one."""

@@ -2,8 +2,10 @@
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ledgers import ask
@@ -153,3 +155,29 @@ def test_every_line_that_was_read_is_counted(entries: list[tuple[str, str, bool]
         store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
         assert lines(store, job) == first
         store.close()
+
+
+STANDS = Fate("accepted", value='{"a":1}', confidence=0.9, model="one")
+NEWS = {
+    "outcome": replace(STANDS, outcome="failed"),
+    "waiting_for": replace(STANDS, waiting_for="review"),
+    "reason": replace(STANDS, reason="a person said so"),
+    "value": replace(STANDS, value='{"a":2}'),
+    "confidence": replace(STANDS, confidence=0.5),
+    "model": replace(STANDS, model="another"),
+    "mended": replace(STANDS, mended="fence"),
+    "question_id": replace(STANDS, question_id=7),
+}
+
+
+@pytest.mark.parametrize("news", NEWS.values(), ids=NEWS.keys())
+def test_a_fate_is_written_where_any_part_of_it_is_news(store: Ledger, news: Fate) -> None:
+    """A record would go on saying what was true before: a fate that the ledger says already is not written again."""
+    job, run = begin(store)
+    ((kept, _),) = store.write_now(lambda tx: take_in(tx, job, run, [record("a", "1", 1)], owner=store.owner))
+    store.write_now(lambda tx: keep(tx, kept.id, STANDS))
+    now = store.read(lambda tx: find_record(tx, kept.id))
+    assert now is not None
+    assert STANDS.is_of(now)
+    assert replace(STANDS, certified=True, state=9).is_of(now), "it is stamped apart, and history"
+    assert not news.is_of(now)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
-from pathlib import Path
 from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import Noted, RecordBegan, RecordEnded
 from roadworthy._failpoints import failpoint
 from roadworthy._secret import struck_out
+from roadworthy._whence import whence
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
 from roadworthy.keep.jobs import note
@@ -223,9 +222,7 @@ def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
 
 def _broken(bug: Exception, session: Session) -> Fate:
     """A bug in the team's code: the record fails, and the reason says where in their file."""
-    frames = traceback.extract_tb(bug.__traceback__)
-    own = [frame for frame in frames if "roadworthy" not in Path(frame.filename).parts] or list(frames)
-    place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    place = f" at {where}" if (where := whence(bug)) else ""
     what = struck_out(bug.message if isinstance(bug, Fault) else str(bug))
     return Fate(
         "failed", reason=f"{type(bug).__name__}{place}: {what[:500]}", question_id=session.question_id

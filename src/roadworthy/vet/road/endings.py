@@ -8,6 +8,7 @@ from typing import Final
 from roadworthy._quick import quick
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
+from roadworthy.vet.road.closed import find_closed
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.retries import find_own_retries
@@ -17,9 +18,6 @@ from roadworthy.vet.road.trial import Ran
 from roadworthy.vet.road.unfit import find_invented, find_unfit
 
 _RECORDS: Final = 10
-_STOPPED: Final = 3
-_ASKED_PER_MODEL_MAX: Final = 8 * 2
-"""Requests to a model whose account is closed: those in flight when the first one comes back, and as many again."""
 
 
 @quick(frozen=True, slots=True, kw_only=True)
@@ -84,15 +82,14 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
         yield not_tested(
             "passing",
             ENDINGS.question,
-            f"Even on a calm day nothing is accepted: status {calm.status}, {_fates(calm)}.",
+            f"Even on a calm day nothing is accepted: status {calm.status}, {calm.fates}.",
             tried="the input on a provider without faults",
             advice="Give answers that the app accepts: --answers FILE.",
         )
         return
     for trouble in TROUBLES:
         yield _passing(bench, trouble, samples, calm)
-    for kind, words in (("quota", "an account without credit"), ("401", "a key that is refused")):
-        yield _closed(bench, kind, words, samples, calm)
+    yield from find_closed(bench, samples, calm)
     yield from find_unfit(bench, samples, calm)
     yield _refused(bench, samples)
     yield find_own_retries(bench, samples, calm, calm_attempts)
@@ -114,7 +111,7 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
     if not has_functions:
         wrong += [f"{key}: accepted on a calm day, and not in trouble" for key in before if key not in after]
     if not ran.is_whole or ran.count("pending"):
-        wrong.append(f"not every record is accounted for: status {ran.status}, {_fates(ran)}")
+        wrong.append(f"not every record is accounted for: status {ran.status}, {ran.fates}")
     books = sum((attempt.cost_usd or attempt.reserved_usd for attempt in attempts), start=0 * ran.billed_usd)
     if not has_functions and books < ran.billed_usd:
         wrong.append("the provider billed more than the books hold")
@@ -135,53 +132,11 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
         evidence=tuple(wrong[:10]),
         measured=(
             f"{len(ran.requests)} requests, {len(attempts)} attempts, {ran.seconds:.1f} s",
-            *_said(ran),
+            *ran.last_words,
         ),
         reproduce=bench.again("endings"),
         advice="Let what a provider's failure raises pass through; Roadworthy asks again." if wrong else "",
         clues=remembered(bench, calm, ran, other) if len(wrong) == len(other) else (),
-    )
-
-
-def _closed(bench: Bench, kind: str, words: str, samples: tuple[Sample, ...], calm: Ran) -> Finding:
-    """An account that is closed, then open again."""
-    name = {"quota": "no-credit", "401": "refused-key"}[kind]
-    models = [model for model in bench.declared.models if not model.is_function]
-    promise = "A closed account stops the run instead of the records; opened again, the same command goes on."
-    if not models:
-        reason = "The app asks functions of the team's own, which alone know how a provider refused."
-        return not_tested(name, promise, reason, tried=words)
-    with bench.trial(
-        [sample.line for sample in samples], {"faults": {kind: 1.0}, "in_a_row_max": 0}
-    ) as trial:
-        closed = trial.run(settings={"ROADWORTHY_PATIENCE_S": "1"})
-        trial.sim.script({"faults": {}})
-        again = trial.run()
-    wrong = []
-    if closed.status != _STOPPED or closed.count("failed") > calm.count("failed"):
-        wrong.append(f"the run did not stop but ended with status {closed.status}, {_fates(closed)}")
-    odd = unsteady(bench)
-    before, after = (
-        {key: value for key, value in one.values().items() if key not in odd} for one in (calm, again)
-    )
-    if before != after:
-        wrong.append(f"opened again, the answers are others: {_fates(again)}")
-    most = _ASKED_PER_MODEL_MAX * len(models)
-    if len(closed.requests) > most:
-        wrong.append(f"the closed account was asked {len(closed.requests)} times, {most} are allowed")
-    return Finding(
-        name=name,
-        promise=promise,
-        tried=f"{words}, which is opened after the run has stopped",
-        times=len(samples),
-        happened=f"It did not: {wrong[0]}."
-        if wrong
-        else "The run stopped, resumable; then every record got its answer.",
-        grade=Grade.FAIL if wrong else Grade.PASS,
-        evidence=tuple(wrong),
-        measured=(f"{len(closed.requests)} requests while it was closed", *_said(closed)),
-        reproduce=bench.again("endings"),
-        advice="Let the provider's refusal pass through to Roadworthy." if wrong else "",
     )
 
 
@@ -195,28 +150,19 @@ def _refused(bench: Bench, samples: tuple[Sample, ...]) -> Finding:
     accepted = ran.count("accepted")
     wrong = [f"{accepted} records were accepted without an answer"] if accepted else []
     wrong += [f"{again} requests were sent again as they were"] if again else []
-    wrong += [] if ran.is_whole else [f"status {ran.status}, {_fates(ran)}"]
+    wrong += [] if ran.is_whole else [f"status {ran.status}, {ran.fates}"]
     return Finding(
         name="refused",
         promise="What a model refuses to answer goes to another model or a person, and is not asked again as it was.",
         tried="a model that refuses, and a filter that holds back, every answer",
         times=len(samples),
-        happened=f"{wrong[0]}." if wrong else f"Nothing was accepted, nothing asked twice: {_fates(ran)}.",
+        happened=f"{wrong[0]}." if wrong else f"Nothing was accepted, nothing asked twice: {ran.fates}.",
         grade=Grade.FAIL if wrong else Grade.PASS,
         evidence=tuple(wrong),
-        measured=(f"{len(ran.requests)} requests", *_said(ran)),
+        measured=(f"{len(ran.requests)} requests", *ran.last_words),
         reproduce=bench.again("endings"),
         advice="Do not turn a refusal into an answer." if wrong else "",
     )
-
-
-def _fates(ran: Ran) -> str:
-    names = ("accepted", "rejected", "failed", "waiting", "pending")
-    return ", ".join(f"{ran.count(name)} {name}" for name in names if ran.count(name)) or "nothing"
-
-
-def _said(ran: Ran) -> tuple[str, ...]:
-    return (f"it said: {ran.said[-300:].strip()}",) if ran.said.strip() and ran.status not in {0, 1} else ()
 
 
 ENDINGS: Final = Stage(

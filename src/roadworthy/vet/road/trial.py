@@ -33,6 +33,7 @@ MEMORY_BYTES: Final = 16_000_000_000
 FILE_BYTES: Final = 2_000_000_000
 _SAID_BYTES: Final = 4_000
 _PAGE: Final = 1_000
+_OUTCOMES: Final = ("accepted", "rejected", "failed", "waiting", "pending")
 
 # The app's own limits scaled to a provider that answers in milliseconds; what the app gives itself still wins.
 QUICK: Final[Mapping[str, str]] = {
@@ -110,8 +111,18 @@ class Ran:
     @property
     def is_whole(self) -> bool:
         """Every record that was read is accounted for, once."""
-        names = ("accepted", "rejected", "failed", "waiting", "pending")
-        return bool(self.summary) and sum(map(self.count, names)) == self.count("records")
+        return bool(self.summary) and sum(map(self.count, _OUTCOMES)) == self.count("records")
+
+    @property
+    def fates(self) -> str:
+        """How many ended how, in words."""
+        return ", ".join(f"{self.count(name)} {name}" for name in _OUTCOMES if self.count(name)) or "nothing"
+
+    @property
+    def last_words(self) -> tuple[str, ...]:
+        """The end of what a run that did not end by itself said."""
+        told = self.said[-300:].strip()
+        return (f"it said: {told}",) if told and self.status not in {0, 1} else ()
 
     def values(self) -> dict[str, Any]:
         """The accepted answers by key."""
