@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, cast
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from roadworthy._errors import Rejected
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.clean import clean_body
@@ -110,7 +111,7 @@ def _size(unit: Line | Row | Cells) -> int:
     return unit.size if isinstance(unit, Cells) else len(unit.raw)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Found:
     """What a file of documents or images is, as a body."""
 

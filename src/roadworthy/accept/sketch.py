@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.decode import Line
 from roadworthy.accept.paper import Paper
@@ -21,7 +21,7 @@ from roadworthy.accept.source import Source, Unit
 from roadworthy.accept.table import Row
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Sketch:
     """What one pass over an input kept.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, groupby
 from typing import TypeVar
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.lots import lots_of_app
 from roadworthy.keep.records import fates
@@ -32,7 +32,7 @@ _Z = 1.959964
 _Group = TypeVar("_Group", str, tuple[str, str])
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Share:
     """Attempts of one model that ended one way."""
 
@@ -44,7 +44,7 @@ class Share:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Accuracy:
     """Accepted answers against labels. `low` and `high`: the Wilson 95 % interval of the share that is right."""
 
@@ -54,7 +54,7 @@ class Accuracy:
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Report:
     """What `roadworthy report` shows of one job.
 
@@ -262,7 +262,7 @@ def _quantiles(counted: Sequence[Row]) -> tuple[float, ...]:
     return tuple(as_float(counted[place][0]) / 10_000 for place in places)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Spent:
     """Attempts that are alike."""
 

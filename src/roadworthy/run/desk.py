@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +18,6 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
 from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
-from roadworthy.check.judge import case_of
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
@@ -54,7 +52,7 @@ T = TypeVar("T")
 __all__ = ["Desk", "Rung"]
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Refusals:
     """Why rungs of the ladder could not be asked."""
 
@@ -149,6 +147,8 @@ class Desk:
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
+        from roadworthy.check.judge import case_of  # noqa: PLC0415 - few steps have a judge
+
         assert self._question is not None
         return case_of(value, self._question.passages, valid.body)
 

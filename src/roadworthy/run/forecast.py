@@ -15,11 +15,11 @@ import math
 import random
 import statistics
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy.call.batch.rung import BatchRung
 from roadworthy.call.price import pico, usd
 from roadworthy.call.reply import Usage
@@ -44,7 +44,7 @@ LATENCY_S = 2.0
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What `plan` prints. Costs are for what is still to be asked; `spent_usd` is what the job has cost so far.
 
@@ -136,7 +136,7 @@ class Forecast:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Known:
     """What records of this job have cost: pico-dollars spent on first models, and above them."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -20,6 +19,7 @@ import orjson
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
@@ -48,7 +48,7 @@ _CLAIMED_AHEAD = 2  # records claimed per worker, so that other processes find s
 _OTHERS_PAUSE_S = 0.5
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Stale:
     """What an edit would ask again: found by judging stored replies under today's rules."""
 

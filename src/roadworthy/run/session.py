@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from roadworthy._quick import quick
 from roadworthy.keep.attempts import Payer
 from roadworthy.keep.held import Held
 from roadworthy.keep.record import Kept
@@ -46,7 +47,7 @@ class WouldAsk(BaseException):
         self.output_cap = output_cap
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Witnessed:
     """One question of a step inside a workflow.
 
@@ -62,7 +63,7 @@ class Witnessed:
     model: str = ""
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Session:
     """One record being worked on.
 

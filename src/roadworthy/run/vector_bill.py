@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 from typing import Final, TypeAlias
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Usage
 from roadworthy.run.runtime import Runtime
@@ -18,7 +18,7 @@ Pico: TypeAlias = "tuple[float, float, float]"
 NOTHING: Final = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class VectorBill:
     """Vectors that are still to be bought. Costs are low, likely and high, in pico-dollars, by price list.
 
