@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from roadworthy.observe.metrics import Watched
 
 _BACKLOG: Final = 2_048
+_ACCEPTED: Final = 16
+"""New connections that are taken in one turn of the loop. libuv, and uvloop with it, takes one for each listening handle
+(since 1.45): a loop that is at work for 30 ms a turn let callers wait for seconds while it served those it had."""
 _FILES: Final = 65_536
 _ROLES: Final = ("submit", "review", "operate", "admin")
 
@@ -116,7 +119,7 @@ async def _serve(
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
     spare_collector()
-    await uvicorn.Server(config).serve(sockets=[listening])
+    await uvicorn.Server(config).serve(sockets=handles(listening))
 
 
 def watched(app: App, runtime: Runtime) -> Watched:
@@ -132,6 +135,11 @@ def watched(app: App, runtime: Runtime) -> Watched:
         lambda tx: claims(tx, app.name, plan.promises, runtime.settings),
         None if "://" in place else Path(place).parent,
     )
+
+
+def handles(listening: socket.socket) -> list[socket.socket]:
+    """The same socket as often as connections are to be taken in one turn of the loop; nobody listens once all are closed."""
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED - 1))]
 
 
 def _listen(host: str, port: int) -> socket.socket:
