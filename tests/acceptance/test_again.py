@@ -188,6 +188,10 @@ def test_a_known_record_costs_no_write_and_an_edit_is_seen(ledger: str, writes: 
             shop.refused = {"glad"}
             with pytest.raises(Waiting):
                 await shop.feel(note)
+            known = len(writes)
+            with pytest.raises(Waiting):
+                await shop.feel(note)
+            assert len(writes) == known, "who waits for a person is not put before them again"
             shop.refused = set()
             assert await shop.feel(note) == first
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Fate
 from roadworthy.keep.records import find_record, keep
-from roadworthy.keep.reviews import Doubt, ask_person, open_reviews
+from roadworthy.keep.reviews import Doubt, ask_person, is_put, open_reviews
 from roadworthy.keep.rulings import rule
 from roadworthy.keep.store import SqliteStore
 
@@ -135,6 +136,26 @@ def test_what_is_held_of_many_is_what_each_holds(store: Ledger) -> None:
         assert held.questions[record_id, "s", fixed] == one
         assert held.reply(request.key) == store.read(lambda tx, k=request.key: find_reply(tx, k))  # type: ignore[misc] # bound now
     assert held.reply(b"?" * 32) is None
+
+
+def test_a_question_to_a_person_is_put_again_where_it_is_another_one(store: Ledger) -> None:
+    """A person would see old grounds or an old suggestion, or each run would write the queue anew."""
+    job, run = begin(store)
+    (record_id,) = take(store, job, run, [record("a", "1", 1)])
+    doubt = Doubt("s", b"x" * 32, "doubt", "unsure", '"a"', 0.1)
+    assert not store.read(lambda tx: is_put(tx, record_id, doubt))
+    store.write_now(lambda tx: ask_person(tx, record_id, doubt))
+    assert store.read(lambda tx: is_put(tx, record_id, doubt))
+    others = [
+        replace(doubt, grounds="other"),
+        replace(doubt, suggestion=None),
+        replace(doubt, confidence=0.2),
+    ]
+    others += [replace(doubt, step="t"), replace(doubt, subject=b"y" * 32), replace(doubt, audit_id=1)]
+    assert not any(store.read(lambda tx, d=other: is_put(tx, record_id, d)) for other in others)  # type: ignore[misc] # bound now
+    (review,) = store.read(lambda tx: open_reviews(tx, "a", 0, 9))
+    store.write_now(lambda tx: rule(tx, review.id, "right", None, "ann"))
+    assert store.read(lambda tx: is_put(tx, record_id, others[0])), "what was answered is not asked again"
 
 
 def test_a_record_handed_over_is_found_with_what_is_held_of_it(store: Ledger) -> None:

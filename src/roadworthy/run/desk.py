@@ -25,7 +25,6 @@ from roadworthy.keep.attempts import (
     Opener,
     Pin,
     charge_record,
-    find_reply,
     key64,
     open_attempt,
     settle_attempt,
@@ -118,8 +117,7 @@ class Desk:
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
-        held = self.session.held
-        if self.session.fresh or (held is not None and self.session.kept.id not in held.ruled):
+        if not self.session.may_be_ruled:
             return None
         store = self.session.runtime.store
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
@@ -235,9 +233,7 @@ class Desk:
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         known = None
         if self.session.offline or not self.session.fresh:
-            held = self.session.held
-            known = None if held is None else held.reply(ask.key)
-            known = known or runtime.store.read(lambda tx: find_reply(tx, ask.key))
+            known = self.session.find_reply(ask.key)
         if known is not None:
             self._reuse(known)
             return known

@@ -16,7 +16,7 @@ from roadworthy.keep.held import Held
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept, json_text
 from roadworthy.keep.records import keep
-from roadworthy.keep.reviews import Doubt, ask_person, withdraw
+from roadworthy.keep.reviews import Doubt, ask_person, is_put, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
 from roadworthy.run.bug import tell_bug
@@ -247,7 +247,7 @@ async def _write(
     session.changed = to_keep is not None
     withdrawn = doubt is None and desk is not None and kept.waiting_for == "review" and to_keep is not None
     was_accepted = not same and kept.outcome == "accepted"
-    draw = draw if to_keep is not None else _undrawn(draw, session)
+    doubt, draw = (doubt, draw) if session.changed else (_unput(doubt, session), _undrawn(draw, session))
 
     def change(tx: Transaction) -> None:
         if doubt is not None:
@@ -273,6 +273,14 @@ async def _write(
 
         await session.runtime.store.write(both)
         failpoint("outcome_committed")
+
+
+def _unput(doubt: Doubt | None, session: Session) -> Doubt | None:
+    """The question to a person, unless the ledger holds it as it is."""
+    if doubt is None:
+        return None
+    asked, record_id = doubt, session.kept.id
+    return None if session.runtime.store.read(lambda tx: is_put(tx, record_id, asked)) else doubt
 
 
 def _undrawn(draw: Draw | None, session: Session) -> Draw | None:

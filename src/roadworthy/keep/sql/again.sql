@@ -33,3 +33,7 @@ WHERE record_id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 SELECT attempt.key, attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model,
   reply.token_probability
 FROM attempt JOIN reply ON reply.attempt_id = attempt.id WHERE attempt.record_id IN (SELECT value FROM json_each(:ids));
+
+-- review_put: How a question to a person stands.
+SELECT ruling, grounds, suggestion, confidence FROM review WHERE record_id = :record_id AND step = :step
+  AND subject = :subject AND audit_id = :audit_id AND reader = :reader;
