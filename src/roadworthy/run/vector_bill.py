@@ -8,11 +8,11 @@ from operator import add
 from typing import Final, TypeAlias
 
 from roadworthy._quick import quick
+from roadworthy.ask.passages import EMBEDS
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Usage
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Count
-from roadworthy.run.vectors import NAMED
 
 Pico: TypeAlias = "tuple[float, float, float]"
 NOTHING: Final = (0.0, 0.0, 0.0)
@@ -79,7 +79,7 @@ def bill(runtime: Runtime, count: Count, tokens_a_byte: Pico) -> VectorBill:
         for texts in runtime.context(step).unbought():
             size = sum(len(text.encode()) for text in texts)
             passages, requests, corpus_bytes = passages + len(texts), requests + 1, corpus_bytes + size
-            corpus = plus(corpus, _priced(runtime, step.name + NAMED, 1, size, tokens_a_byte))
+            corpus = plus(corpus, _priced(runtime, step.name + EMBEDS, 1, size, tokens_a_byte))
     for buyer, (number, size) in count.queries.items():
         query = plus(query, _priced(runtime, buyer, number, size, tokens_a_byte))
     asked = list(count.queries.values())

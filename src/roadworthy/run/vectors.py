@@ -7,10 +7,8 @@ from typing import TypeAlias
 
 from pydantic import BaseModel
 
+from roadworthy.ask.passages import EMBEDS
 from roadworthy.ask.prompt import Prompt
-
-NAMED = "_embed"
-"""What stands behind a step's name in that of the step which buys its vectors."""
 
 Texts: TypeAlias = dict[str, list[str]]
 """What is embedded in one request: `{"texts": [...]}`."""
@@ -28,5 +26,5 @@ def embedding_of(step: str) -> Callable[[Texts], Prompt[Embedded]]:
     def embed(given: Texts) -> Prompt[Embedded]:
         return Prompt("Give a vector for each text.", given)
 
-    embed.__name__ = embed.__qualname__ = step + NAMED
+    embed.__name__ = embed.__qualname__ = step + EMBEDS
     return embed
