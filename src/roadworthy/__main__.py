@@ -26,7 +26,7 @@ COMMANDS = {
     "label": ("roadworthy.run.ruling", "label", "take right answers in from a file"),
     "learn": ("roadworthy.run.learning", "learn", "what labels teach: thresholds, examples, the student"),
     "report": ("roadworthy.serve.report", "report", "cost, quality, latency of a job"),
-    "doctor": ("roadworthy.run.reading", "doctor", "what is configured and what is missing"),
+    "doctor": ("roadworthy.run.doctor", "doctor", "what is configured and what is missing"),
     "serve": ("roadworthy.serve.command", "serve", "the app as a service: HTTP, and any OpenAI client"),
     "keys": ("roadworthy.serve.command", "keys", "who may call the service"),
     "work": (

@@ -7,12 +7,11 @@ told by the order of the events and by the task's own context (see `observe/trai
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from roadworthy._quick import quick
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RequestBegan:
     """A request to the service is being answered.
 
@@ -24,7 +23,7 @@ class RequestBegan:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RequestEnded:
     """It was answered.
 
@@ -107,7 +106,7 @@ class CallEnded:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Retried:
     """The same request is sent again after a pause."""
 
@@ -150,7 +149,7 @@ class AttemptEnded:
     provider_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class LaneChanged:
     """A lane paused, closed or opened."""
 
@@ -159,7 +158,7 @@ class LaneChanged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Noted:
     """Something a person should know that stops nothing.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+
+from roadworthy._quick import quick
 
 OURS = "our choice"
 
@@ -18,7 +19,7 @@ def count(default: int, unit: str, help_: str, source: str) -> int:
     return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class DoorSettings:
     """Rows of the table; `Settings` holds them with all others."""
 

@@ -70,39 +70,74 @@ def cpu_ms(*words: str) -> float:
     return min(once([sys.executable, *words]) for _ in range(5))
 
 
-def test_the_public_names_import_quickly() -> None:
-    """Every script and every command would pay for libraries that it does not use."""
-    code = "from roadworthy import App, Prompt, Fault"
-    took = cpu_ms("-c", code) - cpu_ms("-c", "pass")
-    print(f"import: {took:.0f} ms CPU")
-    heavy = (
-        "jinja2",
-        "ftfy",
-        "charset_normalizer",
-        "genai_prices",
-        "pyreqwest",
-        "httptools",
-        "click",
-        "sqlalchemy",
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", f"{code}; import sys; print(*[m for m in {heavy!r} if m in sys.modules])"],
+HEAVY = (
+    "asyncio",
+    "charset_normalizer",
+    "click",
+    "ftfy",
+    "genai_prices",
+    "httptools",
+    "importlib.metadata",
+    "importlib.resources",
+    "jinja2",
+    "numpy",
+    "pydantic",
+    "pydantic_core",
+    "pyreqwest",
+    "sqlalchemy",
+    "sqlite3",
+    "ssl",
+    "statistics",
+    "tempfile",
+)
+ROOMS = ("keep", "learn", "observe", "serve", "vet")
+ALSO = ("call.transport", "call.endpoint", "call.wire", "run.runtime", "run.step", "ask.schema")
+
+
+def loaded(*words: str, app: Path | None = None) -> set[str]:
+    """The modules that Python has imported when a command ends."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *words],
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
-    assert loaded == []
+        cwd=app,
+    )
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+
+
+def test_the_public_names_import_quickly() -> None:
+    """Every script and every command would pay for libraries and rooms that it does not use."""
+    code = (
+        "from roadworthy import App, Fault, Function, Image, Model, Passage, Passages, Price, Prompt, Result"
+    )
+    took = cpu_ms("-c", code) - cpu_ms("-c", "pass")
+    print(f"import: {took:.0f} ms CPU")
+    found = loaded("-c", code)
+    assert found & set(HEAVY) == set()
+    assert found & {f"roadworthy.{name}" for name in (*ROOMS, *ALSO)} == set()
 
 
 def test_help_comes_quickly() -> None:
     """The first thing a newcomer types would feel slow, because it loads every room."""
     took = cpu_ms("-m", "roadworthy", "--help")
     print(f"--help: {took:.0f} ms CPU")
-    loaded = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "roadworthy", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
+    found = loaded("-m", "roadworthy", "--help")
+    assert found & (set(HEAVY) - {"click"}) == set()
+    assert {name for name in found if name.startswith("roadworthy.")} <= {
+        "roadworthy.__main__",
+        "roadworthy._errors",
+    }
+    shown = subprocess.run(
+        [sys.executable, "-m", "roadworthy", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.index("demo") < shown.index("review") < shown.index("More")
+
+
+def test_a_report_loads_nothing_that_asks_a_model(tmp_path: Path) -> None:
+    """Looking at what was done would take as long to start as doing it."""
+    found = loaded("-c", "import roadworthy.serve.report")
+    assert found & {"asyncio", "ssl", "pyreqwest", "jinja2", "genai_prices", "fastapi"} == set()
+    assert (
+        found & {f"roadworthy.{name}" for name in ("call.transport", "call.endpoint", "run.runtime")} == set()
     )
-    assert "pyreqwest" not in loaded.stderr
-    assert loaded.stdout.index("demo") < loaded.stdout.index("review") < loaded.stdout.index("More")

@@ -11,7 +11,7 @@ from tests.house.conftest import Build
 from tests.house.house import APP, STEP, letter
 from tests.ledgers import change
 
-from roadworthy.run.reading import EXTRAS
+from roadworthy.run.doctor import EXTRAS
 
 DAMAGES = {
     "UPDATE budget SET spent_pico = spent_pico + 1 WHERE scope LIKE 'job:%'": "The account job:1",

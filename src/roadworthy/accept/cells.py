@@ -6,12 +6,12 @@ import base64
 import datetime as dt
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeVar
 
 from pydantic_core import to_jsonable_python
 
+from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord, path_of, shown
 from roadworthy.accept.record import Cleaning, Json
 
@@ -19,7 +19,7 @@ _Text = TypeVar("_Text", str, bytes)
 _TIMES: Final = (dt.datetime, dt.date, dt.time, dt.timedelta)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Cells:
     """One row of a Parquet file or of a query.
 

@@ -7,11 +7,11 @@ import importlib.util
 import os
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.identity import KEY_CHARS_MAX
 from roadworthy.accept.image import Image, refuse_large
@@ -26,7 +26,7 @@ _HASH_CHARS: Final = 16
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Found:
     """A file, by the name that its record has."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, cast
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from roadworthy._errors import Rejected
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.clean import clean_body
@@ -110,7 +111,7 @@ def _size(unit: Line | Row | Cells) -> int:
     return unit.size if isinstance(unit, Cells) else len(unit.raw)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Found:
     """What a file of documents or images is, as a body."""
 
@@ -227,8 +228,9 @@ def _as_json(value: object, settings: Settings) -> Json:
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
-    refuse_long_text(cast("Json", body), settings.field_chars_max)
     size = len(_written(cast("Json", body)))
+    if size > settings.field_chars_max:  # no field can be longer than all the bytes
+        refuse_long_text(cast("Json", body), settings.field_chars_max)
     if size > settings.line_bytes_max:
         raise WrongRecord(
             f"the record has {size:,} bytes as JSON and at most {settings.line_bytes_max:,} are taken",

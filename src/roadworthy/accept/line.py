@@ -61,7 +61,7 @@ def read_lines(stream: BinaryIO, name: str, settings: Settings) -> Iterator[RawL
     while raw := lines.readline(longest + 2):
         number += 1
         inflow.line = number
-        cut = len(raw.rstrip(b"\r\n")) > longest
+        cut = len(raw) > longest and len(raw.rstrip(b"\r\n")) > longest
         if cut:
             _skip(lines, raw)
         yield RawLine(number, raw[:longest] if cut else raw, inflow.charset, cut)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, cast
 
+from roadworthy._quick import quick
 from roadworthy.accept.image import Image
 from roadworthy.accept.long import LongText
 from roadworthy.accept.passage import Document, Heading
@@ -17,7 +17,7 @@ FACTS: Final = "document"
 """The field of a record's body that holds what is known of the file its text came from."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Picture:
     """One image file of an input, by the name that its record has."""
 
@@ -26,7 +26,7 @@ class Picture:
     image: Image
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Paper:
     """One document of an input.
 

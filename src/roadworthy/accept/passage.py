@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from roadworthy._quick import quick
 from roadworthy.accept.record import Cleaning
 
 PASSAGE_CHARS: Final = 1_200
@@ -44,7 +45,7 @@ class Passage:
     grounds: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Heading:
     """A title at `start` in the text; level 1 is the outermost."""
 
@@ -53,7 +54,7 @@ class Heading:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Document:
     """A document as text.
 

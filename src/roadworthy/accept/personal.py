@@ -10,13 +10,13 @@ import ipaddress
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Personal:
     """One find: `text[start:end]` is of this kind."""
 
@@ -25,7 +25,7 @@ class Personal:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Kind:
     pattern: re.Pattern[str]
     holds: Callable[[str], int]

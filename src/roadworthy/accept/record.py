@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from roadworthy._quick import quick
@@ -10,7 +9,7 @@ from roadworthy._quick import quick
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Cleaning:
     """One repair made at the door, with what it changed."""
 
@@ -62,7 +61,7 @@ class Record:
     long: Pieces | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Unusable:
     """A unit of input that was read and cannot be used; it ends as `rejected` with this reason.
 

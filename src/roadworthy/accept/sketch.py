@@ -8,11 +8,11 @@ counted exactly, and the length of the input over their mean estimates how many 
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from hashlib import sha256
 
+from roadworthy._quick import quick
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.decode import Line
 from roadworthy.accept.paper import Paper
@@ -21,7 +21,7 @@ from roadworthy.accept.source import Source, Unit
 from roadworthy.accept.table import Row
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Sketch:
     """What one pass over an input kept.
 
@@ -122,22 +122,22 @@ class _Bottom:
 
 
 def _mark(unit: Unit) -> int:
-    """64 bits of the hash of what a unit says; a row of a database and a document are known by their place and name."""
-    return int.from_bytes(hashlib.blake2b(b"".join(_content(unit)), digest_size=8).digest(), "big")
+    """64 bits of the SHA-256 of what a unit says; a row of a database and a document are known by their place and name."""
+    return int.from_bytes(sha256(_content(unit)).digest()[:8], "big")
 
 
-def _content(unit: Unit) -> Iterator[bytes]:
+def _content(unit: Unit) -> bytes:
     match unit:
         case Line() | Row():
-            yield unit.raw.rstrip(b"\r\n")
+            return unit.raw.rstrip(b"\r\n")
         case Cells():
-            yield unit.number.to_bytes(8, "big")
+            return unit.number.to_bytes(8, "big")
         case Paper():
-            yield unit.document.key.encode("utf-8", "surrogatepass")
+            return unit.document.key.encode("utf-8", "surrogatepass")
         case Unusable():
-            yield unit.raw
+            return unit.raw
         case _:
-            yield unit.name.encode("utf-8", "surrogatepass")
+            return unit.name.encode("utf-8", "surrogatepass")
 
 
 def _size(unit: Unit) -> int:

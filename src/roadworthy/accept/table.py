@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.decode import Line
 from roadworthy.accept.reason import WrongRecord, shown
@@ -24,7 +24,7 @@ _QUOTING: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Row:
     """One row as text.
 

@@ -7,11 +7,10 @@ the keyword list as in pydantic-ai's OpenAI profile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.accept.record import Json
 from roadworthy.ask.node import (
     Node,
@@ -77,7 +76,7 @@ WORDS = {
 TYPE_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Strict:
     """A schema in the strict dialect.
 

@@ -9,17 +9,18 @@ Sources: Anthropic, "Structured outputs" and `transform_schema` of its SDK; Goog
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.record import Json
 from roadworthy.ask.node import Node, as_list, as_node, definitions, target
 from roadworthy.ask.question import Form
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Dialect:
     """What a provider's schemas may say beyond types, properties, enums, unions and references.
 
@@ -93,7 +94,7 @@ def in_words(schema: Node | bytes) -> Form:
     return Form(None, _ONE_WORDED + text.decode())
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Writer:
     """Copies node by node and gathers what it had to leave out."""
 

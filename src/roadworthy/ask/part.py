@@ -7,8 +7,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 
 import orjson
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from roadworthy._errors import WrongUse
 from roadworthy.accept.passage import Passage
@@ -36,9 +34,13 @@ def storable(text: str) -> str:
 
 def is_part(value: object) -> bool:
     """Whether `value` can stand in a prompt: text, a model, a dataclass, a dict or a list."""
-    if isinstance(value, str | BaseModel | dict | list):
+    if isinstance(value, str | dict | list):
         return True
-    return is_dataclass(value) and not isinstance(value, type)
+    if is_dataclass(value):
+        return not isinstance(value, type)
+    from pydantic import BaseModel  # noqa: PLC0415 - heavy, and whoever has a model has imported it
+
+    return isinstance(value, BaseModel)
 
 
 def part_text(value: object) -> str:
@@ -118,6 +120,9 @@ def _slow_json(value: object, default: object, *, sort: bool, indent: bool) -> b
 
 
 def _step_down(value: object, *, by_alias: bool) -> object:
+    from pydantic import BaseModel  # noqa: PLC0415 - as above
+    from pydantic_core import PydanticSerializationError, to_jsonable_python  # noqa: PLC0415 - as above
+
     if isinstance(value, BaseModel):
         return value.model_dump(mode="python", by_alias=by_alias)
     if isinstance(value, AbstractSet):

@@ -32,6 +32,8 @@ class Priced(Protocol):
         ...
 
 
+EMBEDS: Final = "_embed"
+"""What stands behind a step's name in that of the hidden step which buys its vectors."""
 FUSION_K: Final = 60
 """Reciprocal rank fusion's constant: Cormack, Clarke and Buettcher, SIGIR 2009."""
 

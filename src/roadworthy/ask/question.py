@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from roadworthy._quick import quick
@@ -33,7 +33,7 @@ class Form:
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class OutputSchema:
     """What must come out, compiled once per step.
 
@@ -59,7 +59,7 @@ class OutputSchema:
     forms: Mapping[str, Form] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Shown:
     """One example: the number of the record it is of, and what is shown of it."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.accept.lazy import beside, with_long
 from roadworthy.accept.paper import FACTS, document_of
 from roadworthy.accept.passage import Document, Read
@@ -21,7 +22,7 @@ _HELD_CHARS: Final = 200_000
 """A stretch of a text kept in pieces is held whole up to this length."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Split:
     """What of a record is cut: the field of its text, and the most characters of a part; None for the setting's."""
 
@@ -44,7 +45,7 @@ def split_of(field: str | None, chars: int | None) -> Split | None:
     return Split(field, chars)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Part:
     """A stretch of a record's text: its place among the parts, 1-based, and the offsets it lies between."""
 

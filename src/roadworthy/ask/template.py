@@ -18,12 +18,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS, Settings
 from roadworthy.accept.record import Json
 from roadworthy.ask.part import plain
@@ -42,7 +42,7 @@ class Compiled(Protocol):
         """The rendered text, piece by piece."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Template:
     """One prompt file, parsed.
 

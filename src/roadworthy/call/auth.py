@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._secret import Secret
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Auth(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class KeyInHeader:
     """A key in a header.
 

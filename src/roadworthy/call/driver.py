@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
 from roadworthy._clock import Clock
 from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
 from roadworthy.call.lane import Lane
@@ -26,7 +26,7 @@ _POLL_S = 0.1
 _TURN_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class NoReply:
     """Nothing came of it.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from roadworthy._quick import quick
 from roadworthy.call.reply import Ending
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Treatment:
     """What an ending means.
 

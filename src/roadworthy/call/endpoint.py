@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._secret import Secret
 from roadworthy.call.auth import Auth
 from roadworthy.call.model import Model
@@ -15,7 +15,7 @@ from roadworthy.call.provider import PROVIDERS, Place, find_compatible
 from roadworthy.call.wire.wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Endpoint:
     """One model behind HTTP.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from roadworthy._quick import quick
@@ -56,14 +55,14 @@ class Opened:
     question_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Busy:
     """The same request is on the wire already, in the process `owner`, or in a batch (`BATCH_OWNER`)."""
 
     owner: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class NoMoney:
     """A cap has no room for the reservation. What is reserved may come back; what is spent will not."""
 

@@ -6,12 +6,13 @@ The variables are those of the official SDKs. A key may stand in a file that `<N
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._secret import Secret
 from roadworthy.call.address import checked_base, is_loopback
 from roadworthy.call.auth import Auth, AwsSignature, GoogleToken, KeyInHeader
@@ -26,7 +27,7 @@ from roadworthy.call.wire.wire import Wire
 Environ = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Place:
     """Where a model is reached, and how.
 
@@ -44,7 +45,7 @@ class Place:
     cuts_prompts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Provider:
     """One row.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.ending import TREATMENT
 from roadworthy.call.reply import Ending, Outcome
@@ -12,21 +12,21 @@ from roadworthy.call.reply import Ending, Outcome
 _UNKNOWN_AGAIN_MAX = 1
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Wait:
     """Send the same request again after `seconds`."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Park:
     """No more tries now: the record waits for the provider and comes round again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class GiveUp:
     """This model does not answer this request; trying again cannot help."""
 

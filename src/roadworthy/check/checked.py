@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from roadworthy._errors import Fault
@@ -34,7 +33,7 @@ class Valid(Generic[T]):
     scores: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Invalid:
     """An answer that may not leave.
 

@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from roadworthy._errors import Fault, WrongUse
 from roadworthy.accept.passage import Passage
-from roadworthy.accept.personal import KINDS, find_personal
 from roadworthy.ask.part import plain
 
 Check: TypeAlias = Callable[[object, object], None]
@@ -192,6 +191,8 @@ def phrases(field: str, *, required: Collection[str] = (), banned: Collection[st
 
 def no_personal_data(field: str = "", *, kinds: Collection[str] = ()) -> Check:
     """No text of `field` holds personal data of these kinds; the fault names the kind and never the value."""
+    from roadworthy.accept.personal import KINDS, find_personal  # noqa: PLC0415 - few steps hide anything
+
     for kind in kinds:
         if kind not in KINDS:
             raise WrongUse(f"{kind!r} is no kind of personal data. Use some of {', '.join(KINDS)}.")

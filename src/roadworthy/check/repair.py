@@ -6,30 +6,29 @@ the most: `truncated -> MoreRoom -> malformed -> AskAgain -> Stop` is the longes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from roadworthy._errors import Fault
+from roadworthy._quick import quick
 from roadworthy.ask.build import again_message
 
 REASKABLE = frozenset({"malformed", "invalid", "ungrounded", "empty"})
 TRUNCATED = "truncated"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class AskAgain:
     """Ask the original question with `words` added to it; the wrong answer is not shown."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class MoreRoom:
     """Ask the same question with an output cap `factor` times as large; never the same bytes again."""
 
     factor: int = 2
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Stop:
     """This model is not asked again for this answer."""
 

@@ -4,57 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.check.checked import GRADED, Checked, Valid
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class SelfReported:
     """A field of the answer, from 0 to 1, as a dotted path."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class TokenProbability:
     """The geometric mean probability of the answer's tokens; for providers that report it."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Samples:
     """The share of `count` answers of one model that say the same."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Models:
     """The share of the models asked so far that say the same; at least two are asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class CheckScores:
     """The lowest score that the step's checks gave the answer; 1 where none of them doubts."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class JudgeGrade:
     """What the step's judge says of the answer; for a judge that grades."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class StudentProbability:
     """The chance that the step's student gives to the answer; for a ladder that begins with one."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Combined:
     """Several sources: an answer is as sure as the least sure of them says.
 

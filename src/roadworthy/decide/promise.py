@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Promise:
     """At most `max_error` of the accepted answers are wrong by the reviewers' judgement; audits test it.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.decide.confidence import STUDENT, Source, confidence_of, favourite, parse_source
 from roadworthy.decide.trust import Trust
@@ -15,7 +15,7 @@ from roadworthy.decide.verdict import Accept, Escalate, Fail, Review, Verdict
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Rule:
     """What a step asks of an answer before it leaves.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from roadworthy._quick import quick
 
 
 class Gauge(Protocol):
@@ -14,7 +15,7 @@ class Gauge(Protocol):
         """The chance that an answer with this score of doubt (0 to 1, higher is worse) is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Trust:
     """What a step has learned of its models' answers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from roadworthy._quick import quick
@@ -20,14 +19,14 @@ class Accept(Generic[T]):
     grounds: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Escalate:
     """The next model is asked."""
 
     grounds: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Review:
     """A person decides. `suggestion` is the best answer so far as JSON, where there is one."""
 
@@ -36,14 +35,14 @@ class Review:
     confidence: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Hold:
     """The answer is good enough and stands back until its step is certified; nobody is asked for its sake."""
 
     grounds: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Fail:
     """No acceptable answer, and nobody is asked."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Transaction, as_float, as_text
 
 PREFIX = "rw_"
 _KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Access:
     """What a key lets its holder do.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.audits import RIGHT
 from roadworthy.keep.jobs import note
 from roadworthy.keep.transaction import Row, Transaction, Value, as_float, as_int, as_text, damaged
@@ -15,7 +16,7 @@ from roadworthy.keep.transaction import Row, Transaction, Value, as_float, as_in
 ALARM, WARNING = "alarm", "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Reading:
     """A stretch of answers of one step, counted by one process.
 
@@ -36,7 +37,7 @@ class Reading:
     served: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Alarm:
     """Something that was raised of a step and that nobody has cleared.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy._secret import Secret
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text
 
@@ -16,7 +16,7 @@ PASSED, PENDING, RIGHT, WRONG, DISPUTED = "passed", "pending", "right", "wrong",
 UNSETTLED = (PENDING, DISPUTED)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Policy:
     """How answers of a step come about; another one opens another epoch.
 
@@ -33,7 +33,7 @@ class Policy:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Epoch:
     """A stretch of answers under one policy and the same served models.
 
@@ -52,7 +52,7 @@ class Epoch:
         return policy == self.policy and (not served or self.served.get(asked) == served)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Audited:
     """An accepted answer to be noted.
 
@@ -69,7 +69,7 @@ class Audited:
     picked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class AuditCount:
     """How many answers of an epoch were drawn with one share and stand in one state."""
 

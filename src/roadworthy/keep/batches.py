@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.call.meter import BATCH_OWNER, RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.attempts import (
@@ -39,7 +40,7 @@ _CHANCE_BYTES = 6
 _PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Batch:
     """A batch that has not ended.
 
@@ -64,7 +65,7 @@ class Batch:
     cancelled_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Call:
     """One call of a batch as it is sent."""
 
@@ -72,7 +73,7 @@ class Call:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class InBatch:
     """One call that is not settled, with what must be known to settle it.
 

@@ -15,11 +15,11 @@ own answer; that stays. Judged anew it would ask again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import orjson
 
 from roadworthy._errors import LedgerUnavailable
+from roadworthy._quick import quick
 from roadworthy.keep.jobs import DIRECT
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 
@@ -27,7 +27,7 @@ OUTLIVED = "its contents were removed by retention"
 FORGOTTEN = "forgotten: its contents were erased"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Contents:
     """How much a set of records holds.
 
@@ -40,7 +40,7 @@ class Contents:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Compacted:
     """What writing a ledger anew came to.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class KeptForecast:
     """One forecast; money in pico-dollars.
 

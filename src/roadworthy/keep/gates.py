@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.jobs import note
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 
 INCUMBENT, GO_ON, PROMOTE, REJECT = "incumbent", "go on", "promote", "reject"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Test:
     """What is tested: the same again is the same gate.
 
@@ -32,7 +32,7 @@ class Test:
     margin: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class KeptGate:
     """A gate as the ledger holds it.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.jobs import note
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 
@@ -15,7 +15,7 @@ OPEN, CERTIFIED, EXHAUSTED, OVERTAKEN = "open", "certified", "exhausted", "overt
 _PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Answer:
     """One answer of a lot, as it was when the lot was opened.
 
@@ -33,7 +33,7 @@ class Answer:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Lot:
     """A lot as the ledger holds it.
 

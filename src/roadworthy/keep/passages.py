@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.passage import Passage
 from roadworthy.keep.transaction import Row, Transaction, Value, as_bytes, as_int, as_text
 
@@ -15,7 +15,7 @@ _COUNTED_MAX = 50_000
 _SMALL = 1_000  # passages
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Indexed:
     """A document as it goes into the index.
 

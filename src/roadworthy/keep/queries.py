@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias
+
+from roadworthy._quick import quick
 
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
 
@@ -38,7 +39,7 @@ def queries() -> dict[str, str]:
     return _named(_QUERIES)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Statement:
     """A query with numbered parameters: SQLite looks each name up anew in every execution, which is a fifth of its cost.
 

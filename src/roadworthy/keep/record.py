@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import orjson
 
 from roadworthy._quick import quick
@@ -137,7 +135,7 @@ class Fate:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Line:
     """One line of a job's input with the fate of the record behind it."""
 

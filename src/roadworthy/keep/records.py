@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import orjson
 
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.keep.attempts import NO_CHARGE, Charge
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.record import OUTCOMES, Fate, Kept, Line, kept_of, line_of
-from roadworthy.keep.transaction import Transaction, as_int, as_text, damaged
+from roadworthy.keep.transaction import Transaction, as_int, as_text, damaged, text_or_none
 
 
 def claim(tx: Transaction, record_id: int, owner: int) -> bool:
@@ -76,6 +78,40 @@ def claim_unfinished(
 def page_lines(tx: Transaction, job_id: int, after: int, count: int) -> list[Line]:
     """The next lines of a job in input order, each with its record's fate."""
     return [line_of(row) for row in tx.rows("page_lines", job_id=job_id, after=after, count=count)]
+
+
+@quick(frozen=True, slots=True)
+class Standing:
+    """Where the lines of a job stand, counted.
+
+    Attributes:
+        outcomes: how many have which outcome.
+        waiting: of those that wait, how many for what.
+        kinds: how many are firsts, duplicates and conflicts.
+        models: whose answers are accepted, commonest first; "" for a workflow's.
+    """
+
+    outcomes: dict[str, int]
+    waiting: dict[str, int]
+    kinds: dict[str, int]
+    models: tuple[tuple[str, int], ...]
+
+
+def standing(tx: Transaction, job_id: int) -> Standing:
+    """The same as `fates`, with what else there is to count, in one pass over the job."""
+    outcomes = Counter(dict.fromkeys(OUTCOMES, 0))
+    waiting, kinds, models = Counter[str](), Counter[str](), Counter[str]()
+    for kind, outcome, waiting_for, model, count in tx.rows("standing", job_id=job_id):
+        if outcome not in outcomes:
+            raise damaged("an outcome", outcome)
+        number = as_int(count)
+        outcomes[as_text(outcome)] += number
+        kinds[as_text(kind)] += number
+        if outcome == "waiting":
+            waiting[text_or_none(waiting_for) or ""] += number
+        elif outcome == "accepted":
+            models[text_or_none(model) or ""] += number
+    return Standing(dict(outcomes), dict(waiting), dict(kinds), tuple(models.most_common()))
 
 
 def fates(tx: Transaction, job_id: int) -> tuple[dict[str, int], dict[str, int]]:

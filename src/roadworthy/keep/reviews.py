@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from roadworthy._quick import quick
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Doubt:
     """One question to a person.
 
@@ -32,7 +31,7 @@ class Doubt:
     about: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Waiter:
     """One open question to a person, with its record."""
 
@@ -48,7 +47,7 @@ class Waiter:
     entry: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Label:
     """The right answer for one record as JSON text, or whether `judged`, the answer it got, is right."""
 
@@ -84,6 +83,21 @@ def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
         about=doubt.about,
         now=tx.now,
     )
+
+
+def is_put(tx: Transaction, record_id: int, doubt: Doubt) -> bool:
+    """Whether a person was asked this very question, or has answered it: to ask again would change nothing."""
+    row = tx.row(
+        "review_put",
+        record_id=record_id,
+        step=doubt.step,
+        subject=doubt.subject,
+        audit_id=doubt.audit_id,
+        reader=doubt.reader,
+    )
+    if row is None:
+        return False
+    return row[0] is not None or row[1:] == (doubt.grounds, doubt.suggestion, doubt.confidence)
 
 
 def withdraw(tx: Transaction, record_id: int, step: str, subject: bytes) -> None:

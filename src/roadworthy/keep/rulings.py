@@ -6,10 +6,11 @@ An audit may have two readers, who do not see each other's ruling; where they di
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.audits import DISPUTED, PENDING, RIGHT, WRONG
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept
@@ -28,7 +29,7 @@ FIRST, SECOND, SETTLER = 0, 1, 2
 PERSON = "person"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Ruling:
     """What a person decided. `answer` is the right answer as JSON text; None for a rejection."""
 
@@ -48,7 +49,7 @@ class Ruling:
         return f"{self.ruling} by {self.ruled_by}" + (f": {self.note}" if self.note else "")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Case:
     """One question to a person, with the record and the job it belongs to."""
 

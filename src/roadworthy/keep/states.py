@@ -6,13 +6,12 @@ only grows, every record's number means one thing for ever, and the way back can
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from roadworthy._errors import LedgerUnavailable
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class State:
     """One state of an app.
 
@@ -34,7 +33,7 @@ class State:
 BEFORE = State(0, -1, "before anything was learned", "{}")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Proof:
     """One use of delta: a threshold tested on labels.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class KeptStudent:
     """A trained student.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from roadworthy._quick import quick
 from roadworthy.accept.record import Record
 from roadworthy.keep.intake import add_direct, take_direct
 from roadworthy.keep.jobs import open_job
@@ -15,14 +14,14 @@ SERVED = "(service)"
 """The job of the records that callers hand over one by one; their files are jobs named `(service) NAME`."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Clash:
     """The token came before, with another body."""
 
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Taken:
     """A record that a caller handed over.
 

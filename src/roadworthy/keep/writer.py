@@ -6,15 +6,17 @@ waits for ever and nobody is told of a commit that did not happen.
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy.keep.transaction import Change, Transaction
+
+if TYPE_CHECKING:
+    import asyncio
 
 R = TypeVar("R")
 _Run = Callable[[list[Callable[[Transaction], None]]], None]
@@ -81,7 +83,9 @@ class Writer:
         The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
         that is cancelled while it waits does not undo the change.
         """
-        loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop  # noqa: PLC0415 - heavy, and there by now where somebody awaits
+
+        loop = get_running_loop()
         waiter: asyncio.Future[object] = loop.create_future()
         self._gather(_Job(change, loop, waiter), loop)
         return await waiter  # type: ignore[return-value] # the job's result is the change's

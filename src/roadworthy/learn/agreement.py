@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from roadworthy._quick import quick
 
 PAIRS_MIN = 30  # below this the interval of kappa is not stated
 RARER_MIN = 5  # nor while either verdict was given to fewer pairs than this
 _Z = 1.959964
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Agreement:
     """What two readers said of the same audits: right, or not.
 

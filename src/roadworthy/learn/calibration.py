@@ -9,12 +9,12 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.learn.logistic import fit_logistic, sigmoid
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Isotonic:
     """A rising step function: `chances[i]` holds from `starts[i]` on."""
 
@@ -59,7 +59,7 @@ def _pool(blocks: list[list[float]]) -> None:
         blocks[-1][2] += count
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Platt:
     """A logistic curve."""
 

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.learn.binomial import log_sum
 from roadworthy.learn.martingale import FRACTIONS, LOG_WEIGHTS
 
@@ -36,7 +37,7 @@ class State(StrEnum):
     NOT_CERTIFIED = "not certified"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Terms:
     """What is to be certified.
 
@@ -58,7 +59,7 @@ class Terms:
             raise WrongUse(f"audit_share={self.audit_share!r}. Give a share above 0, up to 1.")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Tally:
     """What happened so far; enough to state the certificate anew from the ledger's rows.
 
@@ -75,7 +76,7 @@ class Tally:
     pending: Mapping[float, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Certificate:
     """The claim, as it is shown.
 

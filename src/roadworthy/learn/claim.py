@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.keep.audits import PASSED, RIGHT, UNSETTLED, AuditCount
 from roadworthy.learn.certificate import Audits, Certificate, State, Tally, Terms
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Claim:
     """A step's certificates.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.learn.logistic import Logistic, fit_logistic, logit
 
 SHRINK = 3.0  # how many labels the average of a model's answers weighs beside those of one answer
@@ -22,7 +22,7 @@ PENALTY = 2.0
 SETTLED = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Opinion:
     """What one model said.
 
@@ -35,7 +35,7 @@ class Opinion:
     support: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Proposal:
     """The best answer so far, and the chance that it is wrong."""
 

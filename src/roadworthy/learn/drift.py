@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from roadworthy._quick import quick
 
 RATIOS = (1.5, 2.0, 4.0, 8.0)  # error rates that are watched for, as multiples of the one that is allowed
 FALSE_ALARM_EVERY = 5_000  # audited labels between false alarms, on average at least
@@ -97,7 +99,7 @@ def _bet(p: float) -> float:
     return 0.5 + 0.25 / math.sqrt(max(p, 1e-12))
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class EarlyWarning:
     """All that can be watched without a label: named numbers, and which model really served.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 
-@dataclass(frozen=True, slots=True)
+
+@quick(frozen=True, slots=True)
 class Judgement:
     """What a label says of a record.
 

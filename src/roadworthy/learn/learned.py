@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.record import Json
 from roadworthy.decide.trust import Gauge, Trust
 from roadworthy.keep.states import State
 from roadworthy.learn.calibration import Isotonic, Platt
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class StepLearned:
     """What a state holds of one step.
 
@@ -41,7 +42,7 @@ class StepLearned:
 NOTHING = StepLearned()
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Learned:
     """One state's content.
 

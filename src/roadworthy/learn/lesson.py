@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from roadworthy._quick import quick
 from roadworthy.decide.trust import Gauge, Trust
 from roadworthy.learn.binomial import binomial_p_value
 from roadworthy.learn.calibration import fit_isotonic, fit_platt
@@ -26,7 +26,7 @@ STEPS_LABELS_MIN = 400  # labels from which on a gauge is a step function, below
 LABELS_MAX = 50_000  # no hope beyond
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Heard:
     """One model's answer to a labelled record.
 
@@ -45,7 +45,7 @@ class Heard:
         return 0.0 if self.confidence is None else 1 - self.confidence
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Case:
     """One labelled record.
 
@@ -63,7 +63,7 @@ class Case:
     asked: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Aim:
     """What is to be proved.
 
@@ -79,7 +79,7 @@ class Aim:
     max_error: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Parted:
     """Cases to tune on, and cases to test on, a random sample of one kind."""
 
@@ -93,7 +93,7 @@ class Parted:
         return hashlib.sha256(repr((self.tune, self.test)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Lesson:
     """What came of it.
 

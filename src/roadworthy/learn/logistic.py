@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from roadworthy._quick import quick
 
 Row = Sequence[float]
 
@@ -25,7 +26,7 @@ def logit(p: float, edge: float = 1e-4) -> float:
     return math.log(p / (1 - p))
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Logistic:
     """Coefficients on standardised columns; `bias` stands first in no row."""
 

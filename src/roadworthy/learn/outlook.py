@@ -7,8 +7,8 @@ import math
 import random
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.learn.gate import Gate, Ruling
 
 RUNS = 21
@@ -17,7 +17,7 @@ DIFFERENCES_MAX = 2_000
 STRIDE = 25  # agreements told at once
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Outlook:
     """What a gate likely still wants: medians over runs from what was seen; None where it is farther than one looks.
 

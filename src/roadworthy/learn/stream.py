@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.learn.certificate import Audits, Certificate, Tally, Terms
 from roadworthy.learn.doubt import Doubt, Opinion, Proposal
 from roadworthy.learn.drift import Drift
@@ -32,12 +32,12 @@ STEER_EVERY = (
 CAP_MAX = 0.5  # a likelier answer than not is the least that is accepted
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Ask:
     """The next model is to be asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Accept:
     """The answer is accepted; the coin is drawn with `share`."""
 
@@ -46,7 +46,7 @@ class Accept:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Person:
     """A person answers; `answer` is what they are shown, where there is one."""
 
@@ -56,7 +56,7 @@ class Person:
 Move = Ask | Accept | Person
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Plan:
     """What is aimed at.
 

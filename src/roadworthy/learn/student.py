@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -25,7 +26,7 @@ TRUSTED: frozenset[str] = frozenset()
 MISSING = "The student needs scikit-learn, scipy and skops: pip install 'roadworthy[learn]'."
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Recipe:
     """How a student is made.
 
@@ -46,7 +47,7 @@ class Recipe:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Guess:
     """What a student says of one text: the label, its chance, and the chance of the next best."""
 

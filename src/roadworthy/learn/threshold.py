@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from roadworthy._quick import quick
 from roadworthy.learn.binomial import binomial_p_value, log_binomial_tail, remainder_p_value
 from roadworthy.learn.martingale import log_e
 
@@ -26,7 +26,7 @@ class Spending:
         return self.delta * 6 / (math.pi**2 * self.events**2)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Threshold:
     """What was found.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.transaction import Transaction, Value, as_float, as_int, as_text, text_or_none
 
 _BATCHES_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Open:
     """Calls of a job that a batch will bring.
 

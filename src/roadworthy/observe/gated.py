@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.gates import GO_ON, INCUMBENT, PROMOTE, KeptGate, gates
 from roadworthy.keep.transaction import Transaction
 
 _SAID = {"promote": "promote", "reject": "reject", GO_ON: "not yet"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Gated:
     """A gate as it stands.
 

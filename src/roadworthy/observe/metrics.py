@@ -22,6 +22,7 @@ from prometheus_client.utils import floatToGoString
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._events import AttemptEnded, Checked, Event, RecordEnded, RequestEnded, Retried
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.ledger import Ledger
@@ -33,7 +34,7 @@ _LATENCY_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.
 _LEDGER_EVERY_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Watched:
     """What is looked at when somebody scrapes.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, groupby
 from typing import TypeVar
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.lots import lots_of_app
-from roadworthy.keep.records import fates
+from roadworthy.keep.records import standing
 from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn.claim import Claim
 from roadworthy.learn.judgement import Judgement
@@ -27,12 +27,13 @@ from roadworthy.observe.watched import watched_lines
 
 _PAGE = 1_000
 _GROUNDS_MAX = 8
+_NOT_ACCEPTED = ("rejected", "failed", "waiting")
 _GATES_MAX = 5
 _Z = 1.959964
 _Group = TypeVar("_Group", str, tuple[str, str])
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Share:
     """Attempts of one model that ended one way."""
 
@@ -44,7 +45,7 @@ class Share:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Accuracy:
     """Accepted answers against labels. `low` and `high`: the Wilson 95 % interval of the share that is right."""
 
@@ -54,7 +55,7 @@ class Accuracy:
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Report:
     """What `roadworthy report` shows of one job.
 
@@ -116,7 +117,7 @@ class Report:
             apart: by entry, the field of an answer that says how sure it is and is not compared with labels.
             watched: what is watched of them.
         """
-        outcomes, waiting = fates(tx, job_id)
+        found = standing(tx, job_id)
         account = tx.account(f"job:{job_id}")
         spent = [_Spent.of(row) for row in tx.rows("job_attempts", job_id=job_id)]
         job = tx.row("job_name", job_id=job_id)
@@ -124,12 +125,12 @@ class Report:
         return cls(
             app=app,
             job=as_text(job[0]) if job else "",
-            fates=outcomes,
-            waiting=waiting,
-            kinds={as_text(kind): as_int(count) for kind, count in tx.rows("kinds", job_id=job_id)},
+            fates=found.outcomes,
+            waiting=found.waiting,
+            kinds=found.kinds,
             shares=tuple(_shares(spent)),
             steps=tuple(_steps(spent)),
-            models=tuple((as_text(m), as_int(n)) for m, n in tx.rows("job_models", job_id=job_id)),
+            models=found.models,
             settled_usd=usd(sum(part.cost_pico for part in spent if part.state == "settled")),
             unknown_usd=usd(sum(part.cost_pico for part in spent if part.state == "unknown")),
             unknown=sum(part.attempts for part in spent if part.state == "unknown"),
@@ -138,11 +139,8 @@ class Report:
             overrun_usd=usd(account.overrun_pico),
             budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
             latency_s=_quantiles(tx.rows("job_latencies", job_id=job_id)),
-            grounds=tuple(
-                (as_text(o), as_text(r), as_int(n))
-                for o, r, n in tx.rows("job_grounds", job_id=job_id, count=_GROUNDS_MAX)
-            ),
-            accuracy=_accuracy(tx, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
+            grounds=_grounds(tx, job_id) if any(found.outcomes[fate] for fate in _NOT_ACCEPTED) else (),
+            accuracy=_accuracy(tx, app, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
             lots=tuple(Batched.of(batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
@@ -235,7 +233,14 @@ def wilson(right: int, number: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def _accuracy(tx: Transaction, job_id: int, apart: str) -> Accuracy | None:
+def _grounds(tx: Transaction, job_id: int) -> tuple[tuple[str, str, int], ...]:
+    rows = tx.rows("job_grounds", job_id=job_id, count=_GROUNDS_MAX)
+    return tuple((as_text(outcome), as_text(reason), as_int(count)) for outcome, reason, count in rows)
+
+
+def _accuracy(tx: Transaction, app: str, job_id: int, apart: str) -> Accuracy | None:
+    if not any(as_int(count) for (count,) in tx.rows("labels", app=app)):
+        return None  # all lines would be gone through for it
     right = number = after = 0
     while page := tx.rows("labelled", job_id=job_id, after=after, count=_PAGE):
         for line, value, label, correct, judged in page:
@@ -262,7 +267,7 @@ def _quantiles(counted: Sequence[Row]) -> tuple[float, ...]:
     return tuple(as_float(counted[place][0]) / 10_000 for place in places)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Spent:
     """Attempts that are alike."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.accept.image import Image
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.example import EXAMPLES, examples_in, examples_message
@@ -28,7 +29,7 @@ from roadworthy.keep.transaction import (
 from roadworthy.observe.batched import batch_words
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Asked:
     """One pinned question: the step, the prompt's version and what was said, by role."""
 
@@ -39,7 +40,7 @@ class Asked:
     passages: tuple[Passage, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Tried:
     """One attempt: at most one request on the wire.
 
@@ -74,7 +75,7 @@ class Tried:
     batch: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Reviewed:
     """One question to a person, and what they decided."""
 
@@ -89,7 +90,7 @@ class Reviewed:
     ruled_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Drawn:
     """The audit coin of one answer of the record: the epoch it fell into, its chance, and what came of it."""
 
@@ -99,7 +100,7 @@ class Drawn:
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Story:
     """Everything the ledger knows of one version of one record.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Transaction
@@ -13,7 +14,7 @@ from roadworthy.learn.claim import Claim
 from roadworthy.observe.watched import alarm_line
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Did:
     """What one command did so far; it grows as the command works."""
 
@@ -28,7 +29,7 @@ class Did:
     stopped: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What `run --json` prints.
 

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 import orjson
@@ -32,6 +32,7 @@ from roadworthy._events import (
     StepBegan,
     StepEnded,
 )
+from roadworthy._quick import quick
 from roadworthy.ask.question import Question
 from roadworthy.call.price import usd
 from roadworthy.observe import names
@@ -46,7 +47,7 @@ _NAME: Final = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
 """What a provider's name, id or reason looks like; where it says anything else there, that is words and stays here."""
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Span:
     """A stretch of work, under way or ended.
 

@@ -17,7 +17,6 @@ from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
-from roadworthy.ask.split import split_of
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.call.price import Price, pico
 from roadworthy.decide.confidence import JudgeGrade, kinds_of
@@ -28,6 +27,7 @@ from roadworthy.run.plan import PERIODS, Plan
 
 if TYPE_CHECKING:
     from roadworthy._clock import Clock
+    from roadworthy.ask.split import Split
     from roadworthy.check.judge import Judge
     from roadworthy.run.door import Door
     from roadworthy.run.runtime import Runtime
@@ -141,7 +141,7 @@ class App:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
         ladder = [as_model(model) for model in models]
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
-        hidden, cut = _hidden(mask, examples), split_of(split, part_chars)
+        hidden, cut = _hidden(mask, examples), _cut(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)
 
         def declare(fn: Asking[R, T]) -> Step[R, T]:
@@ -340,6 +340,14 @@ def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # 
     from roadworthy.accept.personal import mask_kinds  # noqa: PLC0415 - few steps hide anything
 
     return mask_kinds(mask)
+
+
+def _cut(split: str | None, part_chars: int | None) -> Split | None:
+    if split is None and part_chars is None:
+        return None
+    from roadworthy.ask.split import split_of  # noqa: PLC0415 - few steps cut anything
+
+    return split_of(split, part_chars)
 
 
 class _LoopThread:

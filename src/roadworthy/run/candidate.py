@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record
@@ -28,7 +29,7 @@ _PAGE = 500
 _MODULE = "_roadworthy_candidate_"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Candidate:
     """A step that may take another one's place.
 

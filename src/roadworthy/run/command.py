@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +14,7 @@ import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.accept.database import is_url, shown_url
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
@@ -38,7 +38,7 @@ from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Drawn, draw_sample
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Target:
     """An app's entry and an input, both found."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +18,6 @@ from roadworthy.call.reply import Ending, Reply
 from roadworthy.call.rung import Rung
 from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
-from roadworthy.check.judge import case_of
 from roadworthy.decide.verdict import Accept, Fail, Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
@@ -27,7 +25,6 @@ from roadworthy.keep.attempts import (
     Opener,
     Pin,
     charge_record,
-    find_reply,
     key64,
     open_attempt,
     settle_attempt,
@@ -54,7 +51,7 @@ T = TypeVar("T")
 __all__ = ["Desk", "Rung"]
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Refusals:
     """Why rungs of the ladder could not be asked."""
 
@@ -120,7 +117,7 @@ class Desk:
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
-        if self.session.fresh:
+        if not self.session.may_be_ruled:
             return None
         store = self.session.runtime.store
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
@@ -148,6 +145,8 @@ class Desk:
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
+        from roadworthy.check.judge import case_of  # noqa: PLC0415 - few steps have a judge
+
         assert self._question is not None
         return case_of(value, self._question.passages, valid.body)
 
@@ -162,7 +161,8 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
-        self.session.runtime.keys.look()
+        if buy:
+            self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             self._rank = place
             if place and (buy or self.session.late):
@@ -233,7 +233,7 @@ class Desk:
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         known = None
         if self.session.offline or not self.session.fresh:
-            known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
+            known = self.session.find_reply(ask.key)
         if known is not None:
             self._reuse(known)
             return known

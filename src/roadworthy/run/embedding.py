@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import TYPE_CHECKING
 
 from roadworthy._errors import Waiting, WrongUse
 from roadworthy.accept.intake import record_from_value
@@ -18,8 +19,10 @@ from roadworthy.run.entry import Step
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.step import run_step
-from roadworthy.run.vectors import Embedded, Texts
 from roadworthy.run.work import begin, run_record
+
+if TYPE_CHECKING:
+    from roadworthy.run.vectors import Embedded, Texts
 
 
 class Embedding:
@@ -27,7 +30,7 @@ class Embedding:
 
     Args:
         runtime: the app at work.
-        step: what `embedding_step` made.
+        step: the hidden one, `step.embedding`.
     """
 
     def __init__(self, runtime: Runtime, step: Step[Texts, Embedded]) -> None:

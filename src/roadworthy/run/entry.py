@@ -17,18 +17,19 @@ from typing import (
     Protocol,
     TypeAlias,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     overload,
 )
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
-from roadworthy.ask.split import Split
 from roadworthy.call.model import Function, Model, as_model
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from roadworthy.accept.schema import RecordSchema
+    from roadworthy.ask.split import Split
     from roadworthy.check.answer import Checker
     from roadworthy.check.judge import Grade, Judge, Opinion
+    from roadworthy.run.vectors import Embedded, Texts
 
 WITH_PASSAGES = 2
 R = TypeVar("R")
@@ -89,7 +92,7 @@ class Home(Protocol):
         """Run `work` to its end from code without an event loop, or beside one."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Prepared(Generic[T]):
     """What is built once per step, at the start of work."""
 
@@ -251,6 +254,20 @@ class Step(Entry[R, T]):
         nobody = Rule(None, None, people=False)
         return Step(
             self.home, asking, models=models, rule=nobody, key=None, settings=self._settings, mask=self.mask
+        )
+
+    @cached_property
+    def embedding(self) -> Step[Texts, Embedded] | None:
+        """The hidden step that buys vectors for its passages and queries; None where they are not bought."""
+        paid = None if self.context is None else self.context.paid
+        if paid is None:
+            return None
+        from roadworthy.run.vectors import embedding_of  # noqa: PLC0415 - few steps buy vectors
+
+        asking, model = embedding_of(self.name), as_model(cast("str | Model | Function", paid))
+        nobody = Rule(None, None, people=False)
+        return Step(
+            self.home, asking, models=[model], rule=nobody, key=None, settings=self._settings, mask=self.mask
         )
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.pieces import whole_body
@@ -23,7 +23,7 @@ _PAGE = 1_000
 _BODY = 9
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Table:
     """What one kind of export reads.
 

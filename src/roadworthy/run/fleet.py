@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from roadworthy._clock import Clock
 from roadworthy._errors import Passing, WrongUse
 from roadworthy._events import Listener, Noted
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 
 _PAUSE_S_MAX = 30.0
@@ -25,7 +26,7 @@ class Lost(Exception):
     """A worker is gone, or cannot be reached: its process or its machine ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Report:
     """What a worker says when it ends in order.
 
@@ -71,7 +72,7 @@ class Engine(Protocol):
         """Let go of the engine; workers that still run end with it."""
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Fleet:
     """So many workers, each placed again when it is lost, until there is nothing left to do.
 

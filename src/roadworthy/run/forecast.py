@@ -15,11 +15,11 @@ import math
 import random
 import statistics
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy.call.batch.rung import BatchRung
 from roadworthy.call.price import pico, usd
 from roadworthy.call.reply import Usage
@@ -31,9 +31,9 @@ from roadworthy.run.people import EXPERIENCE_MIN, People, forecast_people
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Count, Drawn, survey
 from roadworthy.run.vector_bill import VectorBill, bill, plus
-from roadworthy.run.vectors import NAMED
 
 DRAWS = 4_000
+EXPERIENCE_MAX = 20_000  # records whose cost is looked at; above it, up to twice as many
 _Z = 1.959964
 _ALIKE = 0.01
 _FEW = 30
@@ -44,7 +44,7 @@ LATENCY_S = 2.0
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What `plan` prints. Costs are for what is still to be asked; `spent_usd` is what the job has cost so far.
 
@@ -136,7 +136,7 @@ class Forecast:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Known:
     """What records of this job have cost: pico-dollars spent on first models, and above them."""
 
@@ -160,7 +160,8 @@ async def forecast(
     job_id = runtime.store.read(lambda tx: find_job(tx, plan.name, entry.name, job))
     count = await survey(runtime, entry, drawn, job_id)
     vectors = bill(runtime, count, TOKENS_A_BYTE)
-    buyers = [rung for step in plan.steps for rung in runtime.rungs_of(step.name + NAMED)]
+    hidden = [step.embedding for step in plan.steps if step.embedding is not None]
+    buyers = [rung for step in hidden for rung in runtime.rungs_of(step.name)]
     firsts = sorted({rung.name for rung in (*(runtime.rungs(step)[0] for step in plan.steps), *buyers)})
     halved = _halved(runtime) if batch else frozenset()
     known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved))
@@ -216,14 +217,19 @@ def experience(
 ) -> Known:
     """What answered records of a job cost, apart by first models and models above them.
 
+    Of a large job some tens of thousands are looked at: numbers go through a generator (modulus 65,521, multiplier
+    48,271) before every so many are taken, so that a rhythm of the input is none of the sample.
+
     Args:
         halved: models that will be asked in batches; of the others, what came from batches counts twice.
     """
     first: dict[int, int] = {}
     above: dict[int, int] = {}
     totals = [0, 0, 0.0]
+    (size,) = tx.row("job_size", job_id=job_id) or (0,)
+    stride = max(1, as_int(size) // EXPERIENCE_MAX)
     for record_id, model, direct, batched, input_tokens, output_tokens, latency in tx.rows(
-        "costs_apart_by_record", job_id=job_id
+        "costs_apart_by_record", job_id=job_id, stride=stride
     ):
         part = first if model in first_models else above
         half, whole = as_int(batched) + as_int(direct) // 2, as_int(direct) + 2 * as_int(batched)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.keep.gates import (
     GO_ON,
@@ -39,7 +40,7 @@ from roadworthy.run.pairs import Pair, alike, apart_of, original, pairs, ruled, 
 from roadworthy.run.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Wanted:
     """What the command was told.
 
@@ -56,7 +57,7 @@ class Wanted:
     fields: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Seen:
     """What the pairs came to, up to the first difference that nobody has ruled on."""
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener
+from roadworthy._quick import quick
 from roadworthy.keep.transaction import Transaction, as_text
 from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
@@ -18,13 +18,12 @@ from roadworthy.run.entry import Entry
 from roadworthy.run.job import DONE, INTERRUPTED, Job
 from roadworthy.run.options import Options
 from roadworthy.run.runtime import Runtime
-from roadworthy.run.vectors import embedding_step
 
 DRAINED = "drained"
 _LOOK_EVERY_S = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a worker is to do.
 
@@ -145,9 +144,7 @@ def _job(app: App, runtime: Runtime, entry: str, options: Options) -> Job:
     entries: dict[str, Entry[Any, Any]] = {
         known.name: known for known in [*app.plan.steps, *app.plan.workflows]
     }
-    entries |= {
-        hidden.name: hidden for step in app.plan.steps if (hidden := embedding_step(step)) is not None
-    }
+    entries |= {hidden.name: hidden for step in app.plan.steps if (hidden := step.embedding) is not None}
     if entry not in entries:
         raise WrongUse(
             f"The job {options.job!r} is of {entry!r}, which the app {app.name!r} has no more. Name another one: --job."

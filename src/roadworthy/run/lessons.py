@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.keep.audits import PASSED
 from roadworthy.keep.ledger import Ledger
@@ -28,7 +29,7 @@ _RULED = "ruling by "
 _CHOSEN = tuple(f"{source} " for source in SOURCES.values())
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Labelled:
     """A labelled record of a step.
 

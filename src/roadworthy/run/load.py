@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._whence import whence
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry
@@ -18,7 +18,7 @@ from roadworthy.run.entry import Entry
 APP_MODULE = "_roadworthy_app_"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Loaded:
     """An app and the entry that was named, if one was."""
 

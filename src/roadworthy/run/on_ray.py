@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import orjson
 
 from roadworthy._errors import Final, WrongUse
 from roadworthy._events import silence
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.run.fleet import Engine, Lost, Placed, Report
 from roadworthy.run.helper import Helper, Work
@@ -38,7 +39,7 @@ _ON_LOOPBACK = {
 take more than 15 s to start it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a worker is told: nothing of it is secret.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from roadworthy._quick import quick
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@quick(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of `roadworthy run`, one field each.
 

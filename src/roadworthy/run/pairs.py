@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.decide.confidence import SelfReported
 from roadworthy.decide.verdict import Accept, Verdict
@@ -35,7 +35,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Said:
     """What a step says of a record.
 
@@ -51,7 +51,7 @@ class Said:
 NOT_KNOWN = Said(known=False)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Pair:
     """What both say of one record of the app.
 

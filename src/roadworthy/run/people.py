@@ -7,9 +7,9 @@ asked; the share among the job's answered records stands for it, with its Wilson
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.decide.promise import Promise
 from roadworthy.keep.transaction import Transaction, as_int
@@ -24,7 +24,7 @@ _Z = 1.959964
 EXPERIENCE_MIN = 10  # answered records from which the share of doubtful ones is taken
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Path:
     """How far a step with a promise is from its certificate.
 
@@ -73,7 +73,7 @@ class Path:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class People:
     """Rulings that people will have to give. Each triple is low, likely, high with 95 % confidence.
 

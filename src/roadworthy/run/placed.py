@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.keep.transaction import TakenForDead, Transaction, as_int
@@ -26,7 +26,7 @@ _LOOK_SHARE = 0.05  # of the time may go into looking how far the job is
 _LOOK_PAUSE_S_MAX = 5.0  # though one look may have waited long for a dead worker's locks
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Placing:
     """How a run's workers are placed.
 

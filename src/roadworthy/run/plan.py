@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.price import Price
 from roadworthy.decide.promise import Promise
@@ -15,7 +17,7 @@ from roadworthy.run.entry import Entry, Step, Workflow
 PERIODS = ("total", "day", "month")
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Plan:
     """An app's declarations, in the order of the file.
 
@@ -45,6 +47,10 @@ class Plan:
     def promises(self) -> dict[str, Promise]:
         """What its steps promise, by name; steps that promise nothing are left out."""
         return {step.name: step.promise for step in self.steps if step.promise is not None}
+
+    def period(self, now: dt.datetime) -> str:
+        """The budget period that a moment (UTC) lies in: "" for one without end."""
+        return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[self.budget_period]
 
     def entry(self, name: str | None) -> Entry[Any, Any]:
         """The entry of this name; without one the only workflow, else the only step.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.gates import INCUMBENT, PROMOTE, REJECT, KeptGate, apply_gate, gates, note_incumbent
@@ -13,9 +13,11 @@ from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.learned import Learned
 from roadworthy.run.entry import Entry, Step
 from roadworthy.run.policy import version_of
-from roadworthy.run.runtime import Runtime
 
 BACK_ONE = -1  # to the state before
+if TYPE_CHECKING:
+    from roadworthy.run.runtime import Runtime
+
 PROMOTED = "promoted"  # in a state's `other`: the version of the step that it made the one that runs
 
 

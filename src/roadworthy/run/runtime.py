@@ -7,14 +7,15 @@ import contextlib
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import field
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Listener, Noted, silence
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -43,8 +44,10 @@ from roadworthy.run.served import ServedModels
 from roadworthy.run.sharing import SharedLanes
 from roadworthy.run.showing import Showing
 from roadworthy.run.states import States
-from roadworthy.run.vectors import Embedded, Texts, embedding_step
 from roadworthy.run.watch import Watch
+
+if TYPE_CHECKING:
+    from roadworthy.run.vectors import Embedded, Texts
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -53,7 +56,7 @@ _REAP_EVERY_S = 2.0
 _DAY_S = 86_400.0
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Pulse:
     """Wakes whoever waits for money or for another's flight."""
 
@@ -126,8 +129,8 @@ class Runtime:
             self._rungs[step.name] = self._build(step, environ)
             if step.judging is not None:
                 self._rungs[step.judging.name] = self._build(step.judging, environ)
-            if (embedding := embedding_step(step)) is not None:
-                self._rungs[embedding.name] = self._build(embedding, environ)
+            if step.embedding is not None:
+                self._rungs[step.embedding.name] = self._build(step.embedding, environ)
 
     def rungs(self, step: Step[R, T], learned: StepLearned = NOTHING) -> list[Rung]:
         """The models of a step, made ready, cheapest first; its student leads them where it has joined."""
@@ -182,8 +185,7 @@ class Runtime:
         assert declared is not None
         name = f"{step.home_folder}|{declared!r}|{step.mask}"
         if name not in self._contexts:
-            hidden = embedding_step(step)
-            buyer = None if hidden is None else self.buyer_of(hidden)
+            buyer = None if step.embedding is None else self.buyer_of(step.embedding)
             self._contexts[name] = Context(
                 declared, step.home_folder, self.plan.payer, self.store, self.settings, self.tell, buyer
             )
@@ -216,7 +218,7 @@ class Runtime:
         now = self.clock.now()
         day = now // _DAY_S
         if self._period[0] != day:
-            self._period = day, period_of(self.plan, dt.datetime.fromtimestamp(now, dt.UTC))
+            self._period = day, self.plan.period(dt.datetime.fromtimestamp(now, dt.UTC))
         return self._period[1]
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
@@ -319,11 +321,6 @@ class Runtime:
                 tokens_per_minute=tokens_per_minute,
             )
         return self._lanes[name]
-
-
-def period_of(plan: Plan, now: dt.datetime) -> str:
-    """The budget period of an app that a moment (UTC) lies in: "" for one without end."""
-    return {"total": "", "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}[plan.budget_period]
 
 
 def _nobody(step: Step[Texts, Embedded]) -> VectorBuyer:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Valid
@@ -25,7 +26,7 @@ RECORDS_MIN = 50  # fewer teach nothing worth a test
 GROWTH = 2  # times as many records as the last one learned from, before another one is trained
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class School:
     """What there is of a step's student.
 

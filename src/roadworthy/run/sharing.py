@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from roadworthy._clock import Clock
 from roadworthy._errors import LedgerUnavailable
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.lane import Lane
 from roadworthy.keep.lanes import claim_probe, close_lane, lanes_down, open_lane, take_slice
@@ -28,7 +29,7 @@ _WIRE_S = 1.0
 _ROUNDING_S = 1e-6
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Slice:
     """A part of a lane's time line that is this process's own.
 
@@ -45,7 +46,7 @@ class _Slice:
     tokens: float
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Share:
     """What this process holds of one lane."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from roadworthy._errors import Failed, RoadworthyError, Waiting
+from roadworthy._quick import quick
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.part import json_bytes
 from roadworthy.ask.prompt import Prompt
@@ -28,7 +29,7 @@ MERGED = "merged"
 """What stands for a model where the team's own function has merged the answers."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Piece(Generic[T]):
     """The answer about a stretch of a record's text."""
 
@@ -37,7 +38,7 @@ class _Piece(Generic[T]):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Job(Generic[R, T]):
     """One question of a split record: its name, what it is about, and the record cut down to the stretch it covers."""
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Fault
 from roadworthy._events import StepBegan, StepEnded
 from roadworthy.call.reply import Reply
 from roadworthy.check.checked import GRADED, Checked, Invalid, Valid
-from roadworthy.check.judge import Grade, Opinion
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
 from roadworthy.decide.confidence import favourite
 from roadworthy.decide.rule import decide, give_up, sureness
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.run.desk import Desk, Rung
 from roadworthy.run.entry import Step
+
+if TYPE_CHECKING:
+    from roadworthy.check.judge import Grade, Opinion
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -154,6 +156,8 @@ async def _judged(
     if not isinstance(verdict, Accept):
         unjudged = Fault(f"the judge gave no usable opinion: {verdict.grounds}", kind="unjudged")
         return Invalid(valid.reply, unjudged, valid.body) if buy else None
+    from roadworthy.check.judge import Grade  # noqa: PLC0415 - few steps have a judge
+
     opinion = verdict.valid.value
     if isinstance(opinion, Grade):
         return replace(valid, scores=(*valid.scores, (GRADED, opinion.right)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
@@ -22,7 +23,7 @@ from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.work import begin, look
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Drawn:
     """An input as `plan` looks at it.
 
@@ -50,7 +51,7 @@ class Drawn:
         return cls(found, items)
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Count:
     """What one pass over the input found; `error` is the relative standard error of `to_ask`.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.states import Proof, note_proof, proofs
 from roadworthy.keep.students import KeptStudent, find_student
@@ -23,7 +24,7 @@ from roadworthy.run.showing import example_of, example_within
 from roadworthy.run.within import labelled_within
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Proposal:
     """What is learned of one step.
 

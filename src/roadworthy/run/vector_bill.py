@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 from typing import Final, TypeAlias
 
+from roadworthy._quick import quick
+from roadworthy.ask.passages import EMBEDS
 from roadworthy.call.price import usd
 from roadworthy.call.reply import Usage
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Count
-from roadworthy.run.vectors import NAMED
 
 Pico: TypeAlias = "tuple[float, float, float]"
 NOTHING: Final = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class VectorBill:
     """Vectors that are still to be bought. Costs are low, likely and high, in pico-dollars, by price list.
 
@@ -79,7 +79,7 @@ def bill(runtime: Runtime, count: Count, tokens_a_byte: Pico) -> VectorBill:
         for texts in runtime.context(step).unbought():
             size = sum(len(text.encode()) for text in texts)
             passages, requests, corpus_bytes = passages + len(texts), requests + 1, corpus_bytes + size
-            corpus = plus(corpus, _priced(runtime, step.name + NAMED, 1, size, tokens_a_byte))
+            corpus = plus(corpus, _priced(runtime, step.name + EMBEDS, 1, size, tokens_a_byte))
     for buyer, (number, size) in count.queries.items():
         query = plus(query, _priced(runtime, buyer, number, size, tokens_a_byte))
     asked = list(count.queries.values())

@@ -1,18 +1,14 @@
-"""The hidden step that buys vectors: what stands for `Passages(embed=...)` where that is paid."""
+"""What the hidden step asks that buys vectors: it stands for `Passages(embed=...)` where that is paid."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 from pydantic import BaseModel
 
+from roadworthy.ask.passages import EMBEDS
 from roadworthy.ask.prompt import Prompt
-from roadworthy.call.model import as_model
-from roadworthy.decide.rule import Rule
-from roadworthy.run.entry import Step
-
-NAMED = "_embed"
-"""What stands behind a step's name in that of the step which buys its vectors."""
 
 Texts: TypeAlias = dict[str, list[str]]
 """What is embedded in one request: `{"texts": [...]}`."""
@@ -24,22 +20,11 @@ class Embedded(BaseModel):
     vectors: list[list[float]]
 
 
-def embedding_step(step: Step[Any, Any]) -> Step[Texts, Embedded] | None:
-    """The hidden step that buys vectors for a step's passages and queries; None where they are not bought."""
-    if step.context is None or step.context.paid is None:
-        return None
-    model: Any = step.context.paid
+def embedding_of(step: str) -> Callable[[Texts], Prompt[Embedded]]:
+    """The function of the hidden step that buys vectors for `step`."""
 
     def embed(given: Texts) -> Prompt[Embedded]:
         return Prompt("Give a vector for each text.", given)
 
-    embed.__name__ = embed.__qualname__ = step.name + NAMED
-    return Step(
-        step.home,
-        embed,
-        models=[as_model(model)],
-        rule=Rule(None, None, people=False),
-        key=None,
-        settings=step.settings,
-        mask=step.mask,
-    )
+    embed.__name__ = embed.__qualname__ = step + EMBEDS
+    return embed

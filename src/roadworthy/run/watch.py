@@ -11,11 +11,12 @@ import math
 import string
 from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TypeVar
 
 from roadworthy._clock import Clock
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.reply import Reply
 from roadworthy.decide.promise import Promise
@@ -58,7 +59,7 @@ _NAMES = {
 }
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Tally:
     """A reading as it grows."""
 

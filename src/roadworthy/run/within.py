@@ -8,10 +8,10 @@ written. A workflow that was edited since says what it can.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._quick import quick
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import AUDIT
@@ -31,7 +31,7 @@ from roadworthy.run.work import begin
 _PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Answered:
     """An accepted answer to learn from.
 

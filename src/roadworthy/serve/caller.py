@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -13,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.keep.access import Access, every_access, find_access, hash_of
 from roadworthy.keep.ledger import Ledger
@@ -26,7 +26,7 @@ OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/static/{name}"})
 _BEARER: Final = "bearer "
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Caller:
     """Who calls: by the key they showed, or, where there are no keys, whoever sits at this machine.
 

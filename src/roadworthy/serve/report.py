@@ -12,7 +12,6 @@ from roadworthy._errors import WrongUse
 from roadworthy.keep.transaction import as_int, as_text
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
-from roadworthy.run.runtime import period_of
 from roadworthy.serve.console.contents import report_of
 from roadworthy.serve.console.look import Look
 from roadworthy.serve.console.sheet import sheet
@@ -39,7 +38,7 @@ def report(app: str, job: str | None, *, page: Path | None, as_json: bool) -> No
             raise WrongUse(
                 f"The app {plan.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
             )
-        look = Look(plan, store, loaded.app.start_settings(), period_of(plan, now))
+        look = Look(plan, store, loaded.app.start_settings(), plan.period(now))
         found = report_of(look, named[0])
         text = "" if page is None else sheet(look, named[0], f"{now:%Y-%m-%d %H:%M}")
     if page is not None:

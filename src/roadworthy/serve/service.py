@@ -11,7 +11,6 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
@@ -20,6 +19,7 @@ from typing import Any, Final
 from roadworthy._errors import LedgerUnavailable, Rejected
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
+from roadworthy._quick import quick
 from roadworthy.accept.intake import record_from_value
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json, Record, Unusable
@@ -53,7 +53,7 @@ _RATE_OVER: Final = 200
 _RETRY_AFTER_MAX_S: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Stands:
     """Where a record stands.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from starlette.types import Scope
 
+from roadworthy._quick import quick
 from roadworthy.serve.head import header
 from roadworthy.serve.problem import Problem
 
@@ -17,7 +17,7 @@ DEADLINE: Final = "Roadworthy-Deadline"
 _DEADLINE: Final = DEADLINE.lower().encode()
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Terms:
     """What the headers of a request ask for.
 

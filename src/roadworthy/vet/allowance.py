@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from roadworthy._quick import quick
 
 _MINUTE_S: Final = 60.0
 _ROUNDING_S: Final = 1e-6  # whoever waited as long as was asked must not be refused for a rounding error
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Bucket:
     per_minute: int
     level: float
@@ -25,7 +26,7 @@ class _Bucket:
         return max(0.0, (need - self.level) * _MINUTE_S / self.per_minute)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Grant:
     """Whether a request may pass.
 

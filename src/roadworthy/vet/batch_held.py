@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 from urllib.parse import parse_qs
 
+from roadworthy._quick import quick
 from roadworthy.vet.door import Door
 from roadworthy.vet.exchange import Response
 
@@ -17,7 +18,7 @@ class Refused(Exception):
     """The provider does not take the batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class AskedCall:
     """One call: what it is called, and the request's body."""
 
@@ -25,7 +26,7 @@ class AskedCall:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Asked:
     """What a creation asks for.
 
@@ -41,7 +42,7 @@ class Asked:
     door: Door | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Came:
     """One call's result; None where the batch did not get to it."""
 
@@ -49,7 +50,7 @@ class Came:
     response: Response | None
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Held:
     """One batch.
 

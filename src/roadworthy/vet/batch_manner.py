@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 _NAMES: Final = ("delay_s", "expired", "lost", "shuffled", "full")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class BatchManner:
     """How batches are worked on.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy.vet import batch_anthropic, batch_gemini, batch_openai
 from roadworthy.vet.batch_held import Asked, Came, Held, Refused
 from roadworthy.vet.batch_manner import BatchManner
@@ -22,7 +23,7 @@ from roadworthy.vet.exchange import Manner, Request, Response
 Answer = Callable[[Knock, bytes], Response]
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Files:
     """What was uploaded, and results of batches."""
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Context, Decimal, InvalidOperation
 from itertools import islice
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 _EXACT: Final = Context(prec=200)
 _PER: Final = -6  # prices are per million tokens
 _PRICE_DIGITS_MAX: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Price:
     """USD per million tokens.
 
@@ -90,7 +91,7 @@ class Entry:
         self.heard: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class LoggedRequest:
     """One request as `GET /sim/requests` shows it.
 
@@ -133,7 +134,7 @@ class LoggedRequest:
     batched: bool = False
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Count:
     requests: int = 0
     billed_requests: int = 0
@@ -143,7 +144,7 @@ class _Count:
     batched_output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Line:
     """One model's part of the bill; or the sum of all.
 
@@ -162,7 +163,7 @@ class Line:
     cost_usd: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Bill:
     """What the provider received and charges for.
 

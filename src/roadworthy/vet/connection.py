@@ -12,9 +12,10 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, cast
 
+from roadworthy._quick import quick
 from roadworthy.vet.error_page import INVALID, error_body
 from roadworthy.vet.exchange import Manner, Receipt, Request, Response
 
@@ -26,7 +27,7 @@ _KEY_HEADERS: Final = frozenset({b"authorization", b"x-api-key", b"api-key"})
 _REASONS: Final = {status.value: status.phrase for status in http.HTTPStatus}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The bounds of one server.
 
@@ -49,7 +50,7 @@ class Limits:
     backlog: int = 2_048
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class House:
     """What the connections of one server share.
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet.recording import Answer
 from roadworthy.vet.tool import calls_tool, finish_of, tool_call, tool_deltas, wanted_tool
 
@@ -36,7 +36,7 @@ class BadRequest(Exception):
         self.param = param
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class ChatRequest:
     """What a request asks for, as far as the simulated provider cares.
 
@@ -237,7 +237,7 @@ def capped(answer: Answer, tokens_max: int | None) -> Answer:
     return Answer(kept, _LENGTH, answer.refusal, answer.token_probability)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Envelope:
     """What surrounds an answer.
 

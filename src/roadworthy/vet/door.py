@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet import (
     anthropic_messages,
     bedrock_converse,
@@ -51,7 +51,7 @@ def _no_limits(_headers: bytes) -> bytes:
     return b""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Door:
     """One dialect.
 
@@ -129,7 +129,7 @@ _IN_PATH: tuple[tuple[re.Pattern[bytes], Door], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Knock:
     """A path at which somebody is.
 

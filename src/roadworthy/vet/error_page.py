@@ -7,12 +7,12 @@ gateways in front of several providers pass on; pages of gateways and errors ins
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet.exchange import HTML, JSON
 from roadworthy.vet.kind import Kind
 
@@ -24,7 +24,7 @@ def error_body(message: str, type_: str, code: str | int | None = None, param: s
     return orjson.dumps({"error": {"message": message, "type": type_, "param": param, "code": code}})
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class ErrorPage:
     """One error as it goes over the wire.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
+
+from roadworthy._quick import quick
 
 JSON: Final = b"content-type: application/json\r\n"
 HTML: Final = b"content-type: text/html; charset=UTF-8\r\n"
@@ -29,7 +30,7 @@ class Receipt(Protocol):
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Request:
     """One request, read to its end.
 
@@ -48,7 +49,7 @@ class Request:
     key: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Response:
     """What the server is to send, when, and in which manner.
 

@@ -7,19 +7,19 @@ import json
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.vet.text_index import TextIndex
 
 FINISH_REASONS: Final = ("stop", "length", "content_filter")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Answer:
     """What a model says, before it is put into a provider's dialect.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.vet.batch_manner import BatchManner
 from roadworthy.vet.kind import IN_CONTENT, IN_TRANSIT, MIXED, STANDING, STREAMS_ONLY, Kind
 
@@ -50,7 +51,7 @@ def _pick(ladder: Ladder, chance: float) -> Kind | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Rates:
     """How often each kind happens, by the group that decides how it is drawn.
 
@@ -122,7 +123,7 @@ def _read_file(path: Path) -> dict[str, object]:
     return change
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Behaviour:
     """How one model, or every model without its own entry, behaves.
 
@@ -171,7 +172,7 @@ def _amount(name: str, said: object) -> float:
     return float(said)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Plan:
     """What happens to one arrival of one request.
 
@@ -190,7 +191,7 @@ class Plan:
     chance: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Script:
     """The whole of the simulated provider's behaviour.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal, Protocol
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.price import Price
 from roadworthy.call.reply import Ending, Exchange, Outcome
@@ -29,7 +30,7 @@ class Call(Protocol):
         """The request, as it would be posted alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Parcel:
     """One HTTP request of a batch API, without its key.
 
@@ -43,7 +44,7 @@ class Parcel:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Standing:
     """Where a batch stands, as its provider says.
 

@@ -134,8 +134,13 @@ SELECT record.outcome, coalesce(record.waiting_for, ''), count(*)
 FROM line JOIN record ON record.id = line.record_id WHERE line.job_id = :job_id
 GROUP BY record.outcome, coalesce(record.waiting_for, '');
 
--- kinds: How many lines of a job are firsts, duplicates and conflicts.
-SELECT kind, count(*) FROM line WHERE job_id = :job_id GROUP BY kind;
+-- standing: How many lines of a job, of each kind, stand where, and whose answer they have; in one pass over all of it.
+SELECT line.kind, record.outcome, record.waiting_for, record.model, count(*)
+FROM line JOIN record ON record.id = line.record_id WHERE line.job_id = :job_id
+GROUP BY line.kind, record.outcome, record.waiting_for, record.model;
+
+-- job_size: How many records a job has.
+SELECT count(*) FROM record WHERE job_id = :job_id;
 
 -- answered: How many records of a job have bought something.
 SELECT count(*) FROM record WHERE job_id = :job_id AND attempts > 0;
@@ -243,17 +248,13 @@ UPDATE record SET deaths = deaths + 1 WHERE id = :record_id;
 -- job_attempts: A job's attempts by model, ending, state and step: count, cost, tokens.
 SELECT attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step, count(*),
   coalesce(sum(attempt.cost_pico), 0), coalesce(sum(attempt.input_tokens), 0), coalesce(sum(attempt.output_tokens), 0)
-FROM attempt JOIN run ON run.id = attempt.run_id JOIN question ON question.id = attempt.question_id
-WHERE run.job_id = :job_id
+FROM attempt JOIN question ON question.id = attempt.question_id
+WHERE attempt.run_id IN (SELECT id FROM run WHERE job_id = :job_id)
 GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step ORDER BY 1, 2, 3, 4;
 
--- job_models: Which model's answers a job accepted.
-SELECT coalesce(record.model, ''), count(*) FROM line JOIN record ON record.id = line.record_id
-WHERE line.job_id = :job_id AND record.outcome = 'accepted' GROUP BY record.model ORDER BY 2 DESC;
-
 -- job_latencies: How many of a job's answered attempts took how many tenths of a millisecond, in order.
-SELECT round(attempt.latency_s * 10000), count(*) FROM attempt JOIN run ON run.id = attempt.run_id
-WHERE run.job_id = :job_id AND attempt.ending = 'ok' GROUP BY 1 ORDER BY 1;
+SELECT round(latency_s * 10000), count(*) FROM attempt
+WHERE run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND ending = 'ok' GROUP BY 1 ORDER BY 1;
 
 -- job_grounds: Why records of a job are not accepted, commonest first.
 SELECT record.outcome, coalesce(record.reason, ''), count(*) FROM line JOIN record ON record.id = line.record_id

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from roadworthy._events import Noted
+from roadworthy._quick import quick
 from roadworthy.call.batch.courier import Courier
 from roadworthy.call.batch.dialect import NotSaid, Standing
 from roadworthy.call.batch.rung import BatchRung, batched
@@ -20,7 +20,7 @@ _LOOK_S = 1.0
 _HOUR_S = 3_600.0
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class _Due:
     """When something is looked at next, in monotonic seconds, and how long the pause before it was."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.keep.gates import GO_ON, PROMOTE
 from roadworthy.keep.states import states
 from roadworthy.keep.transaction import Transaction, as_float, as_text, text_or_none
@@ -24,7 +24,7 @@ _CONTEXT: Final = 2
 _LINES_MAX: Final = 400
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Version:
     """One version of a step's prompt, with the text behind it.
 
@@ -44,7 +44,7 @@ class Version:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class StateRow:
     """One state, and what it holds of each step.
 

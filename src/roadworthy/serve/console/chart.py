@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from roadworthy._quick import quick
 
 WIDTH: Final = 640.0
 HEIGHT: Final = 236.0
@@ -14,7 +15,7 @@ _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICKS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Tick:
     """A mark on an axis."""
 
@@ -22,7 +23,7 @@ class Tick:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Dot:
     """A point, with what is said when somebody rests on it."""
 
@@ -31,7 +32,7 @@ class Dot:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Bar:
     """A column, or with `low` and `high` a point with its interval."""
 
@@ -42,7 +43,7 @@ class Bar:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Chart:
     """One chart.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import Transaction
@@ -16,7 +16,7 @@ from roadworthy.run.plan import Plan
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Look:
     """One look at an app.
 

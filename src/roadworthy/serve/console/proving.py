@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.keep.alarms import Alarm, Reading, readings, standing_alarms
 from roadworthy.keep.audits import PASSED, RIGHT, UNSETTLED, audit_counts
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text
@@ -27,7 +27,7 @@ _READINGS: Final = 60
 _BINS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Proved:
     """One step's certificate, its course, and how far two readers agree."""
 
@@ -36,7 +36,7 @@ class Proved:
     readers: Agreement | None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Bin:
     """Ruled answers of which a step was about as sure: `low` and `high` bound the share that is right (Wilson, 95 %)."""
 
@@ -47,7 +47,7 @@ class Bin:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Calibration:
     """How sure a step was against how often it was right, on what people ruled on."""
 
@@ -56,7 +56,7 @@ class Calibration:
     chart: Chart
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Drift:
     """What is watched of a step without labels.
 
@@ -72,7 +72,7 @@ class Drift:
     alarms: tuple[Alarm, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Picked:
     """An answer that the coin picked: the how-many-eth accepted one it is, and when it was asked about and ruled on."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, FastAPI, Response
 from fastapi.routing import APIRoute
 
+from roadworthy._quick import quick
 from roadworthy.serve.caller import role_of
 from roadworthy.serve.console.pages import page
 from roadworthy.serve.console.session import SeesDocs, Visit
@@ -19,7 +19,7 @@ _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _DEPTH_MAX: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Given:
     """Something that a request carries beside its body."""
 
@@ -30,7 +30,7 @@ class Given:
     told: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Answered:
     """One way a request is answered."""
 
@@ -40,7 +40,7 @@ class Answered:
     schema: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Route:
     """One route.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 from fastapi import Request
 
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.serve.body import read_form
 from roadworthy.serve.caller import LOCAL, Caller, Doorkeeper, Needs, Role
@@ -29,7 +30,7 @@ LASTS_S: Final = 86_400.0
 _MOST: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Visit:
     """One person's visit.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.attempts import scopes_of
 from roadworthy.keep.forecasts import KeptForecast, forecasts
@@ -20,7 +20,7 @@ _FORECASTS: Final = 100
 _SHOWN: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Money:
     """The app's account of this period."""
 
@@ -34,7 +34,7 @@ class Money:
         return None if not self.limit else float(min(Decimal(1), (self.spent + self.reserved) / self.limit))
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Spent:
     """What was asked of a model, by one step or by all, and its share of everything."""
 
@@ -48,7 +48,7 @@ class Spent:
     share: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Told:
     """A forecast beside what the job has cost since.
 
@@ -67,7 +67,7 @@ class Told:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Saved:
     """Replies that came from the ledger, and about what they would have cost: each its job's mean attempt."""
 

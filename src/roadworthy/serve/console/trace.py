@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from roadworthy._quick import quick
 from roadworthy.call.ending import TREATMENT
 from roadworthy.call.reply import Ending
 from roadworthy.observe.story import Story, Tried
 from roadworthy.serve.console.view import lasted, marked, moment
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Span:
     """One attempt on the line of time.
 
@@ -31,7 +31,7 @@ class Span:
     judged: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Trace:
     """A story, ready to be written out.
 

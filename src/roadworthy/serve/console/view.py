@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.call.price import usd
 from roadworthy.keep.records import fates
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text
@@ -19,7 +19,7 @@ RECORDS: Final = 50
 _QUOTE_CHARS_MIN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RunRow:
     """One run."""
 
@@ -35,7 +35,7 @@ class RunRow:
     did: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class RecordRow:
     """One record in a list."""
 
@@ -54,7 +54,7 @@ class RecordRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Which records are looked for; what is empty is not looked at.
 
@@ -74,7 +74,7 @@ class Wanted:
     before: int = 2**62
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Questions:
     """What waits for one kind of person.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 import orjson
+
+from roadworthy._quick import quick
 
 
 class State(StrEnum):
@@ -19,7 +20,7 @@ class State(StrEnum):
     DIED = "died"  # the process ended under it
 
 
-@dataclass(frozen=True)
+@quick(frozen=True)
 class Call:
     """One call.
 

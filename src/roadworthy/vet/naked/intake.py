@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.vet.naked.call import Call, State
 from roadworthy.vet.naked.stand import Stand
@@ -18,7 +18,7 @@ _MOJIBAKE: Final = "GrÃ¼ÃŸe"  # UTF-8 read as Windows-1252; "Grüße"
 _HOLES: Final = "{queue} %s {{x}} ${name}"
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class _Unusable:
     name: str
     said: str

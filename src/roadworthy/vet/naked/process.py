@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.vet.naked import child
 from roadworthy.vet.naked.call import Call, State
@@ -32,7 +33,7 @@ _WORDS_BYTES_MAX: Final = 64_000
 _READ_BYTES: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Cage:
     """What a function is given, and what it may take.
 

@@ -6,12 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, Self
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.kind import Kind
@@ -29,7 +30,7 @@ LEFT_OUT: Final = (
 """Of the function's folder: what is not copied, as the road test of an app does it."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Tried:
     """One call under one fault.
 
@@ -71,7 +72,7 @@ class Tried:
         return f"It sent {len(self.rows)} requests and {said}."
 
 
-@dataclass(kw_only=True)
+@quick(kw_only=True)
 class Stand:
     """What every stage is given. `open_stand` makes it.
 

@@ -7,12 +7,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar, Unpack
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet.options import Options
 from roadworthy.vet.process import RunningSimulator
 from roadworthy.vet.road.declared import Declared
@@ -28,7 +29,7 @@ LATENCY_MS: Final = 3.0
 """Of the simulated provider where a stage does not ask for another: short, so that many trials fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Sample:
     """One usable record of the team's input.
 
@@ -65,7 +66,7 @@ class Memo:
             return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Bench:
     """What every stage is given. `opening.open_bench` makes it.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.report import Report
 
 _RANK: Final = {Grade.FAIL: 0, Grade.NOT_TESTED: 1, Grade.PASS: 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Change:
     """One promise whose grade differs; None where a report does not have it."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from roadworthy._quick import quick
 from roadworthy._settings import read_settings
 from roadworthy.observe.report import wilson
 from roadworthy.vet.road.cause import gone_alone
@@ -31,7 +32,7 @@ _SAME: Final = "A record said differently, with its meaning kept, gets the same 
 _OWN: Final = "Two records that look alike each get an answer of their own: the model is asked about both."
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Pair:
     """A changed record beside the one it comes from, both with what became of them.
 

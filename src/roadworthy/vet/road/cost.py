@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from roadworthy._quick import quick
 from roadworthy.call.model import PREFIXES
 from roadworthy.observe.report import wilson
 from roadworthy.run.forecast import Known, predict
@@ -34,7 +34,7 @@ Triple = tuple[float, float, float]
 """Low, likely and high, in USD."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a sample of the input showed.
 
@@ -253,7 +253,7 @@ def table(seen: Seen, answers: str) -> Table:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Way:
     """One way to run the input, and what it costs at each scale; `label` is its name in a picture, "" for none."""
 

@@ -7,12 +7,13 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from roadworthy._failpoints import POINTS
+from roadworthy._quick import quick
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Clue, Finding, Grade, not_tested
@@ -31,7 +32,7 @@ _FIRST: Final = ("after_send", "outcome_committed", "before_send", "once_ran")
 _MEANINGS: Final = {point.name: point.meaning for point in POINTS}
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Killed:
     """One process that was killed, and what came of the command given again.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.picture import Bars, Chart, Dots, Figure, Picture, Table
 
 WIDTH: Final = 900
@@ -18,7 +18,7 @@ _EDGE: Final = 28
 _HEAD: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class DrawnBar:
     """One bar with its whisker, in pixels."""
 
@@ -30,7 +30,7 @@ class DrawnBar:
     high: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class DrawnLine:
     """One line of a chart: the points of an SVG polyline."""
 
@@ -39,7 +39,7 @@ class DrawnLine:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class DrawnDot:
     """One dot with its whisker, in pixels."""
 
@@ -49,7 +49,7 @@ class DrawnDot:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class DrawnRow:
     """One row of dots."""
 
@@ -58,7 +58,7 @@ class DrawnRow:
     dots: tuple[DrawnDot, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Drawing:
     """A picture ready for the template."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.closed import find_closed
@@ -20,7 +20,7 @@ from roadworthy.vet.road.unfit import find_invented, find_unfit
 _RECORDS: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """One kind of trouble that passes.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet.options import Options, rows_of
 from roadworthy.vet.recording import Recording, bare_text
 from roadworthy.vet.road.mess.body import main_text, messed
@@ -24,7 +24,7 @@ _ALIKE: Final = 0.8
 """Copied words count as the same from this likeness of their letters on (difflib's ratio)."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Variant:
     """One record, as it is or made messier.
 

@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from statistics import fmean, median, pstdev
 from typing import Any, Final
@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.transaction import Row, as_int, as_text
@@ -34,7 +35,7 @@ _ANSWERED: Final = ("ok", "empty", "truncated")
 _TROUBLE: Final[Mapping[str, str]] = {"throttled": "429_bare", "transient": "500", "unknown": "cut"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Experience:
     """One model, as the ledger knows it.
 
@@ -63,7 +64,7 @@ class Experience:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Learned:
     """What a ledger taught.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.bench import Sample
 from roadworthy.vet.road.trial import Trial
 
@@ -14,7 +14,7 @@ _OURS: Final = ("input.jsonl", "out.jsonl", "trial.db", "home-", "__pycache__", 
 _FILE_BYTES_MAX: Final = 20_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Left:
     """What was written.
 

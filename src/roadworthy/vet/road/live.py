@@ -9,13 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy._settings import read_settings
 from roadworthy.observe.report import wilson
 from roadworthy.vet.road.faithful import Variant, same_answer, variants, without
@@ -37,7 +37,7 @@ _TIMEOUT_S: Final = 1_800.0
 _SAID_BYTES: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class LiveRun:
     """What the real provider's answers came to.
 

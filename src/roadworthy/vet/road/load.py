@@ -10,9 +10,9 @@ import time
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Chart, Figure, Line, Table
@@ -41,7 +41,7 @@ _STREAMED: Final = {"ROADWORTHY_INTAKE_BATCH": "1", "ROADWORTHY_QUEUE_MAX": str(
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Leg:
     """What became of records that arrived at one rate.
 

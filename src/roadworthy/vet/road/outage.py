@@ -6,9 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.cause import remembered, resent
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.stage import Stage
@@ -33,7 +33,7 @@ _KINDS: Final[Mapping[str, tuple[str, Mapping[str, float]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Storm:
     """A run with an outage in its midst, and the run after it where one was needed.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from roadworthy._quick import quick
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@quick(frozen=True, slots=True, kw_only=True)
 class Table:
     """Rows of text under a head.
 
@@ -22,7 +23,7 @@ class Table:
     measured: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One value with its interval, where it has one."""
 
@@ -33,7 +34,7 @@ class Bar:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Bars:
     """Values side by side.
 
@@ -52,7 +53,7 @@ class Bars:
     measured: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line of a chart: (x, y) from left to right."""
 
@@ -60,7 +61,7 @@ class Line:
     points: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Lines over a common axis, such as a backlog over time."""
 
@@ -72,7 +73,7 @@ class Chart:
     measured: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class DotRow:
     """One row of dots, one for each of the series."""
 
@@ -80,7 +81,7 @@ class DotRow:
     dots: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Dots:
     """Values of several sizes with their intervals, on an axis where each step is ten times the last.
 
@@ -97,7 +98,7 @@ class Dots:
     measured: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One number that says most of what a stage found; it stands at the top of a page.
 

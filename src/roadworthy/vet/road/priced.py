@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.trial import QUICK
 
@@ -23,7 +23,7 @@ _SAMPLED_SHARE: Final = 3
 _FORECAST: Final = "What `plan` says an input will cost is what it costs."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Priced:
     """What became of the forecast and the runs.
 

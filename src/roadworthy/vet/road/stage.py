@@ -6,11 +6,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 from roadworthy.vet.road.finding import Finding, StageResult, not_tested
 from roadworthy.vet.road.picture import Picture
 
@@ -33,7 +34,7 @@ class Tell(Protocol):
         """A stage has ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Stage(Generic[S]):
     """One stage: what it asks, and how it finds out.
 

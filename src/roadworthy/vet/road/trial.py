@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import orjson
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import VARIABLE
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.transaction import as_int, as_text
@@ -47,7 +48,7 @@ QUICK: Final[Mapping[str, str]] = {
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Attempt:
     """One row of the trial's ledger.
 
@@ -77,7 +78,7 @@ class Attempt:
     reply: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Ran:
     """What one run of the command came to.
 
@@ -133,7 +134,7 @@ class Ran:
         return sum((row.cost_usd or Decimal(0) for row in self.requests if row.billed), Decimal(0))
 
 
-@dataclass(slots=True)
+@quick(slots=True)
 class Trial:
     """A folder with a copy of the app, an input and a ledger. `Bench.trial` makes it.
 

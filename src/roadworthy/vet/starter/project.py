@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 FILES: Final = ("app.py", "input.jsonl", "answers.jsonl", "test_app.py", "README.md")
 PORT: Final = 8400
@@ -23,7 +23,7 @@ STEPS: Final = (
 _NAME_CHARS_MAX: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Draft:
     """Files by name, and the commands that try them.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 _MODELS: Final = (
     (re.compile(r"(?:openai(?:-chat)?[:/])?((?:gpt-|o\d|chatgpt-)[\w.-]*)"), "openai"),
@@ -25,7 +26,7 @@ _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _ASKED_BY_NAME: Final = frozenset({"Agent", "from_provider", "init_chat_model"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What was found.
 

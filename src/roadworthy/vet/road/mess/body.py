@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from roadworthy._quick import quick
 from roadworthy.vet.road.mess.operator import TextOperator
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _WORDS_MIN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class Messed:
     """One record made messier.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from roadworthy._errors import WrongUse
+from roadworthy._quick import quick
 
 
 def chance_of(seed: int, *names: str) -> random.Random:
@@ -16,7 +16,7 @@ def chance_of(seed: int, *names: str) -> random.Random:
     return random.Random(int.from_bytes(digest.digest()))  # noqa: S311 - a repeatable draw, not a secret
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class TextOperator:
     """Makes one text messier.
 
@@ -37,7 +37,7 @@ class TextOperator:
         return self.act(text, chance_of(seed, self.name, key))
 
 
-@dataclass(frozen=True, slots=True)
+@quick(frozen=True, slots=True)
 class FileOperator:
     """Makes a file of one record per line messier.
 
