@@ -59,9 +59,9 @@ bench: $(READY)  ## measure against aiohttp + pydantic in the same run, about te
 bench-peers: $(READY)  ## measure the peers too, each at its newest version in an environment of its own
 	$(BIN)/python -m benchmarks.versus
 
-bench-service: $(READY)  ## the service under load, open loop, beside LiteLLM's proxy; writes docs/service-performance.md; 20 minutes
-	$(BIN)/python -m benchmarks.service
-	$(BIN)/python -m benchmarks.service_page
+bench-service: $(READY)  ## the service under load, open loop, beside LiteLLM's proxy; writes docs/service-performance.md; 15 minutes
+	$(BIN)/python -m benchmarks.service; ended=$$?; $(BIN)/python -m benchmarks.service_page && exit $$ended
+
 bench-workers: $(READY)  ## one to four worker processes on SQLite and on Postgres, three minutes
 	$(BIN)/python -m benchmarks.workers
 

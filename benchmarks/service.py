@@ -1,8 +1,8 @@
 """The service under load: an open loop of callers, a provider that takes 200 ms, one core for the service.
 
-python -m benchmarks.service [--out FILE] [--quick] [--no-peer]
+python -m benchmarks.service [--out FILE] [--quick] [--subjects records,chat,litellm]
 
-What is measured, each in turn for the records door, the door for OpenAI clients and LiteLLM's proxy (newest version, in an
+What is measured, in turns for the records door, the door for OpenAI clients and LiteLLM's proxy (newest version, in an
 environment of its own, the same provider): the most it can sustain, what it adds at half of that, what it does at twice
 that, and `/healthz` while a thousand callers send a byte now and then.
 """
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,13 +27,15 @@ from benchmarks.child import Broke, Child, Row, note, start
 from benchmarks.command import APP, environ
 from benchmarks.machine import CLIENT_CORE, PROVIDER_CORE, ROOT, stamp
 from benchmarks.provider import start_provider
-from benchmarks.proxy import start_proxy
+from benchmarks.proxy import PROXY, start_proxy
 from benchmarks.slow import slow_callers
 
 RESULTS = ROOT / ".bench" / "service.jsonl"
 DELAY_MS = 200
-STEP, TRIES = 0.8, 6
-"""A rate is sustained when every request is answered and 99 in 100 within a second; else the next one is a fifth lower."""
+PEER = "litellm"
+STEP, TRIES = 0.85, 5
+"""A rate is sustained when every request is answered and 99 in 100 within a second. The next one to try is this much of it
+where it is not, and as much above it where it is, until one was and one was not."""
 SUSTAINED_P99_MS = 1_000.0
 
 
@@ -47,9 +49,21 @@ class Extent:
     slow: float
 
 
-FULL, QUICK = Extent(3, 6.0, 12.0, 10.0), Extent(1, 4.0, 5.0, 6.0)
-MINUTES_MAX = 18.0
-"""No further round begins that would, like the longest before it, end later than this."""
+FULL, QUICK = Extent(3, 5.0, 8.0, 10.0), Extent(1, 2.0, 2.0, 2.0)
+MINUTES_MAX = 12.0
+"""No round begins that would, like the longest before it, end later than this after the services stand, and no phase later."""
+
+
+class Clock:
+    """How much of the time for all of it is left."""
+
+    def __init__(self, minutes: float) -> None:
+        self._ends = time.monotonic() + 60 * minutes
+
+    @property
+    def left_s(self) -> float:
+        """Seconds; negative where it is over."""
+        return self._ends - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,9 @@ def start_service(url: str, door: str, python: str = sys.executable) -> Iterator
         )
         try:
             assert process.stdout is not None
-            port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
+            if not (line := process.stdout.readline()):
+                raise Broke(f"the service for {door} did not start")
+            port = int(json.loads(line)["url"].rpartition(":")[2])
             path = "/v1/records/triage" if door == "records" else "/v1/chat/completions"
             where = Door(port, path, door, PROVIDER_CORE, model="triage")
             yield Running(f"roadworthy, {door}", port, process.pid, where)
@@ -131,22 +147,37 @@ def sustains(row: Row) -> bool:
     return set(row["statuses"]) == {"200"} and not row["unanswered"] and row["ok_p99_ms"] <= SUSTAINED_P99_MS
 
 
-def measured(running: Running, extent: Extent) -> Iterator[Row]:
-    """The phases of one service."""
-    with start("benchmarks.arrivals", json.dumps(asdict(running.door))) as caller:
-        phase(running, caller, callers=16, seconds=extent.find / 2)  # warm
-        row = phase(running, caller, callers=400, seconds=extent.find)
-        yield {"phase": "400 callers", **row}
-        rate = max(1.0, row["answered_per_s"])
-        for _ in range(TRIES):
-            row = phase(running, caller, rate=rate, seconds=extent.hold)
-            yield {"phase": "tried", "sustained": sustains(row), **row}
-            if sustains(row):
-                break
-            rate *= STEP
-        yield {"phase": "half", **phase(running, caller, rate=rate / 2, seconds=extent.hold)}
-        yield {"phase": "twice", **phase(running, caller, rate=rate * 2, seconds=extent.hold)}
-        yield {"phase": "after", **phase(running, caller, rate=rate / 2, seconds=extent.hold / 2)}
+def measured(running: Running, caller: Child, extent: Extent, clock: Clock, known: float) -> Iterator[Row]:
+    """The phases of one service, as far as there is time.
+
+    Args:
+        caller: who sends; the same one for all rounds, so that no record comes twice.
+        known: a rate that it held before; 0 where it was not asked yet.
+    """
+
+    def left(**asked: float) -> Row | None:
+        return phase(running, caller, **asked) if clock.left_s > asked["seconds"] else None
+
+    phase(running, caller, callers=16, seconds=extent.find / 2)  # warm
+    if (row := left(callers=400, seconds=extent.find)) is None:
+        return
+    yield {"phase": "400 callers", **row}
+    rate, held, failed = known or max(1.0, row["pace_per_s"]), 0.0, False
+    for _ in range(TRIES):
+        if (row := left(rate=rate, seconds=extent.hold)) is None:
+            return
+        yield {"phase": "tried", "sustained": sustains(row), **row}
+        if sustains(row):
+            held = rate
+        else:
+            failed = True
+        if held and failed:
+            break
+        rate = rate / STEP if held else rate * STEP
+    rate = held or rate
+    for name, part, seconds in (("half", 0.5, 1.0), ("twice", 2.0, 1.0), ("after", 0.5, 0.5)):
+        if (row := left(rate=rate * part, seconds=extent.hold * seconds)) is not None:
+            yield {"phase": name, **row}
 
 
 def straight(url: str, extent: Extent) -> Row:
@@ -169,47 +200,66 @@ def shown(row: Row) -> str:
 
 
 def sections(extent: Extent, subjects: list[str]) -> Iterator[Row]:
-    """Everything, in turns, so that the machine's moods hit all alike."""
-    ends, longest = time.monotonic() + 60 * MINUTES_MAX, 0.0
-    with start_provider(DELAY_MS) as provider:
-        yield from _slow(provider.url, extent, subjects)
-        for number in range(extent.rounds):
-            if (began := time.monotonic()) + longest > ends:
-                note(
-                    f"{number} of {extent.rounds} rounds: the next one would end after {MINUTES_MAX:g} minutes"
+    """Everything, in turns, so that the machine's moods hit all alike. Who breaks is told of, and the others go on."""
+    with ExitStack() as stack:
+        provider = stack.enter_context(start_provider(DELAY_MS))
+        running: list[tuple[Running, Child]] = []
+        for subject in subjects:
+            try:
+                starting = (
+                    start_proxy(provider.url) if subject == PEER else start_service(provider.url, subject)
                 )
-                break
-            row = {"round": number, **straight(provider.url, extent)}
-            note(shown(row))
-            yield row
-            for subject in subjects:
-                for row in _turn(subject, provider.url, extent):
-                    yield {"round": number, **row}
-            longest = max(longest, time.monotonic() - began)
+                one = stack.enter_context(starting)
+                caller = stack.enter_context(start("benchmarks.arrivals", json.dumps(asdict(one.door))))
+                running.append((one, caller))
+            except Broke as broke:
+                yield _broke(PROXY if subject == PEER else f"roadworthy, {subject}", 0, broke)
+                continue
+            if len(running) == 1 and subject != PEER:
+                yield _slow(one, extent)
+        yield from _rounds(running, provider.url, extent, Clock(MINUTES_MAX))
 
 
-def _turn(subject: str, url: str, extent: Extent) -> Iterator[Row]:
-    """One service's turn; a peer that does not start, or breaks, is told of and the others go on."""
-    peer = subject == "litellm"
+def _rounds(running: list[tuple[Running, Child]], url: str, extent: Extent, clock: Clock) -> Iterator[Row]:
+    longest, known = 0.0, dict.fromkeys((one.name for one, _ in running), 0.0)
+    for number in range(extent.rounds):
+        if clock.left_s < longest:
+            note(f"{number} of {extent.rounds} rounds: the next one would end after {MINUTES_MAX:g} minutes")
+            return
+        began = clock.left_s
+        yield _noted({"round": number, **straight(url, extent)})
+        for one, caller in list(running):
+            try:
+                for row in measured(one, caller, extent, clock, known[one.name]):
+                    if row.get("sustained"):
+                        known[one.name] = row["rate"]
+                    yield _noted({"round": number, **row})
+            except (Broke, OSError) as broke:
+                running.remove((one, caller))
+                yield _broke(one.name, number, broke)
+        longest = max(longest, began - clock.left_s)
+
+
+def _noted(row: Row) -> Row:
+    note(shown(row))
+    return row
+
+
+def _broke(subject: str, number: int, broke: Exception) -> Row:
+    note(f"{subject}: {broke}")
+    return {"phase": "broke", "subject": subject, "round": number, "error": str(broke)}
+
+
+def _slow(running: Running, extent: Extent) -> Row:
+    """A thousand slow callers before one service; they have the other core, as all callers do."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {PROVIDER_CORE})
     try:
-        with start_proxy(url) if peer else start_service(url, subject) as running:
-            for row in measured(running, extent):
-                note(shown(row))
-                yield row
-    except Broke as broke:
-        if not peer:
-            raise
-        note(str(broke))
-        yield {"phase": "broke", "subject": "litellm proxy", "error": str(broke)}
-
-
-def _slow(url: str, extent: Extent, subjects: list[str]) -> Iterator[Row]:
-    """A thousand slow callers before one service."""
-    for subject in [one for one in subjects if one != "litellm"][:1]:
-        with start_service(url, subject) as running:
-            row = slow_callers(running.port, 1_000, extent.slow)
-            note(json.dumps(row))
-            yield {"phase": "slow", "subject": running.name, **row}
+        row = {"phase": "slow", "subject": running.name, **slow_callers(running.port, 1_000, extent.slow)}
+    finally:
+        os.sched_setaffinity(0, cores)
+    note(json.dumps(row))
+    return row
 
 
 def main() -> None:
@@ -224,13 +274,16 @@ def main() -> None:
         resource.RLIMIT_NOFILE, (max(soft, min(hard, 1 << 16)), hard)
     )  # a slow caller is a file
     given.out.parent.mkdir(parents=True, exist_ok=True)
+    broke = False
     with given.out.open("w", encoding="utf-8") as out:
         for row in [{"section": "service stamp", **stamp()}]:
             out.write(json.dumps(row) + "\n")
         for row in sections(QUICK if given.quick else FULL, given.subjects.split(",")):
             out.write(json.dumps({"section": "service", **row}) + "\n")
             out.flush()
+            broke = broke or (row["phase"] == "broke" and row["subject"] != PROXY)
     note(f"results: {given.out}")
+    sys.exit(broke)
 
 
 if __name__ == "__main__":

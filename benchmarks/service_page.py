@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import ROOT
+from benchmarks.proxy import PROXY as PEER
 from benchmarks.service import DELAY_MS, RESULTS, SUSTAINED_P99_MS
 
 PAGE = ROOT / "docs" / "service-performance.md"
-PEER = "litellm proxy"
 Row = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def page(rows: Sequence[Row]) -> str:
     lines = []
     for subject in subjects:
         own = [row for row in found if row["subject"] == subject]
-        held = [row for row in own if row["phase"] == "tried" and row["sustained"]]
+        held = _held(own)
         half = [row for row in own if row["phase"] == "half"]
         p50, p99 = median(half, "ok_p50_ms"), median(half, "ok_p99_ms")
         cpu = median(held or half, "cpu_us_a_record")
@@ -105,6 +105,15 @@ def page(rows: Sequence[Row]) -> str:
             ],
         ]
     )
+
+
+def _held(own: Sequence[Row]) -> list[Row]:
+    """The highest rate that was sustained in each round."""
+    best: dict[int, Row] = {}
+    for row in own:
+        if row["phase"] == "tried" and row["sustained"]:
+            best[row["round"]] = max(best.get(row["round"], row), row, key=lambda one: one["answered_per_s"])
+    return list(best.values())
 
 
 def _ratios(found: Sequence[Row], subjects: Sequence[str]) -> list[str]:

@@ -88,6 +88,12 @@ class DoorSettings:
     serve_header_bytes_max: int = count(
         32_768, "bytes", "of a request's line and headers; larger ones are answered 431", OURS
     )
+    serve_idle_s: float = row(
+        75.0,
+        "seconds",
+        "a connection without a request stays open; longer than clients keep theirs, so that none is closed under a request",
+        "nginx keepalive_timeout; httpx drops its own after 5 s",
+    )
     serve_keys_s: float = row(
         1.0, "seconds", "the service believes for this long what the ledger says of keys", OURS
     )

@@ -22,6 +22,7 @@ def shown(broke: bool) -> str:  # noqa: FBT001 - a parameter of the test
         row("no service", "half", ok_p50_ms=202.0, ok_p99_ms=210.0),
         row("roadworthy, records", "400 callers", **ours),
         row("roadworthy, records", "tried", sustained=False, answered_per_s=990.0, **ours),
+        row("roadworthy, records", "tried", sustained=True, answered_per_s=700.0, **ours),
         row("roadworthy, records", "tried", sustained=True, answered_per_s=800.0, **ours),
         row("roadworthy, records", "half", **ours),
         row("roadworthy, records", "twice", answered_per_s=790.0, **ours, **statuses),

@@ -14,6 +14,7 @@ from tests.serve.counter import Counter
 
 from roadworthy._events import (
     AttemptEnded,
+    Event,
     LaneChanged,
     Noted,
     RecordBegan,
@@ -78,6 +79,25 @@ def test_each_line_leads_to_the_ledger_and_to_the_trace() -> None:
     }
     assert (record["record"], record["outcome"], record["trace"]) == (7, "accepted", TRACE)
     assert '"K"' not in out.getvalue()
+
+
+def test_listeners_hear_what_they_name_and_others_everything() -> None:
+    """Metrics that were joined to a log after the first event would hear nothing, or the log would miss what they miss."""
+    heard: list[tuple[str, Event]] = []
+
+    class Choosy:
+        hears = frozenset({StepEnded})
+
+        def __call__(self, event: Event) -> None:
+            heard.append(("choosy", event))
+
+    began, ended = StepBegan("feel"), StepEnded("accept")
+    tell = Several(lambda event: heard.append(("all", event)))
+    tell(ended)
+    tell.add(Choosy())
+    tell(began)
+    tell(ended)
+    assert heard == [("all", ended), ("all", began), ("all", ended), ("choosy", ended)]
 
 
 def test_a_request_is_one_line_with_its_pattern() -> None:

@@ -4,6 +4,8 @@ import re
 
 from tests.serve.conftest import Build
 
+WAITED, RECORDS = "roadworthy_http_request_duration_seconds", 'route="/v1/records/{step}"'
+
 
 def test_what_is_scraped_is_what_happened(file_build: Build) -> None:
     """A dashboard would show other figures than the ledger holds, or words of a record as labels."""
@@ -18,5 +20,15 @@ def test_what_is_scraped_is_what_happened(file_build: Build) -> None:
     assert values["roadworthy_reviews_open"] == "1.0"
     spent = counter.ask("SELECT spent_pico FROM budget WHERE scope LIKE 'app:%'")[0][0]
     assert abs(float(values['roadworthy_budget_usd{part="spent"}']) - int(str(spent)) / 1e12) < 1e-12
+    took = [
+        float(count)
+        for name, count in values.items()
+        if name.startswith(f"{WAITED}_bucket") and RECORDS in name
+    ]
+    assert (len(took), took[-1]) == (13, 2.0)
+    assert took == sorted(took), "each bucket holds what is in those below it"
+    assert values[f"{WAITED}_count{{{RECORDS}}}"] == "2.0"
+    assert 0 < float(values[f"{WAITED}_sum{{{RECORDS}}}"]) < 120
+    assert values["roadworthy_records_refused_total"] == "0.0"
     assert "SECRETKEY" not in page
     assert "what a day" not in page

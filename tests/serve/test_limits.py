@@ -81,6 +81,74 @@ def test_a_connection_that_is_kept_has_its_limits_anew(limited: Counter) -> None
         assert _told(caller)[0] == 408
 
 
+POST = HEAD + b"content-length: %d\r\n\r\n" % len(NOTE)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [POST, NOTE],
+        [POST + NOTE[:1], NOTE[1:9], NOTE[9:]],
+        [
+            HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n",
+            NOTE[:5] + b"\r\n1d\r\n" + NOTE[5:],
+            b"\r\n0\r\n\r\n",
+        ],
+        [POST + NOTE + POST, NOTE],
+    ],
+    ids=["head then body", "by pieces", "by chunks", "half of a second one behind the first"],
+)
+def test_a_body_may_come_in_parts(limited: Counter, parts: list[bytes]) -> None:
+    """Work begins with the last byte: one that comes apart from the head would never begin."""
+    wanted = b"".join(parts).count(b"POST ")
+    with _call(limited) as caller:
+        for part in parts:
+            caller.sendall(part)
+            time.sleep(0.02)
+        said = b""
+        while said.count(b"HTTP/1.1 200 OK") < wanted and (more := caller.recv(65_536)):
+            said += more
+    assert said.count(b"HTTP/1.1 ") == said.count(b"HTTP/1.1 200 OK") == wanted, said
+
+
+def test_whoever_asks_for_leave_to_send_gets_it(limited: Counter) -> None:
+    """A client such as curl waits for `100 Continue` before a body, and work would wait for the body."""
+    with _call(limited) as caller:
+        caller.sendall(POST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
+        assert caller.recv(1_000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(NOTE)
+        assert _told(caller)[0] == 200
+
+
+@pytest.mark.fault("E20")
+@pytest.mark.parametrize(
+    "sent",
+    [POST + NOTE + POST, HEAD + b"content-length: 200000\r\n\r\n{"],
+    ids=["a second one", "a large one"],
+)
+def test_the_rest_of_a_body_comes_in_time(file_build: Build, sent: bytes) -> None:
+    """A request behind another one, or one that is begun before it is whole, would wait for its body for ever."""
+    counter = file_build({"what a day": "glad"}, serve_body_s=0.5)
+    with _call(counter) as caller:
+        caller.sendall(sent)
+        if sent.count(b"POST ") == 2:
+            assert _told(caller)[0] == 200
+        else:
+            caller.sendall(b" " * 100_000)
+        status, words = _told(caller)
+        assert (status, "body did not come within 0.5 s" in words) == (408, True), words
+
+
+def test_a_request_that_never_came_whole_does_not_keep_the_service_from_ending(file_build: Build) -> None:
+    """One caller who stands still could hold up every restart for as long as a drain may take."""
+    counter = file_build({}, serve_body_s=600, serve_drain_s=600)
+    with _call(counter) as caller:
+        caller.sendall(POST)
+        assert counter.call("GET", "/healthz").status == 200
+        assert "Traceback" not in counter.stop()
+        assert caller.recv(1_000) == b""
+
+
 @pytest.mark.fault("E18")
 @pytest.mark.parametrize("packing", ["gzip", "deflate", "br", "gzip, gzip"])
 @pytest.mark.parametrize(

@@ -228,8 +228,9 @@ def _as_json(value: object, settings: Settings) -> Json:
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
-    refuse_long_text(cast("Json", body), settings.field_chars_max)
     size = len(_written(cast("Json", body)))
+    if size > settings.field_chars_max:  # no field can be longer than all the bytes
+        refuse_long_text(cast("Json", body), settings.field_chars_max)
     if size > settings.line_bytes_max:
         raise WrongRecord(
             f"the record has {size:,} bytes as JSON and at most {settings.line_bytes_max:,} are taken",

@@ -119,6 +119,8 @@ class Price:
     def worst_pico(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens can cost, whatever part of them is cached and whatever price they reach."""
         worst = _rounded_up(input_tokens * max(self._fine[:4]) + output_tokens * self._fine[4])
+        if not self.above:
+            return worst
         reachable = [price for tokens, price in self.above if input_tokens > tokens]
         return max([worst, *(price.worst_pico(input_tokens, output_tokens) for price in reachable)])
 

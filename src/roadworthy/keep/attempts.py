@@ -84,7 +84,7 @@ def key64(key: bytes) -> int:
 def find_reply(tx: Transaction, key: bytes) -> Reply | None:
     """The reply to a request, if it was ever bought."""
     row = tx.row("reply_by_key", key64=key64(key), key=key)
-    return None if row is None else _reply(row)
+    return None if row is None else reply_of(row)
 
 
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
@@ -136,7 +136,7 @@ def _claim_with_question(
 
 def _known(row: Row) -> Reply | Busy:
     """What a row of `request` says."""
-    return Busy(as_int(row[-1])) if row[2] is None else _reply(row[:-1])
+    return Busy(as_int(row[-1])) if row[2] is None else reply_of(row[:-1])
 
 
 def _no_money(account: Account, ask: Ask) -> NoMoney:
@@ -267,7 +267,8 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
         failpoint("reap_written")
 
 
-def _reply(row: Row) -> Reply:
+def reply_of(row: Row) -> Reply:
+    """The reply in a row of `reply_by_key`."""
     attempt, model, ending, text, finish, served, probability = row
     return Reply(
         attempt=as_int(attempt),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import orjson
+
 from roadworthy._failpoints import failpoint
 from roadworthy.accept.record import Record, Unusable
+from roadworthy.keep.held import HELD_MOST, Held, held_of
 from roadworthy.keep.pieces import add_pieces
-from roadworthy.keep.record import Kept, json_text
+from roadworthy.keep.record import Kept, json_text, kept_of
 from roadworthy.keep.records import claim, find_record
-from roadworthy.keep.transaction import Row, Transaction, as_int
+from roadworthy.keep.transaction import Row, Transaction, as_int, as_text
 
 
 def take_in(
@@ -44,11 +48,43 @@ def take_in(
     return firsts
 
 
-def find_direct(tx: Transaction, job_id: int, record: Record) -> Kept | None:
-    """The record that code handed over, where the ledger holds it whole already; nothing is written."""
-    row = tx.row("newest_version", job_id=job_id, key=record.key)
-    known = row is not None and row[2] == record.body_hash and not row[6]
-    return find_record(tx, as_int(row[0])) if row is not None and known else None
+def find_unchanged(tx: Transaction, job_id: int, batch: Sequence[Record | Unusable]) -> dict[int, Kept]:
+    """Those of a batch that the ledger holds just as `take_in` would leave them, by line; for them nothing is to be written.
+
+    These are records that stand somewhere, in the same line of the input with the same body. Which version of a key
+    a line is depends on the lines before it, so a key that comes twice in the batch is left to `take_in`. Their bodies
+    are not read.
+    """
+    times = Counter(item.key for item in batch)
+    keys = orjson.dumps(list(times)).decode()
+    newest = {as_text(row[3]): row for row in tx.rows("newest_among", job_id=job_id, keys=keys)}
+    first, last = batch[0].line, batch[-1].line
+    lines = {row[0]: row[1:] for row in tx.rows("lines_between", job_id=job_id, first=first, last=last)}
+    unchanged: dict[int, Kept] = {}
+    for item in batch:
+        row = newest.get(item.key)
+        if isinstance(item, Unusable) or row is None or times[item.key] > 1 or not row[0]:
+            continue
+        kept = kept_of(row[1:])
+        same = kept.body_hash == item.body_hash and kept.line == item.line
+        if same and kept.outcome != "pending" and lines.get(item.line) == (kept.id, "first"):
+            unchanged[item.line] = kept
+    return unchanged
+
+
+def find_direct(tx: Transaction, job_id: int, record: Record) -> tuple[Kept, Held] | None:
+    """The record that code handed over and what is held of it, where the ledger has it whole already; nothing is written.
+
+    Its body is not read. One that holds more than `HELD_MOST` questions and replies is asked of them one by one.
+    """
+    rows = tx.rows("newest_held", job_id=job_id, key=record.key, most=HELD_MOST)
+    if not rows or not rows[0][0] or rows[0][8] != record.body_hash:
+        return None
+    kept = kept_of(rows[0][2:24])
+    ruled = frozenset({kept.id} if rows[0][1] else ())
+    return kept, Held(ruled) if len(rows) == HELD_MOST else held_of(
+        kept.id, ruled, [row[24:] for row in rows]
+    )
 
 
 def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Kept:

@@ -85,6 +85,21 @@ def ask_person(tx: Transaction, record_id: int, doubt: Doubt) -> None:
     )
 
 
+def is_put(tx: Transaction, record_id: int, doubt: Doubt) -> bool:
+    """Whether a person was asked this very question, or has answered it: to ask again would change nothing."""
+    row = tx.row(
+        "review_put",
+        record_id=record_id,
+        step=doubt.step,
+        subject=doubt.subject,
+        audit_id=doubt.audit_id,
+        reader=doubt.reader,
+    )
+    if row is None:
+        return False
+    return row[0] is not None or row[1:] == (doubt.grounds, doubt.suggestion, doubt.confidence)
+
+
 def withdraw(tx: Transaction, record_id: int, step: str, subject: bytes) -> None:
     """A record no longer needs the person it waited for."""
     tx.change("drop_review", record_id=record_id, step=step, subject=subject)

@@ -7,13 +7,18 @@ a record or a model said: models, endings, entries, routes and outcomes are name
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._events import AttemptEnded, Checked, Event, RecordEnded, RequestEnded, Retried
@@ -25,7 +30,7 @@ from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_t
 from roadworthy.learn.claim import Claim
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_LATENCY_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_LATENCY_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _LEDGER_EVERY_S: Final = 5.0
 
 
@@ -59,22 +64,25 @@ class Metrics:
         now: seconds since 1970.
     """
 
+    hears: Final = frozenset({AttemptEnded, Checked, RecordEnded, RequestEnded, Retried})
+
     def __init__(self, watched: Watched, monotonic: Callable[[], float], now: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
-        self._attempts = self._counter("attempts", "Attempts that ended.", "model", "ending")
-        self._cost = self._counter("cost_usd", "What settled attempts cost, in US dollars.", "model")
-        self._tokens = self._counter("tokens", "Tokens as billed.", "model", "direction")
-        self._retries = self._counter("retries", "Requests that are sent again.", "model", "ending")
-        self._checks = self._counter(
+        self._attempts = self._counts("attempts", "Attempts that ended.", "model", "ending")
+        self._cost = self._counts("cost_usd", "What settled attempts cost, in US dollars.", "model")
+        self._tokens = self._counts("tokens", "Tokens as billed.", "model", "direction")
+        self._retries = self._counts("retries", "Requests that are sent again.", "model", "ending")
+        self._checks = self._counts(
             "answers_checked", "Answers by what is wrong with them.", "model", "fault"
         )
-        self._ended = self._counter(
+        self._ended = self._counts(
             "records_ended", "Records that reached an outcome, or stand and wait.", "outcome", "reused"
         )
-        self._requests = self._counter("http_requests", "Requests that were answered.", "route", "status")
-        self._refused = self._counter("records_refused", "Records that were answered 429.")
-        self._latency = self._histogram("attempt_duration_seconds", "From sending to the last byte.", "model")
-        self._waited = self._histogram("http_request_duration_seconds", "From request to response.", "route")
+        self._requests = self._counts("http_requests", "Requests that were answered.", "route", "status")
+        self._refused = self._counts("records_refused", "Records that were answered 429.")
+        self._refused[()] = 0.0
+        self._latency = self._spans("attempt_duration_seconds", "From sending to the last byte.", "model")
+        self._waited = self._spans("http_request_duration_seconds", "From request to response.", "route")
         self.in_work = Gauge(
             "roadworthy_records_in_work", "Records that this process works on.", registry=self._registry
         )
@@ -86,17 +94,17 @@ class Metrics:
         match event:
             case AttemptEnded():
                 self._attempt(event)
-            case Retried(model, ending, _seconds):
-                self._retries.labels(model, ending).inc()
-            case Checked(model, fault, _seconds):
-                self._checks.labels(model, fault).inc()
-            case RecordEnded(_key, outcome, reused):
-                self._ended.labels(outcome, str(reused).lower()).inc()
             case RequestEnded(status, route, seconds):
-                self._requests.labels(route, str(status)).inc()
+                self._requests[route, str(status)] += 1
                 if status == 429:
-                    self._refused.inc()
-                self._waited.labels(route).observe(seconds)
+                    self._refused[()] += 1
+                self._waited[route].add(seconds)
+            case Checked(model, fault, _seconds):
+                self._checks[model, fault] += 1
+            case RecordEnded(_key, outcome, reused):
+                self._ended[outcome, str(reused).lower()] += 1
+            case Retried(model, ending, _seconds):
+                self._retries[model, ending] += 1
             case _:
                 pass
 
@@ -105,18 +113,75 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _attempt(self, event: AttemptEnded) -> None:
-        self._attempts.labels(event.model, event.ending).inc()
-        self._cost.labels(event.model).inc(float(usd(event.cost_pico)))
-        self._latency.labels(event.model).observe(event.latency_s)
+        model = event.model
+        self._attempts[model, event.ending] += 1
+        self._cost[model,] += float(usd(event.cost_pico))
+        self._latency[model].add(event.latency_s)
         for direction, tokens in (("input", event.input_tokens), ("output", event.output_tokens)):
             if tokens:
-                self._tokens.labels(event.model, direction).inc(tokens)
+                self._tokens[model, direction] += tokens
 
-    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
-        return Counter(f"roadworthy_{name}", help_, labels, registry=self._registry)
+    def _counts(self, name: str, help_: str, *labels: str) -> dict[tuple[str, ...], float]:
+        counts: dict[tuple[str, ...], float] = defaultdict(float)
+        self._registry.register(_Counts(f"roadworthy_{name}", help_, labels, counts))
+        return counts
 
-    def _histogram(self, name: str, help_: str, *labels: str) -> Histogram:
-        return Histogram(f"roadworthy_{name}", help_, labels, buckets=_LATENCY_S, registry=self._registry)
+    def _spans(self, name: str, help_: str, label: str) -> dict[str, _Spans]:
+        spans: dict[str, _Spans] = defaultdict(_Spans)
+        self._registry.register(_Histogram(f"roadworthy_{name}", help_, label, spans))
+        return spans
+
+
+class _Counts(Collector):
+    """What only grows, by labels: plain numbers until somebody scrapes. The library's own take locks on each record's way."""
+
+    def __init__(
+        self, name: str, help_: str, labels: tuple[str, ...], counts: Mapping[tuple[str, ...], float]
+    ) -> None:
+        self._what = name, help_
+        self._labels = labels
+        self._counts = counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The family."""
+        family = CounterMetricFamily(*self._what, labels=self._labels)
+        for labels, count in self._counts.items():
+            family.add_metric(labels, count)
+        yield family
+
+
+@dataclass(slots=True)
+class _Spans:
+    """Stretches of time: how many between two bounds, and all of them together."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(_LATENCY_S) + 1))
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self.counts[bisect_left(_LATENCY_S, seconds)] += 1
+        self.seconds += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """(bound, how many are not longer), as a histogram is scraped."""
+        bounds = [*map(floatToGoString, _LATENCY_S), "+Inf"]
+        return list(zip(bounds, accumulate(map(float, self.counts)), strict=True))
+
+
+class _Histogram(Collector):
+    """Stretches of time by one label."""
+
+    def __init__(self, name: str, help_: str, label: str, spans: Mapping[str, _Spans]) -> None:
+        self._what = name, help_
+        self._label = label
+        self._spans = spans
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The family."""
+        family = HistogramMetricFamily(*self._what, labels=[self._label])
+        for label, spans in self._spans.items():
+            family.add_metric([label], spans.buckets(), spans.seconds)
+        yield family
 
 
 class _Standing(Collector):

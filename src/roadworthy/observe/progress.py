@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from typing import Final, TextIO
 
 from roadworthy._events import AttemptEnded, Event, LaneChanged, Noted, RecordEnded
 from roadworthy.call.price import usd
@@ -14,7 +14,6 @@ from roadworthy.observe.visible import visible
 
 _EVERY_S = 0.5
 _PLAIN_EVERY_S = 5.0
-_HEARD = (RecordEnded, AttemptEnded, LaneChanged, Noted)
 
 
 class Progress(LibraryLine):
@@ -26,6 +25,8 @@ class Progress(LibraryLine):
         out: where to; a terminal gets one line rewritten, anything else plain lines.
         details: whether a provider's own words are shown: to whoever runs a command, and in no log.
     """
+
+    hears: Final = frozenset({RecordEnded, AttemptEnded, LaneChanged, Noted})
 
     def __init__(
         self, total: int, budget_pico: int | None, out: TextIO | None = None, *, details: bool = True
@@ -44,7 +45,7 @@ class Progress(LibraryLine):
 
     def __call__(self, event: Event) -> None:
         """Hear an event; print now and then."""
-        if not isinstance(event, _HEARD):
+        if type(event) not in self.hears:
             return
         match event:
             case RecordEnded():

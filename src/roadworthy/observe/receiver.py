@@ -50,23 +50,34 @@ def listen(
 
 
 class Several:
-    """Listeners that hear the same, in order.
+    """Listeners that hear the same, in order; one that names what it `hears` is told of nothing else.
 
     Attributes:
         follows: whether one of them needs the trail for its ids.
     """
 
     def __init__(self, *listeners: Listener) -> None:
-        self.listeners = list(listeners)
+        self._listeners = list(listeners)
+        self._of_kind: dict[type, tuple[Listener, ...]] = {}
+
+    def add(self, listener: Listener) -> None:
+        """One more, who hears from now on."""
+        self._listeners.append(listener)
+        self._of_kind.clear()
 
     @property
     def follows(self) -> bool:
         """Whether one of them needs the trail."""
-        return any(getattr(one, "follows", False) for one in self.listeners)
+        return any(getattr(one, "follows", False) for one in self._listeners)
 
     def __call__(self, event: Event) -> None:
-        """Tell all of them."""
-        for listener in self.listeners:
+        """Tell whoever hears it."""
+        kind = type(event)
+        found = self._of_kind.get(kind)
+        if found is None:
+            found = tuple(one for one in self._listeners if kind in getattr(one, "hears", (kind,)))
+            self._of_kind[kind] = found
+        for listener in found:
             listener(event)
 
 

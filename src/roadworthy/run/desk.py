@@ -25,7 +25,6 @@ from roadworthy.keep.attempts import (
     Opener,
     Pin,
     charge_record,
-    find_reply,
     key64,
     open_attempt,
     settle_attempt,
@@ -118,7 +117,7 @@ class Desk:
 
     def ruled(self, step: Step[R, T], value: R) -> Verdict[T] | None:
         """What a person decided about this step of this record, checked like any other answer."""
-        if self.session.fresh:
+        if not self.session.may_be_ruled:
             return None
         store = self.session.runtime.store
         ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
@@ -162,7 +161,8 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
-        self.session.runtime.keys.look()
+        if buy:
+            self.session.runtime.keys.look()
         for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
             self._rank = place
             if place and (buy or self.session.late):
@@ -233,7 +233,7 @@ class Desk:
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         known = None
         if self.session.offline or not self.session.fresh:
-            known = runtime.store.read(lambda tx: find_reply(tx, ask.key))
+            known = self.session.find_reply(ask.key)
         if known is not None:
             self._reuse(known)
             return known

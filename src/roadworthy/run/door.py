@@ -23,7 +23,7 @@ from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.observe.receiver import listen
 from roadworthy.run.embedding import Embedding
-from roadworthy.run.entry import Entry, Result
+from roadworthy.run.entry import Entry, Result, Step
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
@@ -82,11 +82,17 @@ class Door:
         except Rejected as rejected:
             return Result(rejected.key, "rejected", None, None, False, usd(0), "", 0, rejected.reason)
         job_id, run_id = await self._job(entry.name)
-        kept = runtime.store.read(lambda tx: find_direct(tx, job_id, taken))
-        if kept is None:
-            kept = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken))
+        found = runtime.store.read(lambda tx: find_direct(tx, job_id, taken))
+        if found is None:
+            kept, held = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken)), None
+        else:
+            kept, held = found
+        held = held if isinstance(entry, Step) else None  # a workflow may wait, and a person rule meanwhile
+        session = begin(runtime, kept, run_id, held=held)
+        await run_record(entry, cast("R", taken.value), session)
+        if not session.changed:
+            return _result(entry, kept)
         record_id = kept.id
-        await run_record(entry, cast("R", taken.value), begin(runtime, kept, run_id))
         after = runtime.store.read(lambda tx: find_record(tx, record_id))
         assert after is not None
         return _result(entry, after)

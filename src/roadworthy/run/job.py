@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -21,12 +20,10 @@ from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
-from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.price import usd
 from roadworthy.keep.alarms import standing_alarms
-from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
@@ -43,6 +40,7 @@ from roadworthy.run.promotion import check_versions
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
+from roadworthy.run.taking import Taken, Taking
 from roadworthy.run.work import begin, run_record
 
 DONE, SOME_FAILED, STOPPED, INTERRUPTED = 0, 1, 3, 130
@@ -78,7 +76,7 @@ class Job:
         self._options = options
         self._stale = _Stale()
         self._concurrency = options.concurrency or runtime.settings.concurrency
-        self._queue: asyncio.Queue[tuple[Kept, object | None]] = asyncio.Queue(runtime.settings.queue_max)
+        self._queue: asyncio.Queue[Taken] = asyncio.Queue(runtime.settings.queue_max)
         self._ended = False
         self._began = time.monotonic()
         self._cut_off = False
@@ -174,22 +172,20 @@ class Job:
         """The job's fates and what this run did, as they stand now."""
         return self._runtime.store.read(self._summarize)
 
-    async def _taken_in(self) -> AsyncIterator[tuple[Kept, object | None]]:
+    async def _taken_in(self) -> AsyncIterator[Taken]:
         """Take the input into the ledger batch by batch; yield what is to be worked on."""
-        store, settings = self._runtime.store, self._runtime.settings
+        store = self._runtime.store
+        taking = Taking(store, self._runtime.settings, self.job_id, self.run_id)
+        take = taking.take_again if self._known else taking.take
         items = islice(self._items, self._options.limit)
         last = 0
-        while batch := await asyncio.to_thread(_batch, items, settings):
+        while batch := await asyncio.to_thread(taking.batch, items):
             owner = store.owner if self._may_claim(len(batch)) else None
-            change = partial(take_in, job_id=self.job_id, run_id=self.run_id, batch=batch, owner=owner)
-            firsts = await store.write(change)
-            failpoint("intake_committed")
+            found = await take(batch, owner)
             last = batch[-1].line
-            large = _large(batch, settings.queue_record_bytes_max)
-            del batch, change
-            for kept, value in firsts:
-                if kept.outcome != "rejected" or kept.stored is not None:
-                    yield (replace(kept, stored=None), None) if kept.line in large else (kept, value)
+            del batch
+            for taken in found:
+                yield taken
         if self._options.limit is None:
             await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
 
@@ -199,37 +195,38 @@ class Job:
             return True
         return len(self._runtime.store.read(lambda tx: tx.rows("live_leases"))) <= 1
 
-    async def _work(self, records: AsyncIterator[tuple[Kept, object | None]]) -> None:
+    async def _work(self, records: AsyncIterator[Taken]) -> None:
         """Feed records to a bounded pool of workers; memory does not grow with their number."""
         queue = self._queue
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._serve(queue)) for _ in range(self._concurrency)]
-            async for item in records:
-                await queue.put(item)
+            async for taken in records:
+                await queue.put(taken)
             await queue.join()
             for worker in workers:
                 worker.cancel()
 
-    async def _serve(self, queue: asyncio.Queue[tuple[Kept, object | None]]) -> None:
+    async def _serve(self, queue: asyncio.Queue[Taken]) -> None:
         """Work on one record after the other. A cancellation that a library swallowed on the way still ends it."""
         me = asyncio.current_task()
         assert me is not None
         while not me.cancelling():
-            kept, value = await queue.get()
+            taken = await queue.get()
             try:
-                await self._one(kept, value)
+                await self._one(taken)
             finally:
                 queue.task_done()
 
-    async def _one(self, kept: Kept, value: object | None) -> None:
-        runtime = self._runtime
-        await runtime.keys.wait()
+    async def _one(self, taken: Taken) -> None:
+        runtime, kept = self._runtime, taken.kept
+        if not self._known:  # judging asks nobody
+            await runtime.keys.wait()
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):
             return
-        session = begin(runtime, kept, self.run_id, offline=self._known)
+        session = begin(runtime, kept, self.run_id, offline=self._known, held=taken.held)
         try:
-            value = self._revive(kept) if value is None else value
+            value = self._revive(kept) if taken.value is None else taken.value
             fate = await run_record(self._entry, value, session)
         except WrongRecord as wrong:
             reason = f"it no longer meets the record type: {wrong}"
@@ -324,7 +321,7 @@ class Job:
         worked, owner = 0, self._runtime.store.owner
         count = _CLAIMED_AHEAD * self._concurrency
 
-        async def records() -> AsyncIterator[tuple[Kept, object | None]]:
+        async def records() -> AsyncIterator[Taken]:
             nonlocal worked
             after = 0
             while not self._runtime.stopped:
@@ -341,7 +338,7 @@ class Job:
                     return
                 for _number, kept in page:
                     worked += 1
-                    yield kept, None
+                    yield Taken(kept)
                 after = page[-1][0]
 
         await self._work(records())
@@ -379,20 +376,3 @@ class Job:
             claims=claims(tx, plan.name, plan.promises, self._runtime.settings),
             alarms=[alarm_json(alarm) for alarm in standing_alarms(tx, plan.name)],
         )
-
-
-def _batch(items: Iterator[Record | Unusable], settings: Settings) -> list[Record | Unusable]:
-    """The next records for one transaction: so many, or so many bytes."""
-    batch: list[Record | Unusable] = []
-    size = 0
-    while len(batch) < settings.intake_batch and size < settings.intake_bytes_max:
-        item = next(items, None)
-        if item is None:
-            break
-        batch.append(item)
-        size += item.size if isinstance(item, Record) else len(item.raw)
-    return batch
-
-
-def _large(batch: list[Record | Unusable], bytes_max: int) -> frozenset[int]:
-    return frozenset(item.line for item in batch if isinstance(item, Record) and item.size > bytes_max)

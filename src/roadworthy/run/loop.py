@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 R = TypeVar("R")
+_YOUNG: Final = 10_000
+"""Objects that are made before the collector looks at them. Python's own 700 are less than ten records under way."""
 
 
 def run_to_end(work: Coroutine[Any, Any, R]) -> R:
@@ -22,6 +25,15 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def spare_collector() -> None:
+    """For a process of ours that has loaded what it needs: the collector of cycles looks at that no more, and less often.
+
+    Records under way are many objects and make hardly any cycles: it took a fifth of a service's CPU to find that out.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
 
 
 def first_error(error: BaseException) -> BaseException:

@@ -41,7 +41,7 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     """
     runtime = session.runtime
     question, mask = question_of(step, value, runtime.settings)
-    row = None if session.fresh else _row(step.name, question.fixed, session.kept.id, runtime.store)
+    row = None if session.fresh else _pinned_row(step.name, question.fixed, session)
     if step.context is not None:
         chosen = await runtime.context(step).choose(value, session) if row is None else _passages(row)
         asked, mask = question_of(step, value, runtime.settings, chosen)
@@ -50,16 +50,14 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     if step.examples and (row is None or row[4]):
         question = with_examples(question, runtime.showing.of(step, learned, but=kept_id))
     body, shown = question_body(question).decode(), tuple(one.record for one in question.examples)
-    pin = Pin(kept_id, step.name, question.version, question.fixed, body, examples=shown)
-    if row is not None and step.examples and row[4] and as_text(row[2]) != body:
-        return Pinned(
-            question, replace(pin, sample=as_int(row[3])), mask
-        )  # asked for anew, as it is asked today
+    today, question_id, sample = question.version, 0, 0
     if row is not None:
-        question_id, version, kept, sample, _ = row
-        question = question_from(as_text(kept).encode(), as_text(version), question.fixed)
-        pin = replace(pin, question_id=as_int(question_id), sample=as_int(sample))
-        session.question_id = pin.question_id
+        version, kept, sample = as_text(row[1]), as_text(row[2]), as_int(row[3])
+        if not (step.examples and row[4] and kept != body):  # else it is asked anew, as it is asked today
+            session.question_id = question_id = as_int(row[0])
+            if kept != body or version != today:
+                question = question_from(kept.encode(), version, question.fixed)
+    pin = Pin(kept_id, step.name, today, question.fixed, body, question_id, sample, shown)
     return Pinned(question, pin, mask)
 
 
@@ -72,6 +70,14 @@ def kept_passages(
     question, _ = question_of(step, value, settings)
     row = _row(step.name, question.fixed, record_id, store)
     return () if row is None else _passages(row)
+
+
+def _pinned_row(step: str, fixed: bytes, session: Session) -> Row | None:
+    """The question's row, from what was found already where somebody has looked."""
+    kept_id, held = session.kept.id, session.held
+    if held is None or held.questions is None:
+        return _row(step, fixed, kept_id, session.runtime.store)
+    return held.questions.get((kept_id, step, fixed))
 
 
 def _row(step: str, fixed: bytes, record_id: int, store: Ledger) -> Row | None:

@@ -8,7 +8,9 @@ from contextvars import ContextVar
 from dataclasses import field
 
 from roadworthy._quick import quick
-from roadworthy.keep.attempts import Payer
+from roadworthy.call.reply import Reply
+from roadworthy.keep.attempts import Payer, find_reply
+from roadworthy.keep.held import Held
 from roadworthy.keep.record import Kept
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.learn.learned import Learned
@@ -83,6 +85,8 @@ class Session:
         question_id: the question of the step that ended the record, for `--retry failed`.
         unembedded: queries whose vectors would be bought, by a hash of each: the step that buys, and its bytes.
         witness: what steps inside a workflow were asked and answered, where somebody wants to know.
+        held: what the ledger was found to hold of the record, among others; None where it is looked up when it is wanted.
+        changed: whether what the ledger says of the record was written in this session.
     """
 
     runtime: Runtime
@@ -105,11 +109,23 @@ class Session:
     question_id: int = 0
     unembedded: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     witness: list[Witnessed] | None = None
+    held: Held | None = None
+    changed: bool = False
 
     @property
     def fresh(self) -> bool:
         """Whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for."""
         return self.kept.outcome == "pending" and not self.kept.attempts and not self.kept.deaths
+
+    @property
+    def may_be_ruled(self) -> bool:
+        """Whether a person may have ruled on it, as far as is known without looking the ruling up."""
+        return not self.fresh and (self.held is None or self.kept.id in self.held.ruled)
+
+    def find_reply(self, key: bytes) -> Reply | None:
+        """The reply to a request, if it was ever bought, by whichever record."""
+        found = None if self.held is None else self.held.reply(key)
+        return found or self.runtime.store.read(lambda tx: find_reply(tx, key))
 
     def look_after(self, tx: Transaction) -> None:
         """The outcome is written; whoever wants to see it as it stands does, before the commit."""

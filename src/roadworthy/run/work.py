@@ -12,10 +12,11 @@ from roadworthy._secret import struck_out
 from roadworthy._whence import whence
 from roadworthy.accept.record import Json
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
+from roadworthy.keep.held import Held
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept, json_text
 from roadworthy.keep.records import keep
-from roadworthy.keep.reviews import Doubt, ask_person, withdraw
+from roadworthy.keep.reviews import Doubt, ask_person, is_put, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
 from roadworthy.run.bug import tell_bug
@@ -32,18 +33,25 @@ T = TypeVar("T")
 
 
 def begin(
-    runtime: Runtime, kept: Kept, run_id: int, *, offline: bool = False, seconds: float | None = None
+    runtime: Runtime,
+    kept: Kept,
+    run_id: int,
+    *,
+    offline: bool = False,
+    seconds: float | None = None,
+    held: Held | None = None,
 ) -> Session:
     """A session for one record.
 
     Args:
+        held: what the ledger holds of it, where that was looked up already.
         seconds: how long whoever asks has; at most the setting `record_deadline_s`, which is the default.
     """
     most = runtime.settings.record_deadline_s
     deadline = runtime.clock.monotonic() + (most if seconds is None else min(seconds, most))
     payer, namespace = runtime.payer(kept.job_id, run_id, kept.id), runtime.namespace(kept.job_id)
     learned = runtime.states.for_record(kept, offline=offline)
-    return Session(runtime, kept, payer, offline, deadline, namespace, learned)
+    return Session(runtime, kept, payer, offline, deadline, namespace, learned, held=held)
 
 
 async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
@@ -236,9 +244,10 @@ async def _write(
     kept = session.kept
     same = fate.is_of(kept) and not kept.stale_run
     to_keep = None if same and not session.asked else fate
+    session.changed = to_keep is not None
     withdrawn = doubt is None and desk is not None and kept.waiting_for == "review" and to_keep is not None
     was_accepted = not same and kept.outcome == "accepted"
-    draw = draw if to_keep is not None else _undrawn(draw, session)
+    doubt, draw = (doubt, draw) if session.changed else (_unput(doubt, session), _undrawn(draw, session))
 
     def change(tx: Transaction) -> None:
         if doubt is not None:
@@ -264,6 +273,14 @@ async def _write(
 
         await session.runtime.store.write(both)
         failpoint("outcome_committed")
+
+
+def _unput(doubt: Doubt | None, session: Session) -> Doubt | None:
+    """The question to a person, unless the ledger holds it as it is."""
+    if doubt is None:
+        return None
+    asked, record_id = doubt, session.kept.id
+    return None if session.runtime.store.read(lambda tx: is_put(tx, record_id, asked)) else doubt
 
 
 def _undrawn(draw: Draw | None, session: Session) -> Draw | None:

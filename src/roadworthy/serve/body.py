@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from codecs import BOM_UTF8
 from http import HTTPStatus
 from typing import BinaryIO, Final
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from roadworthy._settings import Settings
 from roadworthy.accept.document import read_document
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json
+from roadworthy.serve.head import header
 from roadworthy.serve.problem import Problem
 
 _FIELDS_MAX: Final = 10
 _JSON: Final = "application/json"
+WHOLE: Final = "roadworthy.whole"
+"""Where a scope says whether all of the body is there already."""
+UNTIL: Final = "roadworthy.until"
+"""Where a scope says by when the rest of it has to come, in the loop's time; not there where the wait has not begun."""
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
@@ -26,9 +33,18 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         Problem: 413, 408.
     """
     most, seconds = settings.line_bytes_max, settings.serve_body_s
+    if request.scope.get(WHOLE):  # as most are: nothing to wait for, no timer
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        whole: bytes = message["body"]
+        if len(whole) > most:
+            raise _too_large(most)
+        return whole
+    until = request.scope.get(UNTIL) or asyncio.get_running_loop().time() + seconds
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout_at(until):
             async for part in request.stream():
                 body += part
                 if len(body) > most:
@@ -67,8 +83,8 @@ def refuse_packed(request: Request) -> None:
     Raises:
         Problem: 415.
     """
-    packing = request.headers.get("content-encoding", "identity").strip().lower()
-    if packing not in {"", "identity"}:
+    packing = header(request.scope, b"content-encoding")
+    if packing is not None and packing.strip().lower() not in {"", "identity"}:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "The body is packed (Content-Encoding). Send it as it is.",
@@ -82,8 +98,7 @@ async def read_json(request: Request, settings: Settings) -> Json:
     Raises:
         Problem: 415, 413, 408, or 400 with the place of what is wrong.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _JSON:
+    if _kind(request) != _JSON:
         # A page of another site can send text/plain without asking first, and application/json not.
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, and say so: Content-Type: application/json."
@@ -91,7 +106,7 @@ async def read_json(request: Request, settings: Settings) -> Json:
     refuse_packed(request)
     body = await read_body(request, settings)
     try:
-        return read_document(body.decode("utf-8-sig"), settings.json_depth_max)
+        return read_document(body.removeprefix(BOM_UTF8).decode(), settings.json_depth_max)
     except UnicodeDecodeError as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
@@ -110,8 +125,7 @@ async def read_form(request: Request, settings: Settings) -> dict[str, str]:
     known: dict[str, str] | None = getattr(request.state, "form", None)
     if known is not None:
         return known
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+    if _kind(request) != "application/x-www-form-urlencoded":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the form of the page.")
     body = await read_body(request, settings)
     try:
@@ -120,6 +134,10 @@ async def read_form(request: Request, settings: Settings) -> dict[str, str]:
         raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read.") from error
     request.state.form = form
     return form
+
+
+def _kind(request: Request) -> str:
+    return (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
 
 
 def _too_large(most: int) -> Problem:

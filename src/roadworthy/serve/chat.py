@@ -116,7 +116,7 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
     settings = service.runtime.settings
     try:
         service.admit()
-        terms = Terms.of(request.headers, settings.record_deadline_s)
+        terms = Terms.of(request.scope, settings.record_deadline_s)
         asked = _read(await read_json(request, settings))
         entry = service.entry(asked.model)
         record = service.record(entry, _body(entry, _last_user_text(asked), settings.json_depth_max))
@@ -128,7 +128,7 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
     kept = taken.kept
     if kept.outcome != "accepted":
         return _not_accepted(kept)
-    completion = _completion(asked, kept, taken.tokens)
+    completion = _completion(asked, kept, service.tokens(kept))
     # Most clients drop fields of the body that OpenAI has not, and take what stands in `usage` for tokens.
     told = {"Roadworthy-Cost-Usd": completion["roadworthy"]["cost_usd"], "Roadworthy-Key": quote(kept.key)}
     if not asked.stream:

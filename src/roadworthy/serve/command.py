@@ -23,13 +23,16 @@ from roadworthy.observe.visible import visible
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.load import load
-from roadworthy.run.loop import run_to_end
+from roadworthy.run.loop import run_to_end, spare_collector
 from roadworthy.run.runtime import Runtime
 
 if TYPE_CHECKING:
     from roadworthy.observe.metrics import Watched
 
 _BACKLOG: Final = 2_048
+_ACCEPTED: Final = 16
+"""New connections that are taken in one turn of the loop. libuv, and uvloop with it, takes one for each listening handle
+(since 1.45): a loop that is at work for 30 ms a turn let callers wait for seconds while it served those it had."""
 _FILES: Final = 65_536
 _ROLES: Final = ("submit", "review", "operate", "admin")
 
@@ -97,7 +100,7 @@ async def _serve(
             "`roadworthy keys APP add NAME --role submit`, or listen on 127.0.0.1."
         )
     metrics = Metrics(watched(app, runtime), runtime.clock.monotonic, runtime.clock.now)
-    tell.listeners.append(metrics)
+    tell.add(metrics)
     service = Service(runtime, {entry.name: entry for entry in [*app.plan.steps, *app.plan.workflows]})
     named = {*LOOPBACK_NAMES, *hosts} if _is_loopback(host) else ({*hosts, host} if hosts else None)
     http = build_http(service, keeper, metrics, named)
@@ -110,11 +113,13 @@ async def _serve(
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=runtime.settings.serve_idle_s,  # type: ignore[arg-type] # a loop's timer takes parts of seconds
         timeout_graceful_shutdown=int(runtime.settings.serve_drain_s),
     )
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
-    await uvicorn.Server(config).serve(sockets=[listening])
+    spare_collector()
+    await uvicorn.Server(config).serve(sockets=handles(listening))
 
 
 def watched(app: App, runtime: Runtime) -> Watched:
@@ -130,6 +135,11 @@ def watched(app: App, runtime: Runtime) -> Watched:
         lambda tx: claims(tx, app.name, plan.promises, runtime.settings),
         None if "://" in place else Path(place).parent,
     )
+
+
+def handles(listening: socket.socket) -> list[socket.socket]:
+    """The same socket as often as connections are to be taken in one turn of the loop; nobody listens once all are closed."""
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED - 1))]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from roadworthy.serve.head import header
 from roadworthy.serve.problem import answer
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -49,7 +49,6 @@ class Guard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        headers = Headers(scope=scope)
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -58,23 +57,23 @@ class Guard:
                 headers += [header for header in _RAW if header[0] not in given]
             await send(message)
 
-        refused = self._refusal(scope["method"], headers)
+        refused = self._refusal(scope)
         if refused:
             await answer(HTTPStatus.FORBIDDEN, refused)(scope, receive, guarded)
             return
         await self._inner(scope, receive, guarded)
 
-    def _refusal(self, method: str, headers: Headers) -> str:
+    def _refusal(self, scope: Scope) -> str:
         """Why a request goes no further; "" where it does."""
-        host = _name(headers.get("host", ""))
+        host = _name(header(scope, b"host") or "")
         if self._hosts is not None and host not in self._hosts:
             return "The Host header names no host of this service. Call it by the address it printed, or start it with --allow-host."
-        if method in _SAFE:
+        if scope["method"] in _SAFE:
             return ""
-        origin = headers.get("origin")
+        origin = header(scope, b"origin")
         if origin is not None and _name(urlsplit(origin).netloc) != host:
             return "The request comes from another site. Pages of other sites may not call this service."
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        if (header(scope, b"sec-fetch-site") or "none") not in {"none", "same-origin"}:
             return "The request comes from another site, as the browser says. Pages of other sites may not call this service."
         return ""
 

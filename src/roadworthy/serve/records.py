@@ -77,7 +77,7 @@ async def take_record(service: Service, step: str, request: Request, caller: Cal
     """One record of a caller: taken in, worked on, told."""
     settings = service.runtime.settings
     service.admit()
-    terms = Terms.of(request.headers, settings.serve_wait_s)
+    terms = Terms.of(request.scope, settings.serve_wait_s)
     entry = service.entry(step)
     record = service.record(entry, await read_json(request, settings))
     taken = await service.submit(entry, record, caller, terms)

@@ -38,7 +38,7 @@ from roadworthy.keep.submissions import (
     submit,
     tokens_of,
 )
-from roadworthy.keep.transaction import Transaction, as_int
+from roadworthy.keep.transaction import as_int
 from roadworthy.run.entry import Entry
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
@@ -58,12 +58,10 @@ class Stands:
     """Where a record stands.
 
     Attributes:
-        tokens: what its attempts read and wrote.
         working: whether work on it goes on, here or elsewhere.
     """
 
     kept: Kept
-    tokens: tuple[int, int]
     working: bool = False
 
 
@@ -180,8 +178,12 @@ class Service:
             await self._wait(task, terms.wait_s)
             if task.done() and not task.cancelled() and (stands := task.result()) is not None:
                 return stands
-        kept, tokens = store.read(lambda tx: (find_record(tx, kept.id) or kept, tokens_of(tx, kept.id)))
-        return Stands(kept, tokens, working=kept.id in self._working or not taken.mine)
+        kept = store.read(lambda tx: find_record(tx, kept.id) or kept)
+        return Stands(kept, working=kept.id in self._working or not taken.mine)
+
+    def tokens(self, kept: Kept) -> tuple[int, int]:
+        """What a record's attempts read and wrote."""
+        return self.runtime.store.read(lambda tx: tokens_of(tx, kept.id))
 
     def find(self, caller: Caller, key: str) -> list[Kept]:
         """Every version of a key that the caller may see, newest first.
@@ -299,11 +301,11 @@ class Service:
         """Work on a record; where it stands, as the commit of its outcome left it, None where nothing was written."""
         runtime = self.runtime
         await runtime.keys.wait()
-        seen: list[Stands] = []
+        seen: list[Kept] = []
         try:
             value = revived(entry.record_schema, kept, runtime.store) if value is None else value
             session = begin(runtime, kept, run_id, seconds=seconds)
-            session.after = lambda tx: seen.append(_stands(tx, kept))
+            session.after = lambda tx: seen.append(find_record(tx, kept.id) or kept)
             await run_record(entry, value, session)
         except WrongRecord as wrong:
             fate = Fate("rejected", reason=f"it no longer meets the record type: {wrong}")
@@ -311,7 +313,7 @@ class Service:
         except LedgerUnavailable:
             return None  # nothing was lost; it is found again at a later look
         self._ended.append(runtime.clock.monotonic())
-        return seen[-1] if seen else None
+        return Stands(seen[-1]) if seen else None
 
     async def _wait(self, task: asyncio.Task[Stands | None], seconds: float) -> None:
         """Wait for work that goes on whatever becomes of whoever waits."""
@@ -384,7 +386,3 @@ class Service:
             return 1
         pace_s = (self._ended[-1] - self._ended[0]) / (len(self._ended) - 1)
         return min(_RETRY_AFTER_MAX_S, max(1, math.ceil(pace_s)))
-
-
-def _stands(tx: Transaction, kept: Kept) -> Stands:
-    return Stands(find_record(tx, kept.id) or kept, tokens_of(tx, kept.id))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from starlette.types import Scope
+
 from roadworthy._quick import quick
+from roadworthy.serve.head import header
 from roadworthy.serve.problem import Problem
 
 TOKEN_CHARS_MAX: Final = 255
 DEADLINE: Final = "Roadworthy-Deadline"
+_DEADLINE: Final = DEADLINE.lower().encode()
 
 
 @quick(frozen=True, slots=True)
@@ -29,21 +32,20 @@ class Terms:
     seconds: float | None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], wait_s_max: float) -> Terms:
+    def of(cls, scope: Scope, wait_s_max: float) -> Terms:
         """Read them.
 
         Raises:
             Problem: 422 where a token is too long, or a deadline is no time.
         """
-        token = headers.get("idempotency-key", "")
+        token = header(scope, b"idempotency-key") or ""
         if len(token) > TOKEN_CHARS_MAX:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"The Idempotency-Key has {len(token)} characters; send at most {TOKEN_CHARS_MAX}.",
             )
-        return cls(
-            token, wait_s(headers.get("prefer", ""), wait_s_max), _seconds(headers.get(DEADLINE.lower()))
-        )
+        seconds = _seconds(header(scope, _DEADLINE))
+        return cls(token, wait_s(header(scope, b"prefer") or "", wait_s_max), seconds)
 
 
 def wait_s(prefer: str, most: float) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from roadworthy._events import Listener, RequestBegan, RequestEnded
+from roadworthy.serve.head import header
 
 _UNTOLD = frozenset({"/healthz", "/readyz", "/metrics"})
 PATTERN = "roadworthy.pattern"
@@ -42,7 +42,7 @@ class Traced:
             await send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-        self._tell(RequestBegan(method, Headers(scope=scope).get("traceparent", "")))
+        self._tell(RequestBegan(method, header(scope, b"traceparent") or ""))
         try:
             await self._inner(scope, receive, told)
         finally:

@@ -1,0 +1,39 @@
+-- What the ledger holds of records that come again: looked up for many of them at once, or for one in one statement.
+
+-- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
+SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
+  certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
+FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys)) ORDER BY version;
+
+-- lines_between: Which records some lines of the input are.
+SELECT number, record_id, kind FROM line WHERE job_id = :job_id AND number BETWEEN :first AND :last;
+
+-- newest_held: The newest version of a key, without its body, whether it has one and whether a person has ruled on it; with each of its questions and replies, up to so many.
+SELECT record.body IS NOT NULL,
+  EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NOT NULL),
+  record.id, record.job_id, record.key, record.version, record.line, NULL, record.body_hash, record.outcome,
+  record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model, record.mended,
+  record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state, record.pieces,
+  question.step, question.fixed, question.id, question.version, question.body, question.sample, question.refreshed,
+  attempt.key, attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability
+FROM record LEFT JOIN question ON question.record_id = record.id
+  LEFT JOIN attempt ON attempt.record_id = record.id AND attempt.question_id = question.id
+  LEFT JOIN reply ON reply.attempt_id = attempt.id
+WHERE record.id = (SELECT id FROM record AS newest WHERE newest.job_id = :job_id AND newest.key = :key
+  ORDER BY newest.version DESC LIMIT 1) LIMIT :most;
+
+-- ruled_among: Which of some records, a JSON list of their numbers, a person has ruled on.
+SELECT DISTINCT record_id FROM review WHERE record_id IN (SELECT value FROM json_each(:ids)) AND ruling IS NOT NULL;
+
+-- questions_among: The questions that are pinned for some records, as `question` says them, the newest last.
+SELECT record_id, step, fixed, id, version, body, sample, refreshed FROM question
+WHERE record_id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
+
+-- replies_among: The replies that some records bought, each with its request's key.
+SELECT attempt.key, attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model,
+  reply.token_probability
+FROM attempt JOIN reply ON reply.attempt_id = attempt.id WHERE attempt.record_id IN (SELECT value FROM json_each(:ids));
+
+-- review_put: How a question to a person stands.
+SELECT ruling, grounds, suggestion, confidence FROM review WHERE record_id = :record_id AND step = :step
+  AND subject = :subject AND audit_id = :audit_id AND reader = :reader;
