@@ -160,6 +160,12 @@ class Settings(DoorSettings):
         "`plan` looks at fewer records where they would be larger than this together",
         OURS,
     )
+    plan_attempts_max: int = _count(
+        20_000,
+        "attempts",
+        "`plan` learns what records cost from about so many of a job's attempts, drawn evenly; up to twice as many",
+        OURS,
+    )
     queue_record_bytes_max: int = _count(
         100_000, "bytes", "a larger record is read back from the ledger when its turn comes", OURS
     )

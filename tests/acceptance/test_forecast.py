@@ -49,3 +49,10 @@ def test_a_long_input_is_estimated_from_a_sample_and_says_so(calm: Bench) -> Non
     assert abs(half["to_ask"] - 1540) < 4 * 3080 * (0.25 / 200) ** 0.5, (
         "four standard errors of a share of 200"
     )
+
+    drawn = few | {"ROADWORTHY_PLAN_ATTEMPTS_MAX": "200"}
+    less = json.loads(calm.call("plan", APP, "messages.jsonl", "--json", **drawn).stdout)
+    assert half["sampled"] == 1540
+    assert 100 <= less["sampled"] <= 400, "about 200 attempts, and each record has one or a few"
+    likely = Decimal(half["cost_usd"]["likely"])
+    assert Decimal(less["cost_usd"]["low"]) <= likely <= Decimal(less["cost_usd"]["high"])

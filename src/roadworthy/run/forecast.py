@@ -33,7 +33,6 @@ from roadworthy.run.survey import Count, Drawn, survey
 from roadworthy.run.vector_bill import VectorBill, bill, plus
 
 DRAWS = 4_000
-EXPERIENCE_MAX = 20_000  # records whose cost is looked at; above it, up to twice as many
 _Z = 1.959964
 _ALIKE = 0.01
 _FEW = 30
@@ -164,7 +163,12 @@ async def forecast(
     buyers = [rung for step in hidden for rung in runtime.rungs_of(step.name)]
     firsts = sorted({rung.name for rung in (*(runtime.rungs(step)[0] for step in plan.steps), *buyers)})
     halved = _halved(runtime) if batch else frozenset()
-    known = None if job_id is None else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved))
+    most = max(1, runtime.settings.plan_attempts_max)
+    known = (
+        None
+        if job_id is None
+        else runtime.store.read(lambda tx: experience(tx, job_id, firsts, halved, attempts_max=most))
+    )
     spent = 0 if job_id is None else runtime.store.read(lambda tx: tx.account(f"job:{job_id}").spent_pico)
     if known is not None and len(known.first) >= EXPERIENCE_MIN:
         low, likely, high = predict(known, count.to_ask, _dear(runtime, entry, count, known))
@@ -213,21 +217,27 @@ def _halved(runtime: Runtime) -> frozenset[str]:
 
 
 def experience(
-    tx: Transaction, job_id: int, first_models: Sequence[str], halved: Collection[str] = ()
+    tx: Transaction,
+    job_id: int,
+    first_models: Sequence[str],
+    halved: Collection[str] = (),
+    *,
+    attempts_max: int,
 ) -> Known:
     """What answered records of a job cost, apart by first models and models above them.
 
-    Of a large job some tens of thousands are looked at: numbers go through a generator (modulus 65,521, multiplier
-    48,271) before every so many are taken, so that a rhythm of the input is none of the sample.
+    Of many a sample is looked at. Records' numbers go through a generator (modulus 65,521, multiplier 48,271) before
+    every so many are taken, so that a rhythm of the input is none of the sample's.
 
     Args:
+        attempts_max: at about so many attempts the sample begins.
         halved: models that will be asked in batches; of the others, what came from batches counts twice.
     """
     first: dict[int, int] = {}
     above: dict[int, int] = {}
     totals = [0, 0, 0.0]
-    (size,) = tx.row("job_size", job_id=job_id) or (0,)
-    stride = max(1, as_int(size) // EXPERIENCE_MAX)
+    (attempts,) = tx.row("job_costs", job_id=job_id) or (0,)
+    stride = max(1, as_int(attempts) // attempts_max)
     for record_id, model, direct, batched, input_tokens, output_tokens, latency in tx.rows(
         "costs_apart_by_record", job_id=job_id, stride=stride
     ):

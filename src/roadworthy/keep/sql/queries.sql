@@ -139,8 +139,8 @@ SELECT line.kind, record.outcome, record.waiting_for, record.model, count(*)
 FROM line JOIN record ON record.id = line.record_id WHERE line.job_id = :job_id
 GROUP BY line.kind, record.outcome, record.waiting_for, record.model;
 
--- job_size: How many records a job has.
-SELECT count(*) FROM record WHERE job_id = :job_id;
+-- job_costs: How many attempts of a job have a cost.
+SELECT count(*) FROM attempt WHERE run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND cost_pico IS NOT NULL;
 
 -- answered: How many records of a job have bought something.
 SELECT count(*) FROM record WHERE job_id = :job_id AND attempts > 0;
