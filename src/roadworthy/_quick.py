@@ -28,6 +28,8 @@ else:
         def declare(cls: type) -> type:
             made = dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
             methods = {"__init__": _first_of(made), "__repr__": _shown, **_compared(made, hashed=frozen)}
+            if slots:
+                methods |= {"__getstate__": _state, "__setstate__": _restore}
             for name in methods.keys() - vars(cls).keys():
                 setattr(made, name, methods[name])
             return made
@@ -50,6 +52,14 @@ else:
             made.__init__(self, *given, **named)
 
         return first
+
+    def _state(self: object) -> list[object]:
+        """What is copied and packed: a class with slots says it by itself."""
+        return [getattr(self, row.name) for row in fields(self)]
+
+    def _restore(self: object, state: list[object]) -> None:
+        for row, value in zip(fields(self), state, strict=True):
+            setattr(self, row.name, value)
 
     @recursive_repr()
     def _shown(self: object) -> str:

@@ -89,9 +89,10 @@ MAKES: list[Callable[[type[Lamp[int] | StandardLamp[int]]], object]] = [
     lambda kind: copy.copy(kind("desk", 9)) == kind("desk", 9),
     lambda kind: copy.deepcopy(kind("desk", 9)) == kind("desk", 9),
     lambda kind: pickle.loads(pickle.dumps(kind("desk", 9))) == kind("desk", 9),
+    lambda kind: pickle.loads(pickle.dumps(kind("desk", 9), protocol=0)) == kind("desk", 9),
 ]
 IDS = ["repr", "equal", "unequal", "other", "hash", "names", "fields", "replace", "factory"]
-IDS += ["copy", "deepcopy", "pickle"]
+IDS += ["copy", "deepcopy", "pickle", "pickle-0"]
 
 
 @pytest.mark.parametrize("make", MAKES, ids=IDS)
