@@ -101,17 +101,18 @@ def test_what_is_unchanged_is_read_as_it_stands(store: Ledger) -> None:
     assert (known[1].body_hash, known[1].value, known[1].stored) == (whole.body_hash, whole.value, None)
 
 
-def answered(store: Ledger, job: int, run: int, record_id: int, number: int) -> Ask:
-    """A request of a record that was bought: its question and its reply are in the ledger."""
+def answered(
+    store: Ledger, job: int, run: int, record_id: int, number: int, text: str | None = "reply"
+) -> Ask:
+    """A request of a record that was sent: its question and its reply, where one came, are in the ledger."""
     key = hashlib.sha256(f"{record_id} {number}".encode()).digest()
     request = Ask(f"m{number}", b"{}", key, "", 10, 100, 10)
     pin = Pin(record_id, "s", "v", bytes([number]) * 32, f'["q{number}"]')
     payer = Payer(scopes_of("a", "", job), "", run, store.owner)
     opened = store.write_now(lambda tx: open_attempt(tx, request, pin, payer))
     assert isinstance(opened, Opened)
-    done = Settlement(
-        opened.attempt_id, 100, "settled", Ending.OK, 50, 0.1, text=f"reply {number}", finish="stop"
-    )
+    ending = Ending.AUTH if text is None else Ending.OK
+    done = Settlement(opened.attempt_id, 100, "settled", ending, 50, 0.1, text=text, finish="stop")
     store.write_now(lambda tx: settle_attempt(tx, done, payer.scopes))
     return request
 
@@ -178,3 +179,17 @@ def test_a_record_handed_over_is_found_with_what_is_held_of_it(store: Ledger) ->
     found = store.read(lambda tx: find_direct(tx, job, given_record))
     assert found is not None
     assert found[1] == Held(frozenset()), "so many are looked up one by one"
+
+
+def test_a_request_that_brought_no_reply_is_held_as_none(store: Ledger) -> None:
+    """A record handed over again after its account was closed would end with "the ledger is damaged"."""
+    job, run = begin(store)
+    given_record = record("a", "1", 1)
+    (record_id,) = take(store, job, run, [given_record])
+    refused = answered(store, job, run, record_id, 1, text=None)
+    bought = answered(store, job, run, record_id, 2)
+    found = store.read(lambda tx: find_direct(tx, job, given_record))
+    assert found is not None
+    assert found[1].reply(refused.key) is None
+    assert found[1].reply(bought.key) is not None
+    assert found[1] == store.read(lambda tx: find_held(tx, [record_id]))

@@ -57,9 +57,10 @@ def held_of(record_id: int, ruled: frozenset[int], rows: Sequence[Row]) -> Held:
     for step, fixed, *rest in rows:
         if step is None:
             continue
-        pin = (record_id, as_text(step), as_bytes(fixed))
-        if pin not in questions or as_int(rest[0]) > as_int(questions[pin][0]):
-            questions[pin] = tuple(rest[:5])
-        if rest[7] is not None:
-            replies[as_bytes(rest[5])] = tuple(rest[6:])
+        pin, question, (key, *reply) = (record_id, as_text(step), as_bytes(fixed)), tuple(rest[:5]), rest[5:]
+        if pin not in questions or as_int(question[0]) > as_int(questions[pin][0]):
+            questions[pin] = question
+        _attempt, _model, ending, *_ = reply
+        if ending is not None:  # an attempt that brought none, or none at all
+            replies[as_bytes(key)] = tuple(reply)
     return Held(ruled, questions, replies)
