@@ -30,7 +30,7 @@ from roadworthy.run.forecast import forecast
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
-from roadworthy.run.loop import first_error, run_to_end
+from roadworthy.run.loop import first_error, run_to_end, spare_collector
 from roadworthy.run.options import Options
 from roadworthy.run.output import check_output
 from roadworthy.run.placed import PlacedJob, Placing, check_shared
@@ -157,6 +157,7 @@ def run(
     progress = hearer(given["log"], options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
     placing = _placing(given["engine"], app, target.ledger, given["workers"])
+    spare_collector()
     summary, status = run_to_end(_run(target, options, progress, changes, placing))
     if as_json:
         click.echo(orjson.dumps(summary.as_json()).decode())

@@ -30,7 +30,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def spare_collector() -> None:
     """For a process of ours that has loaded what it needs: the collector of cycles looks at that no more, and less often.
 
-    Records under way are many objects and make hardly any cycles: it took a fifth of a service's CPU to find that out.
+    Records under way are many objects and make hardly any cycles: it took a fifth of a service's CPU to find that out, and a
+    tenth of a run's.
     """
     gc.freeze()
     gc.set_threshold(_YOUNG)

@@ -17,7 +17,7 @@ from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.helper import Helper, Work
 from roadworthy.run.load import load
-from roadworthy.run.loop import first_error, run_to_end
+from roadworthy.run.loop import first_error, run_to_end, spare_collector
 
 _TOUCH_EVERY_S = 1.0
 
@@ -56,6 +56,7 @@ def work(
     SIGTERM drains: nothing more is claimed, what is on the wire has `work_drain_s` seconds to come back. SIGINT ends at once.
     """
     loaded = load(app)
+    spare_collector()
     found, status = run_to_end(
         _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive, hearer(log))
     )
