@@ -126,11 +126,12 @@ class Driver:
 
     async def _shared_turn(self, sharing: Sharing, lane: Lane, ask: Ask) -> float:
         """Spend what all processes share; where it is not this one's turn, the lane has its slot and tokens back."""
+        wait: float | None = None
         try:
             wait = await sharing.turn(lane, ask.tokens_likely)
-        except BaseException:
-            self._release(lane, ask)
-            raise
+        finally:
+            if wait is None:
+                self._release(lane, ask)
         if wait > 0:
             lane.give_back(self._clock.monotonic(), ask.tokens_likely)
         return wait
@@ -166,14 +167,12 @@ class Driver:
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
+        opened: Opened | Reply | Busy | NoMoney | None = None
         try:
             opened = await meter.open(ask)
-        except BaseException:
-            self._release(lane, ask)
-            raise
-        if isinstance(opened, Opened):
-            return opened
-        self._release(lane, ask)
+        finally:
+            if not isinstance(opened, Opened):
+                self._release(lane, ask)
         match opened:
             case Busy(owner=owner) if owner == BATCH_OWNER:
                 return NoReply("batch", f"{ask.model}: the same request is in a batch")

@@ -161,10 +161,9 @@ class SqliteStore:
                     failpoint("before_commit")
                     self._connection.execute("COMMIT")
                     failpoint("after_commit")
-                except BaseException:  # an interrupt too: nothing of it is half written, and it is raised on
+                finally:  # after an interrupt too: nothing of it is half written
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
-                    raise
         except _BROKEN as error:
             raise _explain(self.path, error) from error
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._errors import Failed, Rejected, Waiting
 from roadworthy._quick import quick
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.decide.confidence import SelfReported
@@ -20,7 +20,7 @@ from roadworthy.keep.reviews import Doubt
 from roadworthy.keep.rulings import GATE
 from roadworthy.keep.transaction import Transaction, as_int, as_text, text_or_none
 from roadworthy.learn.judgement import Judgement, same_answer
-from roadworthy.run.bug import tell_bug
+from roadworthy.run.bug import bugs_told
 from roadworthy.run.candidate import Candidate, shadow_records
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Step
@@ -118,19 +118,16 @@ async def said(step: Step[Any, Any], kept: Kept, runtime: Runtime) -> Said:
         return NOT_KNOWN
     if kept.outcome == "failed":
         return Said(known=True)
+    verdict: Verdict[Any] | None = None
     try:
         value = revived(step.record_schema, kept, runtime.store)
         session = begin(runtime, kept, 0, offline=True)
         session.learned = session.learned.untrusting()
-        verdict = await ask_step(step, value, _Unruled(session, step.name, value))
+        with bugs_told(session, step.name, "gives no answer"):
+            verdict = await ask_step(step, value, _Unruled(session, step.name, value))
     except (WouldAsk, Waiting):
         return NOT_KNOWN
-    except LedgerUnavailable:
-        raise
     except (Failed, Rejected, WrongRecord):
-        return Said(known=True)
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code gives no answer, as in a run, and is told
-        tell_bug(runtime, step.name, f"{step.name} of {kept.key} gives no answer", bug)
         return Said(known=True)
     return Said(known=True, answer=verdict.valid.body.decode() if isinstance(verdict, Accept) else None)
 

@@ -138,12 +138,13 @@ class PlacedJob(Job):
 
     async def _watch_ledger(self) -> None:
         """Have the workers end when nothing is left, and when this process cannot see any more whether something is."""
+        watch = asyncio.current_task()
+        assert watch is not None
         try:
             await self._look_until_done()
-        except Exception:
-            await self._fleet.drain()
-            raise
-        await self._fleet.drain()
+        finally:
+            if not watch.cancelling():  # whoever cancels the watch has done with the workers
+                await self._fleet.drain()
 
     async def _look_until_done(self) -> None:
         runtime = self._runtime

@@ -157,15 +157,16 @@ async def _answer(job: _Job[R, T], session: Session) -> T:
     step = job.step
     desk = Desk(own, step.name, job.about)
     doubt: Doubt | None = None
+    verdict: Verdict[T] | None = None
     try:
         verdict = await run_step(step, job.value, desk)
         if isinstance(verdict, Review):
             suggestion = None if verdict.suggestion is None else verdict.suggestion.decode()
             grounds = f"{job.name}: {verdict.grounds}"
             doubt = Doubt(step.name, desk.subject, "doubt", grounds, suggestion, verdict.confidence)
-    except BaseException:  # an interrupt too: a reply that came is kept, and it is raised on
-        await asyncio.shield(desk.finish())
-        raise
+    finally:
+        if verdict is None:  # after an interrupt too: a reply that came is kept
+            await asyncio.shield(desk.finish())
     record_id, asked = session.kept.id, doubt
     await desk.finish(change=None if asked is None else lambda tx: ask_person(tx, record_id, asked))
     session.asked |= own.asked

@@ -8,9 +8,10 @@ written. A workflow that was edited since says what it can.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from roadworthy._errors import Failed, LedgerUnavailable, Rejected, Waiting
+from roadworthy._errors import Failed, Rejected, Waiting
 from roadworthy._quick import quick
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
@@ -18,7 +19,7 @@ from roadworthy.keep.rulings import AUDIT
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
 from roadworthy.learn import lesson
 from roadworthy.learn.judgement import Judgement
-from roadworthy.run.bug import tell_bug
+from roadworthy.run.bug import bugs_told
 from roadworthy.run.entry import Step, Workflow
 from roadworthy.run.lessons import Labelled
 from roadworthy.run.pupil import accepted
@@ -84,18 +85,11 @@ async def witnessed(runtime: Runtime, workflow: Workflow[Any, Any], kept: Kept) 
     session = begin(runtime, kept, 0, offline=True)
     seen: list[Witnessed] = []
     session.witness = seen
-    try:
+    told = bugs_told(session, workflow.name, "could not be gone through to its end")
+    with suppress(WouldAsk, Waiting, Rejected, Failed), told:
         value = revived(workflow.record_schema, kept, runtime.store)
         with in_session(session):
             await workflow.body(value)
-    except LedgerUnavailable:
-        raise
-    except (WouldAsk, Waiting, Rejected, Failed):
-        return seen
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code ends the record there, as in a run, and is told
-        what = f"{workflow.name} of {kept.key} could not be gone through to its end"
-        tell_bug(runtime, workflow.name, what, bug)
-        return seen
     return seen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
@@ -19,7 +20,7 @@ from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, is_put, withdraw
 from roadworthy.keep.transaction import Transaction
 from roadworthy.run.auditor import Draw
-from roadworthy.run.bug import tell_bug
+from roadworthy.run.bug import bugs_told
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
 from roadworthy.run.runtime import Runtime
@@ -137,12 +138,14 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     seen = Witnessed(step.name, value)
     if session.witness is not None:
         session.witness.append(seen)
+    judged: tuple[Verdict[T], Draw | None] | None = None
     try:
         found = await ask_step(step, value, desk)
-        verdict, draw = auditor.judge(step, desk, found)
-    except BaseException:
-        await desk.finish()
-        raise
+        judged = auditor.judge(step, desk, found)
+    finally:
+        if judged is None:  # after an interrupt too: a reply that came is kept
+            await desk.finish()
+    verdict, draw = judged
     if session.offline:
         return _answered(step, verdict, session, seen)  # whoever only looks writes nothing
     doubt = _doubt(verdict, desk)
@@ -296,20 +299,13 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
         LedgerUnavailable: nobody can tell.
     """
     assert session.offline
-    try:
+    with suppress(Waiting, Rejected, Failed), bugs_told(session, entry.name, "would fail"):
         if isinstance(entry, Step):
             await ask_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
             with in_session(session):
                 await entry.body(value)
-    except (Waiting, Rejected, Failed):
-        return True
-    except LedgerUnavailable:
-        raise
-    except Exception as bug:  # noqa: BLE001 - a bug in the team's code would end the record too; it is told
-        tell_bug(session.runtime, entry.name, f"{entry.name} of {session.kept.key} would fail", bug)
-        return True
     return True
 
 

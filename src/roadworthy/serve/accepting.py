@@ -15,6 +15,8 @@ import uvicorn
 
 _A_TURN: Final = 200
 """Connections let in at most with one turn: a tenth of a millisecond each, and whoever was let in before has work waiting too."""
+_REST_S: Final = 1.0
+"""Before it is tried again where no files were left, as asyncio's own loop does: whoever waits makes a door ready all the time."""
 
 
 class Server(uvicorn.Server):
@@ -46,13 +48,21 @@ class Server(uvicorn.Server):
         for _ in range(_A_TURN):
             try:
                 caller, _address = door.accept()
-            except OSError:
-                return  # nobody waits; or there are no files left, which uvicorn's own hands deal with
+            except (BlockingIOError, ConnectionAbortedError):
+                return  # nobody waits, or whoever did has gone
+            except OSError:  # no files are left for more callers
+                loop.remove_reader(door)
+                loop.call_later(_REST_S, self._look_again, door)
+                return
             caller.setblocking(False)
             caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             entering = loop.create_task(loop.connect_accepted_socket(self._connection, caller))
             self._entering.add(entering)
             entering.add_done_callback(self._entered)
+
+    def _look_again(self, door: socket.socket) -> None:
+        if door.fileno() >= 0:  # else it was closed meanwhile
+            asyncio.get_running_loop().add_reader(door, self._let_in, door)
 
     def _connection(self) -> asyncio.Protocol:
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn calls it
