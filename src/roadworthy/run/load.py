@@ -71,9 +71,8 @@ def _run_file(path: Path, prefix: str) -> ModuleType:
         spec.loader.exec_module(module)
     except WrongUse:
         raise
-    except (
-        Exception
-    ) as error:  # the door to the team's own file: what it raises is told with its place, and nothing runs
+    except Exception as error:
+        # The door to the team's own file: what it raises is told with its place, and nothing runs.
         place = whence(error)
         at = f" at {place}" if place else ""
         raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}{at}: {error}.") from error

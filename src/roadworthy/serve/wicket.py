@@ -63,9 +63,8 @@ class Wicket:
             response = await on_ledger(request, away)
         except ClientDisconnect:
             return  # nobody is there to be answered
-        except (
-            Exception
-        ):  # the edge of the service: the caller is told that it broke, the log has the traceback
+        except Exception:
+            # The edge of the service: the caller is told that it broke, the log has the traceback.
             await answer(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)(scope, receive, send)
             raise  # whoever runs the service is told; the caller is told no more than this
         await response(scope, receive, send)
