@@ -90,7 +90,7 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
     accounts = [tx.account(scope) for scope in payer.scopes]
-    full = next((account for account in accounts if not account.room_for(ask.worst_pico)), None)
+    full = _full(accounts, ask.worst_pico)
     at_once = tx.concurrent and full is None and not pin.question_id
     known = None if at_once else _standing(tx, ask.key)
     if known is not None:
@@ -100,10 +100,18 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
     found = (_claim_with_question if at_once else _claim)(tx, ask, pin, payer, tx.next_tick(accounts[0]))
     if isinstance(found, Opened):
         for account in accounts:
-            tx.move_account(account, reserved_pico=ask.worst_pico)
-        tx.claimed(key64(ask.key), ask.key)
+            tx.move_account(account, 0, ask.worst_pico)
+        tx.claimed(ask.key)
         failpoint("intent_written")
     return found
+
+
+def _full(accounts: Sequence[Account], worst_pico: int) -> Account | None:
+    """The first account without room."""
+    for account in accounts:
+        if not account.room_for(worst_pico):
+            return account
+    return None
 
 
 def _standing(tx: Transaction, key: bytes) -> Row | None:
@@ -114,16 +122,21 @@ def _standing(tx: Transaction, key: bytes) -> Row | None:
 
 def _claim(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> Opened:
     question_id = pin.question_id or _pin(tx, pin)
-    return Opened(
-        tx.add("add_attempt", question_id=question_id, **_intent(tx, ask, pin, payer, tick)), question_id
-    )
+    attempt_id = tx.add("add_attempt", question_id=question_id, **_intent(tx, ask, pin, payer, tick))
+    return Opened(attempt_id, question_id)
 
 
 def _claim_with_question(
     tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int
 ) -> Opened | Reply | Busy:
     """The same in one round trip to a server: look up, pin the question, claim."""
-    row = tx.row("ask", **_question(pin), **_intent(tx, ask, pin, payer, tick))
+    question: dict[str, Value] = {
+        "step": pin.step,
+        "version": pin.version,
+        "fixed": pin.fixed,
+        "body": pin.body,
+    }
+    row = tx.row("ask", **question, **_intent(tx, ask, pin, payer, tick))
     assert row is not None
     attempt_id, question_id, *known = row
     if attempt_id is None and known[0] is None:
@@ -162,15 +175,19 @@ def _intent(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> dic
     }
 
 
-def _question(pin: Pin) -> dict[str, Value]:
-    return {"step": pin.step, "version": pin.version, "fixed": pin.fixed, "body": pin.body}
-
-
 def _pin(tx: Transaction, pin: Pin) -> int:
     question_id = tx.add(
-        "add_question", record_id=pin.record_id, sample=pin.sample, now=tx.now, **_question(pin)
+        "add_question",
+        record_id=pin.record_id,
+        step=pin.step,
+        version=pin.version,
+        fixed=pin.fixed,
+        body=pin.body,
+        sample=pin.sample,
+        now=tx.now,
     )
-    _show_examples(tx, pin, question_id)
+    if pin.examples:
+        _show_examples(tx, pin, question_id)
     return question_id
 
 
@@ -213,12 +230,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
         return False
     overrun = max(0, settlement.cost_pico - settlement.reserved_pico)
     for account in accounts:
-        tx.move_account(
-            account,
-            spent_pico=settlement.cost_pico,
-            reserved_pico=-settlement.reserved_pico,
-            overrun_pico=overrun,
-        )
+        tx.move_account(account, settlement.cost_pico, -settlement.reserved_pico, overrun)
     if replied and not at_once:
         tx.add(
             "add_reply",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -14,7 +14,7 @@ from roadworthy.keep.held import HELD_MOST, Held, held_of
 from roadworthy.keep.pieces import add_pieces
 from roadworthy.keep.record import Kept, json_text, kept_of
 from roadworthy.keep.records import claim, find_record
-from roadworthy.keep.transaction import Row, Transaction, as_int, as_text
+from roadworthy.keep.transaction import Row, Transaction, Value, as_int, as_text
 
 
 def take_in(
@@ -27,6 +27,46 @@ def take_in(
     Same key and same body: a duplicate. Same key and another body: within one input the later one is rejected; in a
     later input it is a new version. A pending record that another living process works on is left to it.
     """
+    if (fresh := _fresh(tx, job_id, batch)) is not None:
+        firsts = _take_fresh(tx, job_id, run_id, fresh, owner)
+    else:
+        firsts = _take_each(tx, job_id, run_id, batch, owner)
+    failpoint("intake_written")
+    return firsts
+
+
+def _fresh(tx: Transaction, job_id: int, batch: Sequence[Record | Unusable]) -> dict[str, Record] | None:
+    """A batch by key where it is plainly new: every line usable and short, each key its own, none of them known."""
+    fresh = {item.key: item for item in batch if isinstance(item, Record) and item.long is None}
+    if len(fresh) < len(batch):
+        return None
+    return None if tx.row("any_among", job_id=job_id, keys=orjson.dumps(list(fresh)).decode()) else fresh
+
+
+def _take_fresh(
+    tx: Transaction, job_id: int, run_id: int, fresh: Mapping[str, Record], owner: int | None
+) -> list[tuple[Kept, object]]:
+    """Take in what is plainly new, in few statements."""
+    tx.change_all("add_record", (_row(tx, job_id, run_id, record, 1, owner) for record in fresh.values()))
+    keys = orjson.dumps(list(fresh)).decode()
+    numbers = {
+        as_text(key): as_int(number) for number, key in tx.rows("numbers_among", job_id=job_id, keys=keys)
+    }
+    tx.change_all(
+        "put_line",
+        (
+            {"job_id": job_id, "number": record.line, "record_id": numbers[key], "kind": "first"}
+            for key, record in fresh.items()
+        ),
+    )
+    if owner is None:
+        return []
+    return [(Kept.new(job_id, record, numbers[key]), record.value) for key, record in fresh.items()]
+
+
+def _take_each(
+    tx: Transaction, job_id: int, run_id: int, batch: Sequence[Record | Unusable], owner: int | None
+) -> list[tuple[Kept, object]]:
     firsts: list[tuple[Kept, object]] = []
     for item in batch:
         if isinstance(item, Unusable):
@@ -44,7 +84,6 @@ def take_in(
             tx.change("put_line", job_id=job_id, number=item.line, record_id=record_id, kind=kind)
         else:
             _put_line(tx, job_id, item.line, record_id, kind)
-    failpoint("intake_written")
     return firsts
 
 
@@ -161,25 +200,30 @@ def _cleanings(record: Record) -> str | None:
 def _insert(
     tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
 ) -> int:
-    record_id = tx.add(
-        "add_record",
-        job_id=job_id,
-        key=record.key,
-        version=version,
-        line=record.line,
-        body=json_text(record.body),
-        body_hash=record.body_hash,
-        raw=record.raw,
-        cleanings=_cleanings(record),
-        outcome="pending",
-        reason=None,
-        run_id=run_id,
-        now=tx.now,
-        owner=owner,
-        pieces=0 if record.long is None else record.long.count,
-    )
+    record_id = tx.add("add_record", **_row(tx, job_id, run_id, record, version, owner))
     add_pieces(tx, record_id, record.long)
     return record_id
+
+
+def _row(
+    tx: Transaction, job_id: int, run_id: int, record: Record, version: int, owner: int | None
+) -> dict[str, Value]:
+    return {
+        "job_id": job_id,
+        "key": record.key,
+        "version": version,
+        "line": record.line,
+        "body": json_text(record.body),
+        "body_hash": record.body_hash,
+        "raw": record.raw,
+        "cleanings": _cleanings(record) if record.cleanings else None,
+        "outcome": "pending",
+        "reason": None,
+        "run_id": run_id,
+        "now": tx.now,
+        "owner": owner,
+        "pieces": 0 if record.long is None else record.long.count,
+    }
 
 
 def _reject(tx: Transaction, job_id: int, run_id: int, item: Unusable) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from roadworthy._failpoints import failpoint
 from roadworthy.keep.transaction import Account, Transaction, as_int, text_or_none
 
@@ -46,8 +44,8 @@ def set_cap(tx: Transaction, scope: str, limit_pico: int | None) -> Account:
     """Give an account its cap; what it has spent still counts."""
     account = tx.account(scope)
     if account.limit_pico != limit_pico:
-        tx.put_account(replace(account, limit_pico=limit_pico))
-    return tx.account(scope)
+        tx.cap_account(account, limit_pico)
+    return account
 
 
 def remember_version(tx: Transaction, app: str, step: str, version: str, spec: str) -> None:

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
+from roadworthy.keep.attempts import key64
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.queries import migrations, postgres_queries
 from roadworthy.keep.transaction import Account, Again, Change, Row, TakenForDead, Transaction, Value, as_int
@@ -50,7 +52,7 @@ class PostgresTransaction(Transaction):
         self._found: dict[str, Account] = {}
         self._sure = sure
         self._tick = 0
-        self._claims: dict[bytes, int] = {}
+        self._claims: list[bytes] = []
         self.now = now
 
     def row(self, query: str, /, **values: Value) -> Row | None:
@@ -77,6 +79,11 @@ class PostgresTransaction(Transaction):
         """Update or delete, and return how many rows that touched."""
         return self._run(query, values).rowcount
 
+    def change_all(self, query: str, rows: Iterable[Mapping[str, Value]]) -> None:
+        """The same change for each row of values, sent without waiting for each other."""
+        with self._server.cursor() as cursor:
+            cursor.executemany(postgres_queries()[query], list(rows))
+
     def account(self, scope: str) -> Account:
         """The account of a scope as it stands inside this transaction."""
         held = self._accounts.get(scope)
@@ -92,7 +99,7 @@ class PostgresTransaction(Transaction):
                 as_int(reserved),
                 as_int(overrun),
             )
-            self._accounts[scope] = self._found[scope] = held
+            self._accounts[scope], self._found[scope] = held, replace(held)
         return held
 
     def next_tick(self, account: Account) -> int:
@@ -104,13 +111,14 @@ class PostgresTransaction(Transaction):
             self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
         return self._tick + 1
 
-    def _hold(self, account: Account) -> int:
-        self._tick = super()._hold(account)
-        return self._tick
+    def touch(self, account: Account, tick: int) -> None:
+        """An account changed, at this place in the history of all processes."""
+        super().touch(account, tick)
+        self._tick = tick
 
-    def claimed(self, key64: int, key: bytes) -> None:
+    def claimed(self, key: bytes) -> None:
         """A request was claimed: from now to the commit nobody else sends it."""
-        self._claims[key] = key64
+        self._claims.append(key)
 
     def flush(self) -> None:
         """Write what accounts changed by; called once, right before the commit.
@@ -138,7 +146,7 @@ class PostgresTransaction(Transaction):
 
     def _bought(self) -> bool:
         """Whether one of the requests that are claimed here has a reply by now."""
-        values = {"prefixes": list(self._claims.values()), "keys": list(self._claims)}
+        values = {"prefixes": list(map(key64, self._claims)), "keys": self._claims}
         return self._server.execute(postgres_queries()["bought_among"], values).fetchone() is not None
 
     def _run(self, query: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:

@@ -58,7 +58,7 @@ class Statement:
         sql = _PARAMETER.sub(lambda found: f"?{names.index(found[1]) + 1}", query)
         if len(names) > 1:
             return cls(sql, itemgetter(*names))
-        return cls(sql, lambda values: tuple(values[name] for name in names))
+        return cls(sql, (lambda values: (values[names[0]],)) if names else (lambda _values: ()))
 
 
 @cache

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
@@ -16,9 +15,11 @@ Row: TypeAlias = "tuple[Value, ...]"
 R = TypeVar("R")
 
 
-@quick(frozen=True, slots=True)
+@quick(slots=True)
 class Account:
     """One cap: what may be spent, what is spent, what is promised to attempts on the wire. Pico-dollars.
+
+    It belongs to its transaction, which changes it in place and writes it at the end.
 
     Attributes:
         limit_pico: the cap; None where there is none, the account still counts.
@@ -32,19 +33,6 @@ class Account:
     reserved_pico: int = 0
     overrun_pico: int = 0
     tick: int = 0
-
-    def moved(
-        self, tick: int, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0
-    ) -> Account:
-        """The account after a promise or a settlement, at its next tick."""
-        return Account(
-            self.scope,
-            self.limit_pico,
-            self.spent_pico + spent_pico,
-            self.reserved_pico + reserved_pico,
-            self.overrun_pico + overrun_pico,
-            tick,
-        )
 
     def room_for(self, amount_pico: int) -> bool:
         """Whether `amount_pico` more can be promised."""
@@ -96,6 +84,11 @@ class Transaction:
         """Update or delete, and return how many rows that touched."""
         return self._execute(query, values).rowcount
 
+    def change_all(self, query: str, rows: Iterable[Mapping[str, Value]]) -> None:
+        """The same change for each row of values; quicker than one by one."""
+        statement = self._statements[query]
+        self._connection.executemany(statement.sql, map(statement.values, rows))
+
     def _execute(self, query: str, values: Mapping[str, Value]) -> sqlite3.Cursor:
         statement = self._statements[query]
         return self._connection.execute(statement.sql, statement.values(values))
@@ -113,25 +106,26 @@ class Transaction:
         """The place in the history that the next change of an account gets."""
         return account.tick + 1
 
-    def put_account(self, account: Account) -> int:
-        """Change an account; it is written with the transaction. Returns its new tick."""
-        return self._hold(replace(account, tick=self.next_tick(account)))
+    def cap_account(self, account: Account, limit_pico: int | None) -> None:
+        """Change what may be spent; it is written with the transaction."""
+        account.limit_pico = limit_pico
+        self.touch(account, self.next_tick(account))
 
     def move_account(
-        self, account: Account, *, spent_pico: int = 0, reserved_pico: int = 0, overrun_pico: int = 0
-    ) -> int:
-        """A promise or a settlement; it is written with the transaction. Returns the account's new tick."""
-        tick = self.next_tick(account)
-        return self._hold(
-            account.moved(tick, spent_pico=spent_pico, reserved_pico=reserved_pico, overrun_pico=overrun_pico)
-        )
+        self, account: Account, spent_pico: int, reserved_pico: int, overrun_pico: int = 0
+    ) -> None:
+        """A promise or a settlement; it is written with the transaction."""
+        account.spent_pico += spent_pico
+        account.reserved_pico += reserved_pico
+        account.overrun_pico += overrun_pico
+        self.touch(account, self.next_tick(account))
 
-    def _hold(self, account: Account) -> int:
-        self._accounts[account.scope] = account
+    def touch(self, account: Account, tick: int) -> None:
+        """An account changed, at this place in the history."""
+        account.tick = tick
         self._changed.add(account.scope)
-        return account.tick
 
-    def claimed(self, key64: int, key: bytes) -> None:
+    def claimed(self, key: bytes) -> None:
         """A request was claimed; where others write meanwhile, it is looked at once more before the commit."""
 
     def flush(self) -> None:

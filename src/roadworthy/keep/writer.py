@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
@@ -25,7 +26,7 @@ _Run = Callable[[list[Callable[[Transaction], None]]], None]
 class _Job:
     """One change, and who waits for it."""
 
-    __slots__ = ("_change", "_loop", "_result", "_waiter")
+    __slots__ = ("_change", "_result", "_waiter", "loop")
 
     def __init__(
         self,
@@ -34,16 +35,12 @@ class _Job:
         waiter: asyncio.Future[object] | Future[object],
     ) -> None:
         self._change = change
-        self._loop = loop
         self._waiter = waiter
         self._result: object = None
+        self.loop = loop
 
     def apply(self, transaction: Transaction) -> None:
         self._result = self._change(transaction)
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        return self._loop
 
     def end(self, error: BaseException | None) -> None:
         """Tell the waiter; runs in the waiter's loop where it has one."""
@@ -83,9 +80,7 @@ class Writer:
         The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
         that is cancelled while it waits does not undo the change.
         """
-        from asyncio import get_running_loop  # noqa: PLC0415 - heavy, and there by now where somebody awaits
-
-        loop = get_running_loop()
+        loop = _loop_getter()()
         waiter: asyncio.Future[object] = loop.create_future()
         self._gather(_Job(change, loop, waiter), loop)
         return await waiter  # type: ignore[return-value] # the job's result is the change's
@@ -164,6 +159,14 @@ class Writer:
             self._idle()
         except LedgerUnavailable as error:
             self._broken = error
+
+
+@cache
+def _loop_getter() -> Callable[[], asyncio.AbstractEventLoop]:
+    """`asyncio.get_running_loop`, looked up once."""
+    from asyncio import get_running_loop  # noqa: PLC0415 - heavy, and there by now where somebody awaits
+
+    return get_running_loop
 
 
 def _tell(batch: list[_Job], error: BaseException | None) -> None:

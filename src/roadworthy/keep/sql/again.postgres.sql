@@ -1,3 +1,11 @@
+-- any_among: Whether a job knows any of some keys, a JSON list.
+SELECT 1 FROM record
+WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json)))) LIMIT 1;
+
+-- numbers_among: The numbers of the records with some keys, a JSON list.
+SELECT id, key FROM record
+WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json))));
+
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
 SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
   certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces

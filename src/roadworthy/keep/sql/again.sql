@@ -1,5 +1,11 @@
 -- What the ledger holds of records that come again: looked up for many of them at once, or for one in one statement.
 
+-- any_among: Whether a job knows any of some keys, a JSON list.
+SELECT 1 FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys)) LIMIT 1;
+
+-- numbers_among: The numbers of the records with some keys, a JSON list.
+SELECT id, key FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
+
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
 SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
   certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
