@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from roadworthy._errors import WrongUse
-from roadworthy._quick import quick
 from roadworthy._settings_doors import OURS, DoorSettings
 from roadworthy._settings_doors import count as _count
 from roadworthy._settings_doors import row as _row
@@ -19,7 +18,7 @@ from roadworthy._settings_doors import row as _row
 PREFIX = "ROADWORTHY_"
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(DoorSettings):
     """The limits and rates of one app; each is one row of docs/settings.md."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-
-from roadworthy._quick import quick
 
 OURS = "our choice"
 
@@ -19,7 +18,7 @@ def count(default: int, unit: str, help_: str, source: str) -> int:
     return dataclass_field(default=default, metadata={"unit": unit, "help": help_, "source": source})
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoorSettings:
     """Rows of the table; `Settings` holds them with all others."""
 

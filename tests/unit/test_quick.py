@@ -1,11 +1,11 @@
-"""`@quick` gives what `dataclass` gives, but for the second refusal of an assignment."""
+"""`@quick` gives what `dataclass` gives."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import ClassVar, Generic, TypeVar
 
 import pytest
@@ -22,7 +22,7 @@ class Lamp(Generic[T]):
     kind: ClassVar[str] = "lamp"
     name: str
     watts: int = 5
-    colours: list[str] = field(default_factory=list, compare=False, repr=False)
+    colours: tuple[str, ...] = field(default_factory=tuple)
     socket: T | None = None
 
 
@@ -33,7 +33,7 @@ class StandardLamp(Generic[T]):
     kind: ClassVar[str] = "lamp"
     name: str
     watts: int = 5
-    colours: list[str] = field(default_factory=list, compare=False, repr=False)
+    colours: tuple[str, ...] = field(default_factory=tuple)
     socket: T | None = None
 
 
@@ -42,17 +42,10 @@ class Counter:
     """What changes, and is made by name alone."""
 
     start: int = field(default=3, metadata={"unit": "steps"})
-    seen: int = field(init=False, default=0)
+    seen: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.seen = self.start
-
-
-@quick(slots=True, kw_only=True)
-class Longer(Counter):
-    """One more field."""
-
-    more: str
+        self.seen.append(self.start)
 
 
 @quick(frozen=True, slots=True)
@@ -78,11 +71,12 @@ class Nothing:
 
 MAKES: list[Callable[[type[Lamp[int] | StandardLamp[int]]], object]] = [
     lambda kind: repr(kind("desk", socket=3)).removeprefix("Standard"),
-    lambda kind: kind("desk") == kind("desk", 5, ["red"]),
+    lambda kind: kind("desk") == kind("desk", 5, ()),
     lambda kind: kind("desk") == kind("floor"),
     lambda kind: kind("desk") == object(),
-    lambda kind: hash(kind("desk")) == hash(("desk", 5, None)),
-    lambda kind: (kind.__match_args__, kind.kind, kind.__slots__),
+    lambda kind: hash(kind("desk")) == hash(kind("desk", 5)),
+    lambda kind: (kind.__match_args__, kind.kind, hasattr(kind("desk"), "__dict__")),
+    lambda kind: asdict(kind("desk", 9)),
     lambda kind: [(row.name, row.type, row.compare) for row in fields(kind)],
     lambda kind: repr(replace(kind("desk"), watts=7)).removeprefix("Standard"),
     lambda kind: kind("desk").colours is kind("desk").colours,
@@ -91,7 +85,7 @@ MAKES: list[Callable[[type[Lamp[int] | StandardLamp[int]]], object]] = [
     lambda kind: pickle.loads(pickle.dumps(kind("desk", 9))) == kind("desk", 9),
     lambda kind: pickle.loads(pickle.dumps(kind("desk", 9), protocol=0)) == kind("desk", 9),
 ]
-IDS = ["repr", "equal", "unequal", "other", "hash", "names", "fields", "replace", "factory"]
+IDS = ["repr", "equal", "unequal", "other", "hash", "names", "asdict", "fields", "replace", "factory"]
 IDS += ["copy", "deepcopy", "pickle", "pickle-0"]
 
 
@@ -103,25 +97,44 @@ def test_it_does_what_a_dataclass_does(
     assert make(Lamp) == make(StandardLamp)
 
 
-@pytest.mark.parametrize("kind", [Lamp, StandardLamp], ids=["quick", "standard"])
-def test_a_wrong_call_is_told_as_the_standard_library_tells_it(
-    kind: type[Lamp[int] | StandardLamp[int]],
-) -> None:
-    """A missing or unknown argument would be taken in silence, or told of another class."""
-    with pytest.raises(TypeError, match=rf"{kind.__name__}\.__init__\(\) missing 1 required .*'name'"):
-        kind()  # type: ignore[call-arg] # the mistake that is tested
-    with pytest.raises(TypeError, match="unexpected keyword argument 'volts'"):
-        kind("desk", volts=3)  # type: ignore[call-arg] # the mistake that is tested
-
-
-def test_what_is_derived_is_derived_for_subclasses_too() -> None:
-    """A subclass would be made with the fields of its base alone, whichever of the two is made first."""
-    assert repr(Longer(more="a")) == "Longer(start=3, seen=3, more='a')"
-    assert Counter(start=4).seen == 4
-    assert Longer(start=1, more="b").seen == 1
+def test_a_wrong_call_is_refused() -> None:
+    """A missing or unknown argument would be taken in silence."""
+    with pytest.raises(TypeError, match="Missing required argument 'name'"):
+        Lamp()  # type: ignore[call-arg] # the mistake that is tested
+    with pytest.raises(TypeError, match="Unexpected keyword argument 'volts'"):
+        Lamp("desk", volts=3)  # type: ignore[call-arg] # the mistake that is tested
     with pytest.raises(TypeError, match="positional"):
         Counter(4)  # type: ignore[call-arg] # the mistake that is tested
+
+
+def test_what_is_frozen_stays_as_it_is_at_run_time_too() -> None:
+    """What travels between the rooms could be changed on its way by code that no type checker has seen."""
+    lamp: Lamp[int] = Lamp("desk")
+    with pytest.raises(AttributeError, match="immutable"):
+        lamp.watts = 3  # type: ignore[misc] # the mistake that is tested
+    assert lamp.watts == 5
+
+
+def test_what_is_made_by_default_is_its_own() -> None:
+    """Two records would share a list, and what is derived when one is made would be missing."""
+    assert Counter(start=4).seen == [4]
+    assert Counter().seen == [3]
     assert fields(Counter)[0].metadata == {"unit": "steps"}
+
+
+def test_what_a_struct_cannot_do_is_refused_where_it_is_declared() -> None:
+    """A field that is not compared would be compared in silence, and a base's fields be lost."""
+    with pytest.raises(TypeError, match="not compared, shown or given"):
+
+        @quick(frozen=True)
+        class Hidden:
+            secret: str = field(repr=False)
+
+    with pytest.raises(TypeError, match="inherits fields"):
+
+        @quick(slots=True, kw_only=True)
+        class Longer(Counter):
+            more: str
 
 
 def test_what_changes_has_no_hash() -> None:
@@ -140,15 +153,13 @@ def test_what_a_class_says_itself_stays() -> None:
 def test_a_class_without_fields_equals_itself() -> None:
     """Two of a verdict without fields would be two verdicts."""
     assert Nothing() == Nothing()
-    assert hash(Nothing()) == hash(())
+    assert hash(Nothing()) == hash(Nothing())
     assert repr(Nothing()) == "Nothing()"
 
 
 def test_one_that_holds_itself_can_be_shown() -> None:
     """A trace-back would end in another one."""
-    lamp: Lamp[object] = Lamp("desk")
-    lamp.colours.append("x")
-    holder: Lamp[object] = Lamp("holder", socket=[lamp])
+    holder: Lamp[object] = Lamp("holder", socket=[])
     assert isinstance(holder.socket, list)
     holder.socket.append(holder)
-    assert repr(holder).endswith("socket=[Lamp(name='desk', watts=5, socket=None), ...])")
+    assert repr(holder).endswith("socket=[...])")

@@ -54,7 +54,7 @@ class Heading:
     title: str
 
 
-@quick(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document as text.
 

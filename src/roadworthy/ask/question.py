@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from roadworthy._quick import quick
@@ -33,7 +33,7 @@ class Form:
     words: str = ""
 
 
-@quick(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class OutputSchema:
     """What must come out, compiled once per step.
 

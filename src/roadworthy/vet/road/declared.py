@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,6 @@ from typing import Any, Final
 import orjson
 
 from roadworthy._errors import WrongUse
-from roadworthy._quick import quick
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
@@ -30,7 +29,7 @@ RECORDS_MAX: Final = 20_000
 """So many records of the input are read; a road test works on a sample of them."""
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredModel:
     """One model of a ladder.
 
@@ -52,7 +51,7 @@ class DeclaredModel:
     tokens_per_minute: int | None = None
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredStep:
     """One step.
 
@@ -76,7 +75,7 @@ class DeclaredStep:
     doubts: tuple[str, ...] = ()
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """An app as the road test sees it.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from roadworthy._quick import quick
 from roadworthy.vet.road.picture import Picture
 
 
@@ -18,7 +17,7 @@ class Grade(StrEnum):
     NOT_TESTED = "not tested"
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clue:
     """What would explain a failure, and the observation that says so. It is no guess: a stage states it for what it measured.
 
@@ -31,7 +30,7 @@ class Clue:
     because: str
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One promise and what became of it. Two tests with the same seed agree on all but `measured`.
 
@@ -73,7 +72,7 @@ def worst(findings: Iterable[Finding]) -> Grade:
     return next((grade for grade in (Grade.FAIL, Grade.PASS) if grade in grades), Grade.NOT_TESTED)
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
     """What one stage found.
 

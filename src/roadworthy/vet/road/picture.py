@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from roadworthy._quick import quick
 
-
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Rows of text under a head.
 
@@ -23,7 +22,7 @@ class Table:
     measured: bool = False
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One value with its interval, where it has one."""
 
@@ -34,7 +33,7 @@ class Bar:
     text: str = ""
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
     """Values side by side.
 
@@ -53,7 +52,7 @@ class Bars:
     measured: bool = False
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line of a chart: (x, y) from left to right."""
 
@@ -61,7 +60,7 @@ class Line:
     points: tuple[tuple[float, float], ...]
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Lines over a common axis, such as a backlog over time."""
 
@@ -73,7 +72,7 @@ class Chart:
     measured: bool = True
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DotRow:
     """One row of dots, one for each of the series."""
 
@@ -81,7 +80,7 @@ class DotRow:
     dots: tuple[Bar, ...]
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dots:
     """Values of several sizes with their intervals, on an axis where each step is ten times the last.
 
@@ -98,7 +97,7 @@ class Dots:
     measured: bool = False
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One number that says most of what a stage found; it stands at the top of a page.
 

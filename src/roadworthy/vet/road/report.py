@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from roadworthy._errors import WrongUse
-from roadworthy._quick import quick
 from roadworthy.vet.road.finding import Clue, Finding, Grade, StageResult
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ ANY: Final = "any"
 UNTESTED: Final = "not-tested"
 
 
-@quick(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What `roadworthy vet` says.
 
