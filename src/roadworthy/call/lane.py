@@ -6,13 +6,14 @@ import math
 
 from roadworthy._settings import Settings
 from roadworthy.call.breaker import Breaker
-from roadworthy.call.pace import Pace
+from roadworthy.call.pace import NO_LIMITS, Pace
 from roadworthy.call.reply import Ending, Outcome
 from roadworthy.call.retry import RetryTokens
 from roadworthy.call.tokens import TokenRate
 
 _ANSWERS = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED})
+_SILENT = frozenset({Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT})
 _WHY = {
     Ending.QUOTA: "the account has no credit or quota left",
     Ending.AUTH: "the key is refused",
@@ -70,6 +71,16 @@ class Lane:
     def tried_at(self) -> float:
         """While it is down: monotonic seconds at which it is tried again."""
         return self._breaker.until
+
+    @property
+    def health(self) -> tuple[str, bool, float]:
+        """Why it is closed, whether it is down, and when it is then tried: somebody should hear when this changes."""
+        return self.closed, self._breaker.open, self._breaker.until
+
+    @property
+    def needs_turn(self) -> bool:
+        """Whether a request needs its turn among all processes: its rate is known, or it is down."""
+        return self._breaker.open or self._pace.limits != NO_LIMITS
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -132,7 +143,7 @@ class Lane:
             self.retry_tokens.earn()
         else:
             self._pace.ended()
-        if ending in {Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT}:
+        if ending in _SILENT:
             self._silent_since = now if self._silent_since is None else self._silent_since
         else:
             self._silent_since = None
