@@ -6,7 +6,7 @@ import math
 
 from roadworthy._settings import Settings
 from roadworthy.call.breaker import Breaker
-from roadworthy.call.pace import NO_LIMITS, Pace
+from roadworthy.call.pace import Pace
 from roadworthy.call.reply import Ending, Outcome
 from roadworthy.call.retry import RetryTokens
 from roadworthy.call.tokens import TokenRate
@@ -80,7 +80,7 @@ class Lane:
     @property
     def needs_turn(self) -> bool:
         """Whether a request needs its turn among all processes: its rate is known, or it is down."""
-        return self._breaker.open or self._pace.limits != NO_LIMITS
+        return self._breaker.open or any(self._pace.limits)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -104,10 +104,6 @@ class Lane:
         """Another process got an answer of the provider."""
         self._breaker.heal()
         self._silent_since = None
-
-    def likely_tokens(self, request_bytes: int) -> int:
-        """What a request of this size likely counts against the limit."""
-        return self.rate.likely(request_bytes)
 
     def admit(self, now: float, tokens: int) -> float:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""

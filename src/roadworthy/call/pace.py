@@ -15,9 +15,6 @@ _ROUNDING = 1e-9  # whoever waited as long as was said must not wait again for a
 _WAIT_S_MIN = 1e-6  # a shorter wait would not move a clock that has run for weeks
 
 
-NO_LIMITS = (0, 0)
-
-
 class Bucket:
     """A token bucket that stays within `per_minute` in every minute; 0 means no limit.
 
@@ -122,7 +119,7 @@ class Pace:
             return self._paused_until - now
         if self.full:
             return math.inf
-        if self.limits != NO_LIMITS:
+        if any(self.limits):
             wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))
             if wait > 0:
                 return wait

@@ -124,7 +124,7 @@ class EndpointRung:
             seen, sizes = likely_image_tokens(question), sum(len(image.base64) for image in pictures)
             most_seen = sum(map(wire.image_tokens, pictures))
         text_bytes = len(body) - sizes
-        likely, most = self.lane.likely_tokens(text_bytes) + seen, self._model.context_tokens
+        likely, most = self.lane.rate.likely(text_bytes) + seen, self._model.context_tokens
         bound = input_bound(text_bytes, self._settings) + most_seen
         refused = f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else ""
         key = request_key(namespace, self.name, plain, sample)

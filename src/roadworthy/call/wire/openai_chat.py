@@ -20,7 +20,7 @@ from roadworthy.call.vision import any_image_tokens, data_url, openai_image_toke
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
@@ -79,7 +79,7 @@ class OpenAIChat(Wire):
         own = self._cap_field == "max_completion_tokens"
         return openai_image_tokens(image) if own else any_image_tokens(image)
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first choice."""
         usage = self.usage(said)
         choice = _first(said.get("choices"))
@@ -98,7 +98,7 @@ class OpenAIChat(Wire):
             as_word(said.get("model")),
             usage,
             mean_probability(at(logprobs).get("content")) if logprobs else None,
-            provider_id=as_word(said.get("id")) or provider_id,
+            provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
         )
 
