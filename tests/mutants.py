@@ -105,7 +105,7 @@ TARGETS = (
         (ANSWER, OUTCOME, *WIRES),
         (
             *("_WHOLE", "_CUT_OFF", "_HELD_BACK", "_CALLS", "OpenAIChat.answer"),
-            *("_ending", "_categories", "_refusal", "_content", "_first_is_object"),
+            *("_ending", "_categories", "_refusal", "_content", "_first"),
         ),
     ),
     Target(

@@ -18,7 +18,8 @@ class Breaker:
         self._settings = settings
         self._failures = 0
         self._opened = 0
-        self._until = 0.0
+        self.until = 0.0
+        """While it is open: monotonic seconds before which nothing is tried."""
         self._in_flight = 0
         self._stale = 0
         self._probing = False
@@ -28,8 +29,8 @@ class Breaker:
         """0 and a request may go (while half-open: one alone); else seconds until the next look."""
         if not self.open:
             return 0.0
-        if now < self._until:
-            return self._until - now
+        if now < self.until:
+            return self.until - now
         return 1.0 if self._probing else 0.0
 
     def probe(self) -> None:
@@ -42,15 +43,10 @@ class Breaker:
         self._in_flight = max(0, self._in_flight - 1)
         self._probing = False
 
-    @property
-    def until(self) -> float:
-        """While it is open: monotonic seconds before which nothing is tried."""
-        return self._until
-
     def follow(self, until: float) -> None:
         """Another process found that the provider only fails: be open until then."""
         self.open, self._probing = True, False
-        self._until = until
+        self.until = until
         self._stale = self._in_flight
 
     def heal(self) -> None:
@@ -76,7 +72,7 @@ class Breaker:
     def _trip(self, now: float) -> None:
         """Open, or open again for twice as long."""
         span = min(self._settings.breaker_open_cap_s, self._settings.breaker_open_s * 2.0**self._opened)
-        self._until = now + span
+        self.until = now + span
         self._opened = min(self._opened + 1, 16)
         self._stale = self._in_flight
         self.open, self._probing = True, False

@@ -111,7 +111,7 @@ class Driver:
             if now >= deadline:
                 return NoReply("parked", f"{lane.name}: out of time before it could be asked")
             wait = lane.admit(now, ask.tokens_likely)
-            if wait <= 0 and self._sharing is not None and (lane.down or any(lane.limits)):
+            if wait <= 0 and self._sharing is not None and lane.needs_turn:
                 wait = await self._shared_turn(self._sharing, lane, ask)
             if wait <= 0:
                 return None
@@ -159,11 +159,11 @@ class Driver:
 
     def _wake(self, lane: Lane) -> None:
         """As many as there are free slots: an answer may have won one more than it freed."""
-        queue = self._queues.get(lane.name, {})
-        for turn in list(islice(queue, lane.free)):
-            del queue[turn]
-            if not turn.done():
-                turn.set_result(None)
+        if queue := self._queues.get(lane.name):
+            for turn in list(islice(queue, lane.free)):
+                del queue[turn]
+                if not turn.done():
+                    turn.set_result(None)
 
     async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
         """The durable intent, or why there is none. None: look again."""
@@ -174,6 +174,8 @@ class Driver:
             if not isinstance(opened, Opened):
                 self._release(lane, ask)
         match opened:
+            case Opened():
+                return opened
             case Busy(owner=owner) if owner == BATCH_OWNER:
                 return NoReply("batch", f"{ask.model}: the same request is in a batch")
             case Busy():
@@ -240,9 +242,14 @@ class Driver:
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
         """The lane learns from an ending; a person hears when it closes, when it goes down and when it is back."""
-        was_closed, was_down, was_tried_at = lane.closed, lane.down, lane.tried_at
+        before = lane.health
         lane.saw(outcome, now, ask.tokens_likely)
         self._wake(lane)
+        if lane.health != before:
+            self._say(lane, before, outcome)
+
+    def _say(self, lane: Lane, before: tuple[str, bool, float], outcome: Outcome) -> None:
+        was_closed, was_down, was_tried_at = before
         if self._sharing is not None and (was_down, was_tried_at) != (lane.down, lane.tried_at):
             self._sharing.changed(lane)
         if lane.closed and not was_closed:
@@ -264,20 +271,20 @@ def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: fl
     else:
         state, cost = "unknown", ask.worst_pico
     return Settlement(
-        attempt_id=opened.attempt_id,
-        reserved_pico=ask.worst_pico,
-        state=state,
-        ending=outcome.ending,
-        cost_pico=cost,
-        latency_s=latency_s,
-        usage=outcome.usage,
-        text=outcome.text if outcome.ending in REPLIES else None,
-        finish=outcome.finish,
-        served_model=outcome.served_model,
-        token_probability=outcome.token_probability,
-        provider_id=outcome.provider_id,
-        detail=outcome.detail,
-        model=ask.model,
+        opened.attempt_id,
+        ask.worst_pico,
+        state,
+        outcome.ending,
+        cost,
+        latency_s,
+        outcome.usage,
+        outcome.text if outcome.ending in REPLIES else None,
+        outcome.finish,
+        outcome.served_model,
+        outcome.token_probability,
+        outcome.provider_id,
+        outcome.detail,
+        ask.model,
     )
 
 
@@ -286,7 +293,7 @@ def _ended(settlement: Settlement) -> AttemptEnded:
     usage = settlement.usage
     return AttemptEnded(
         settlement.model,
-        settlement.ending.value,
+        str(settlement.ending),
         settlement.cost_pico,
         settlement.latency_s,
         settlement.attempt_id,
@@ -308,13 +315,13 @@ def never_sent(ask: Ask, opened: Opened, detail: str) -> Settlement:
 
 def _reply(ask: Ask, opened: Opened, outcome: Outcome) -> Reply:
     return Reply(
-        attempt=opened.attempt_id,
-        model=ask.model,
-        ending=outcome.ending,
-        text=outcome.text,
-        finish=outcome.finish,
-        served_model=outcome.served_model,
-        token_probability=outcome.token_probability,
+        opened.attempt_id,
+        ask.model,
+        outcome.ending,
+        outcome.text,
+        outcome.finish,
+        outcome.served_model,
+        outcome.token_probability,
     )
 
 

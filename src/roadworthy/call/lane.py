@@ -13,6 +13,7 @@ from roadworthy.call.tokens import TokenRate
 
 _ANSWERS = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _CLOSING = frozenset({Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED})
+_SILENT = frozenset({Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT})
 _WHY = {
     Ending.QUOTA: "the account has no credit or quota left",
     Ending.AUTH: "the key is refused",
@@ -72,6 +73,16 @@ class Lane:
         return self._breaker.until
 
     @property
+    def health(self) -> tuple[str, bool, float]:
+        """Why it is closed, whether it is down, and when it is then tried: somebody should hear when this changes."""
+        return self.closed, self._breaker.open, self._breaker.until
+
+    @property
+    def needs_turn(self) -> bool:
+        """Whether a request needs its turn among all processes: its rate is known, or it is down."""
+        return self._breaker.open or any(self._pace.limits)
+
+    @property
     def limits(self) -> tuple[int, int]:
         """Requests and tokens a minute that are known; 0 where they are not."""
         return self._pace.limits
@@ -93,10 +104,6 @@ class Lane:
         """Another process got an answer of the provider."""
         self._breaker.heal()
         self._silent_since = None
-
-    def likely_tokens(self, request_bytes: int) -> int:
-        """What a request of this size likely counts against the limit."""
-        return self.rate.likely(request_bytes)
 
     def admit(self, now: float, tokens: int) -> float:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
@@ -132,7 +139,7 @@ class Lane:
             self.retry_tokens.earn()
         else:
             self._pace.ended()
-        if ending in {Ending.THROTTLED, Ending.TRANSIENT, Ending.UNKNOWN, Ending.UNSENT}:
+        if ending in _SILENT:
             self._silent_since = now if self._silent_since is None else self._silent_since
         else:
             self._silent_since = None

@@ -55,6 +55,8 @@ def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Limits | None:
         now: seconds since 1970, UTC, to read a reset that is a date.
     """
     for name in headers:
+        if "ratelimit" not in name:
+            continue
         if name.startswith("x-ratelimit-"):
             return _openai_limits(headers)
         if name.startswith("anthropic-ratelimit-"):

@@ -96,21 +96,17 @@ class Pace:
         self.slots = float(settings.lane_concurrency_start)
         self.in_flight = 0
         self._paused_until = -math.inf
-        self._limits = {"requests": self._own_requests, "tokens": self._own_tokens}
+        self.limits = (self._own_requests, self._own_tokens)
+        """Requests and tokens a minute that are known, the team's own or the provider's; 0 where they are not."""
         self._share = 1.0
         self._throttled = False
         self.owed = 0
         """Tokens that answers came to above what was reckoned with, and that those who share the lane do not know of."""
 
     @property
-    def limits(self) -> tuple[int, int]:
-        """Requests and tokens a minute that are known, the team's own or the provider's; 0 where they are not."""
-        return self._limits["requests"], self._limits["tokens"]
-
-    @property
     def full(self) -> bool:
         """Whether every slot is taken."""
-        return self.free == 0
+        return self.in_flight >= int(self.slots)
 
     @property
     def free(self) -> int:
@@ -123,11 +119,12 @@ class Pace:
             return self._paused_until - now
         if self.full:
             return math.inf
-        wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))
-        if wait > 0:
-            return wait
-        self.requests.take(now, 1)
-        self.tokens.take(now, tokens)
+        if any(self.limits):
+            wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))
+            if wait > 0:
+                return wait
+            self.requests.take(now, 1)
+            self.tokens.take(now, tokens)
         self.in_flight += 1
         return 0.0
 
@@ -163,11 +160,14 @@ class Pace:
 
     def learn(self, limits: Limits, now: float) -> None:
         """Take over the provider's own limits and what it says is left."""
+        requests, tokens = self.limits
         if limits.requests:
-            self._limits["requests"] = min(limits.requests, self._own_requests or limits.requests)
+            requests = min(limits.requests, self._own_requests or limits.requests)
         if limits.tokens:
-            self._limits["tokens"] = min(limits.tokens, self._own_tokens or limits.tokens)
-        self._take_share(self._share)
+            tokens = min(limits.tokens, self._own_tokens or limits.tokens)
+        if (requests, tokens) != self.limits:
+            self.limits = requests, tokens
+            self._take_share(self._share)
         if limits.requests_left is not None:
             self.requests.left(now, limits.requests_left)
         if limits.tokens_left is not None:
@@ -176,8 +176,5 @@ class Pace:
     def _take_share(self, share: float) -> None:
         """Keep to this share of the limits that are known."""
         self._share = share
-        for bucket, limit in (
-            (self.requests, self._limits["requests"]),
-            (self.tokens, self._limits["tokens"]),
-        ):
+        for bucket, limit in zip((self.requests, self.tokens), self.limits, strict=True):
             bucket.limit(max(1, int(limit * share)) if limit else 0)

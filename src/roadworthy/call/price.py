@@ -88,9 +88,9 @@ class Price:
 
     def cost_pico(self, usage: Usage) -> int:
         """What reported usage costs; exact, rounded up once to a whole pico-dollar."""
-        reached = [price for tokens, price in self.above if usage.input_tokens > tokens]
-        if reached:
-            return reached[-1].cost_pico(usage)
+        for tokens, price in reversed(self.above):
+            if usage.input_tokens > tokens:
+                return price.cost_pico(usage)
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
         given, cached, write, hour, produced = self._fine
         return _rounded_up(

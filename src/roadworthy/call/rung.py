@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol, TypeAlias
 
 import orjson
@@ -14,7 +15,7 @@ from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
 from roadworthy._whence import whence
-from roadworthy.ask.digest import digest
+from roadworthy.ask.digest import digest, measured
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.auth import NotAuthorized
@@ -68,7 +69,13 @@ _NO_PICTURES = "no images: a function that is given the prompt gets its text alo
 
 def request_key(namespace: str, model: str, body: bytes, sample: int) -> bytes:
     """The identity of a request: SHA-256 over namespace, model, the whole request and the sample number."""
-    return digest(namespace.encode(), model.encode(), str(sample).encode(), body)
+    return digest(body, after=_asker(namespace, model, sample))
+
+
+@lru_cache(maxsize=1_000)
+def _asker(namespace: str, model: str, sample: int) -> bytes:
+    """What the hashes of a step's requests begin with: the same for all its records."""
+    return measured(namespace.encode(), model.encode(), str(sample).encode())
 
 
 class EndpointRung:
@@ -117,20 +124,12 @@ class EndpointRung:
             seen, sizes = likely_image_tokens(question), sum(len(image.base64) for image in pictures)
             most_seen = sum(map(wire.image_tokens, pictures))
         text_bytes = len(body) - sizes
-        likely, most = self.lane.likely_tokens(text_bytes) + seen, self._model.context_tokens
+        likely, most = self.lane.rate.likely(text_bytes) + seen, self._model.context_tokens
         bound = input_bound(text_bytes, self._settings) + most_seen
-        return Ask(
-            model=self.name,
-            body=body,
-            key=request_key(namespace, self.name, plain, sample),
-            words=words,
-            output_cap=cap,
-            worst_pico=self._endpoint.price.worst_pico(bound, cap),
-            tokens_likely=likely + cap,
-            subject=subject,
-            refused=f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else "",
-            images=(seen, sizes),
-        )
+        refused = f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else ""
+        key = request_key(namespace, self.name, plain, sample)
+        worst = self._endpoint.price.worst_pico(bound, cap)
+        return Ask(self.name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
 
     @property
     def endpoint(self) -> Endpoint:

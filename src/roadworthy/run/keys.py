@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from roadworthy._clock import Clock
 from roadworthy._events import LaneChanged, Listener, Noted
 from roadworthy._settings import Settings
+from roadworthy.call.lane import Lane
 from roadworthy.call.rung import EndpointRung, LaneOf, Rung
 
 
@@ -18,6 +19,7 @@ class KeyWatch:
 
     Args:
         rungs: every model that the app asks.
+        lanes: their lanes by name; nearly always they tell at a glance that no key was refused.
         environ: where keys, or the files that hold them, are named.
         settings: `key_look_s`, `patience_s`.
         lane_of: the lane of a name.
@@ -26,6 +28,7 @@ class KeyWatch:
     def __init__(
         self,
         rungs: Callable[[], Sequence[Rung]],
+        lanes: Mapping[str, Lane],
         environ: Mapping[str, str],
         settings: Settings,
         clock: Clock,
@@ -33,6 +36,7 @@ class KeyWatch:
         tell: Listener,
     ) -> None:
         self._rungs = rungs
+        self._lanes = lanes
         self._environ = environ
         self._settings = settings
         self._clock = clock
@@ -78,4 +82,8 @@ class KeyWatch:
                 await self._clock.sleep(self._settings.key_look_s)
 
     def _refused(self) -> list[EndpointRung]:
-        return [rung for rung in self._rungs() if rung.lane.needs_key and isinstance(rung, EndpointRung)]
+        for lane in self._lanes.values():
+            if lane.needs_key:
+                rungs = self._rungs()
+                return [rung for rung in rungs if rung.lane.needs_key and isinstance(rung, EndpointRung)]
+        return []

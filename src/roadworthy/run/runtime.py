@@ -7,7 +7,6 @@ import contextlib
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
@@ -15,7 +14,6 @@ import orjson
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Listener, Noted, silence
-from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -54,13 +52,6 @@ T = TypeVar("T")
 _VERSIONS_MAX = 1_000
 _REAP_EVERY_S = 2.0
 _DAY_S = 86_400.0
-
-
-@quick(slots=True)
-class _Pulse:
-    """Wakes whoever waits for money or for another's flight."""
-
-    event: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Runtime:
@@ -111,7 +102,7 @@ class Runtime:
         self._rungs: dict[str, list[Rung]] = {}
         self._students: dict[int, Rung | None] = {}
         self.served = ServedModels(store, self.tally.served_models)
-        self.keys = KeyWatch(self._every_rung, environ, settings, self.clock, self._lane, tell)
+        self.keys = KeyWatch(self._every_rung, self._lanes, environ, settings, self.clock, self._lane, tell)
         self.auditor = Auditor(plan.name, store, settings, self.clock)
         self.watch = Watch(plan.name, store, settings, self.clock)
         own = plan.payer == plan.name
@@ -123,7 +114,8 @@ class Runtime:
         self._contexts: dict[str, Context] = {}
         self.buyer_of: Callable[[Step[Texts, Embedded]], VectorBuyer] = _nobody
         """Who buys vectors that are paid; whoever makes the runtime says it, because buying works with it."""
-        self._pulse = _Pulse()
+        self._settlement: asyncio.Event | None = None
+        """The next one, where somebody waits for it: for its money, or for another's flight."""
         self._reaped_at = self.clock.monotonic()
         for step in plan.steps:
             self._rungs[step.name] = self._build(step, environ)
@@ -249,16 +241,17 @@ class Runtime:
 
     def settled(self, count: int) -> None:
         """Attempts were settled: wake whoever waits for their money or their replies."""
-        if count:
-            self._pulse.event.set()
-            self._pulse = _Pulse()
+        if count and self._settlement is not None:
+            self._settlement.set()
+            self._settlement = None
 
     async def wait_for_settlement(self, seconds: float) -> None:
         """Return when an attempt of this process was settled, or after `seconds`."""
+        settlement = self._settlement = self._settlement or asyncio.Event()
         try:
             # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the event.
             async with asyncio.timeout(seconds):
-                await self._pulse.event.wait()
+                await settlement.wait()
         except TimeoutError:
             if self.clock.monotonic() - self._reaped_at > _REAP_EVERY_S:
                 self._reaped_at = self.clock.monotonic()

@@ -104,7 +104,7 @@ def test_a_line_for_a_person_holds_the_words_and_nothing_else() -> None:
         read(OpenAIChat(), 200, {"error": {"code": 400, "message": "no"}}).detail
         == "inside a 200: HTTP 400 400: no"
     )
-    assert one_line("sk-abcdef123456") == one_line("Bearer abcdef123456") == "***"
+    assert one_line("sk-abcdef") == one_line("sk-abcdef123456") == one_line("Bearer abcdef123456") == "***"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from roadworthy.call.vision import anthropic_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 VERSION = "2026-10-21"
 VERSION_WITH_TEMPERATURE = "2023-06-01"
@@ -76,7 +76,7 @@ class AnthropicMessages(Wire):
         """Usage comes unasked."""
         return {**body, "stream": True}
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The text blocks; thinking is no answer. A refusal may come with a text, or with no block at all."""
         usage = self.usage(said)
         text = "".join(
@@ -100,7 +100,7 @@ class AnthropicMessages(Wire):
             finish=as_word(stop),
             served_model=as_word(said.get("model")),
             usage=usage,
-            provider_id=as_word(said.get("id")) or provider_id,
+            provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
         )
 

@@ -14,7 +14,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _STOPS: Mapping[object, tuple[Ending, str]] = {
     "end_turn": (Ending.OK, ""),
@@ -73,7 +73,7 @@ class BedrockConverse(Wire):
             }
         return find_error(said)
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The message's text blocks; reasoning is no answer. Bedrock does not say which model answered."""
         usage = self.usage(said)
         blocks = objects(at(said, "output", "message").get("content"))
@@ -86,7 +86,12 @@ class BedrockConverse(Wire):
         elif ending is Ending.TRANSIENT and usage is None:
             ending = Ending.UNKNOWN
         return Outcome(
-            ending, text=text, finish=as_word(stop), usage=usage, provider_id=provider_id, detail=detail
+            ending,
+            text=text,
+            finish=as_word(stop),
+            usage=usage,
+            provider_id=provider_id_of(headers),
+            detail=detail,
         )
 
     def usage(self, said: Mapping[str, Any]) -> Usage | None:

@@ -18,6 +18,7 @@ from roadworthy.call.wire.value import at, first_object, objects
 DETAIL_CHARS = 300
 _READ_CHARS = 2_000
 _KEY = re.compile(r"(?i)\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|key|nvapi)[-_][\w*.…-]{6,}|\bAIza[\w-]{10,}")
+_KEY_CHARS_MIN = 9  # `sk-` and six more
 _KEY_MARKS = re.compile(r"bearer|sk[-_]|pk[-_]|rk[-_]|gsk|xai|hf[-_]|key|nvapi|aiza")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _DIGITS = re.compile(r"[1-5][0-9]{2}")
@@ -100,7 +101,8 @@ def find_error(said: Mapping[str, object]) -> Mapping[str, object] | None:
             return {"message": error}
     if said.get("object") == "error":
         return said
-    return at(first_object(said.get("choices")), "error") or None
+    first = first_object(said.get("choices"))
+    return None if first is None else at(first, "error") or None
 
 
 def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
@@ -160,7 +162,8 @@ def one_line(text: str) -> str:
     text = struck_out(text[:_READ_CHARS])
     if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
         # A name or a number, as most are: the search for keys costs more than all else.
-        return _KEY.sub("***", text) if _KEY_MARKS.search(text.lower()) else text
+        marked = len(text) >= _KEY_CHARS_MIN and _KEY_MARKS.search(text.lower())
+        return _KEY.sub("***", text) if marked else text
     plain = _KEY.sub("***", " ".join(text.split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 

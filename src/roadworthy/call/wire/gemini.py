@@ -19,7 +19,7 @@ from roadworthy.call.vision import gemini_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _FINISHES: Mapping[str, tuple[Ending, str]] = {
     "STOP": (Ending.OK, ""),
@@ -82,7 +82,7 @@ class GeminiContent(Wire):
         """The address says it."""
         return body
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first candidate; a blocked prompt has none."""
         usage = self.usage(said)
         candidate = first_object(said.get("candidates"))
@@ -101,7 +101,7 @@ class GeminiContent(Wire):
             served_model=as_word(said.get("modelVersion")),
             usage=usage,
             token_probability=probability,
-            provider_id=as_word(said.get("responseId")) or provider_id,
+            provider_id=as_word(said.get("responseId")) or provider_id_of(headers),
             detail=detail,
         )
 

@@ -19,8 +19,8 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, first_object, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
@@ -79,27 +79,26 @@ class OpenAIChat(Wire):
         own = self._cap_field == "max_completion_tokens"
         return openai_image_tokens(image) if own else any_image_tokens(image)
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first choice."""
         usage = self.usage(said)
-        choices = said.get("choices")
-        choice = first_object(choices) if _first_is_object(choices) else None
-        message = at(choice, "message")
-        finish = (choice or {}).get("finish_reason")
+        choice = _first(said.get("choices"))
+        message, logprobs = at(choice, "message"), choice.get("logprobs")
+        finish = choice.get("finish_reason")
         text, refusal = _content(message.get("content")), _refusal(message)
         ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
         if ending is Ending.TRANSIENT and usage is None:
             ending = Ending.UNKNOWN
         elif ending is Ending.FILTERED:
-            detail += _categories(choice or {})
+            detail += _categories(choice)
         return Outcome(
             ending,
-            text=text if ending is not Ending.REFUSED else refusal or text,
-            finish=as_word(finish),
-            served_model=as_word(said.get("model")),
-            usage=usage,
-            token_probability=mean_probability(at(choice, "logprobs").get("content")),
-            provider_id=as_word(said.get("id")) or provider_id,
+            text if ending is not Ending.REFUSED else refusal or text,
+            as_word(finish),
+            as_word(said.get("model")),
+            usage,
+            mean_probability(at(logprobs).get("content")) if logprobs else None,
+            provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
         )
 
@@ -184,19 +183,16 @@ class _ChatAssembly(Assembly):
 
 def chat_usage(usage: object) -> Usage | None:
     """Usage with `prompt_tokens` and `completion_tokens` in the normal form; None where it cannot be read."""
-    usage = at(usage)
+    if not isinstance(usage, dict):
+        return None
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return None
     inner, outer = at(usage, "prompt_tokens_details"), at(usage, "completion_tokens_details")
     cached = min(prompt, as_count(inner.get("cached_tokens")) or 0)
-    return Usage(
-        input_tokens=prompt,
-        output_tokens=max(completion, (as_count(usage.get("total_tokens")) or 0) - prompt),
-        cached_tokens=cached,
-        cache_write_tokens=min(prompt - cached, as_count(inner.get("cache_write_tokens")) or 0),
-        reasoning_tokens=as_count(outer.get("reasoning_tokens")) or 0,
-    )
+    produced = max(completion, (as_count(usage.get("total_tokens")) or 0) - prompt)
+    written = min(prompt - cached, as_count(inner.get("cache_write_tokens")) or 0)
+    return Usage(prompt, produced, cached, written, as_count(outer.get("reasoning_tokens")) or 0)
 
 
 def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str) -> tuple[Ending, str]:
@@ -233,8 +229,9 @@ def _refusal(message: Mapping[str, Any]) -> str:
     """What the model said instead of an answer: a field of its own, or a part of the content."""
     if isinstance(said := message.get("refusal"), str) and said.strip():
         return as_text(said)
-    parts = objects(message.get("content"))
-    return "".join([as_text(part.get("refusal")) for part in parts]) if parts else ""
+    if not isinstance(content := message.get("content"), list):
+        return ""
+    return "".join([as_text(part.get("refusal")) for part in objects(content)])
 
 
 def _said(message: Message) -> object:
@@ -253,5 +250,6 @@ def _content(content: object) -> str:
     return as_text(content)
 
 
-def _first_is_object(choices: object) -> bool:
-    return isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict)
+def _first(choices: object) -> Mapping[str, Any]:
+    """The first choice; an empty one where there is none."""
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}

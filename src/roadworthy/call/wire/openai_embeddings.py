@@ -15,7 +15,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.wire.error import as_word
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 TEXTS = "texts"
 VECTORS = "vectors"
@@ -46,7 +46,7 @@ class OpenAIEmbeddings(Wire):
         """Vectors come whole."""
         return body
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The vectors in the order of the texts, whatever order they came in."""
         usage = self.usage(said)
         rows = sorted(objects(said.get("data")), key=lambda row: as_count(row.get("index")) or 0)
@@ -58,14 +58,16 @@ class OpenAIEmbeddings(Wire):
             or not all(isinstance(one, list) for one in vectors)
         ):
             ending = Ending.UNKNOWN if usage is None else Ending.EMPTY
-            return Outcome(ending, usage=usage, provider_id=provider_id, detail="no vector for each text")
+            return Outcome(
+                ending, usage=usage, provider_id=provider_id_of(headers), detail="no vector for each text"
+            )
         return Outcome(
             Ending.OK,
             text=orjson.dumps({VECTORS: vectors}).decode(),
             finish="stop",
             served_model=as_word(said.get("model")),
             usage=usage,
-            provider_id=provider_id,
+            provider_id=provider_id_of(headers),
         )
 
     def usage(self, said: Mapping[str, Any]) -> Usage | None:

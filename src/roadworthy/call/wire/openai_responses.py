@@ -17,7 +17,7 @@ from roadworthy.call.vision import data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged
+from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _INCOMPLETE = {
     "max_output_tokens": (Ending.TRUNCATED, "cut off at the output cap"),
@@ -76,7 +76,7 @@ class OpenAIResponses(Wire):
         """OpenAI's own."""
         return openai_image_tokens(image)
 
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The output's messages; what the model says by the way, and its reasoning, are no answer."""
         usage = self.usage(said)
         parts = list(_parts(said))
@@ -94,7 +94,7 @@ class OpenAIResponses(Wire):
             served_model=as_word(said.get("model")),
             usage=usage,
             token_probability=mean_probability(logprobs),
-            provider_id=as_word(said.get("id")) or provider_id,
+            provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
         )
 

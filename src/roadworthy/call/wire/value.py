@@ -44,7 +44,11 @@ def objects(value: object) -> list[Mapping[str, Any]]:
 
 def first_object(value: object) -> Mapping[str, Any] | None:
     """The first object in a list; None where there is none."""
-    return next(iter(objects(value)), None)
+    if isinstance(value, list):
+        for one in value:
+            if isinstance(one, dict):
+                return one
+    return None
 
 
 def as_text(value: object) -> str:
@@ -56,6 +60,8 @@ def as_count(value: object) -> int | None:
     """A number of tokens; gateways written in other languages send 12.0 for 12."""
     if type(value) is int:  # as nearly all are, and no truth value
         return value if 0 <= value <= COUNT_MAX else None
+    if value is None:
+        return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -97,8 +97,8 @@ class Wire(ABC):
         """The same request, asking for a stream."""
 
     @abstractmethod
-    def answer(self, said: Mapping[str, Any], provider_id: str) -> Outcome:
-        """Classify a body that claims success and holds no error."""
+    def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
+        """Classify a body that claims success and holds no error; the headers name it where it has no id of its own."""
 
     @abstractmethod
     def usage(self, said: Mapping[str, Any]) -> Usage | None:
@@ -127,17 +127,16 @@ class Wire(ABC):
         Args:
             now: seconds since 1970, UTC, to read a Retry-After that is a date.
         """
-        status, provider_id = exchange.status, provider_id_of(exchange.headers)
+        status = exchange.status
         if exchange.error and status < 400:
             ending = _NEVER_LEFT.get(exchange.error, Ending.UNKNOWN)
-            return Outcome(
-                ending, provider_id=provider_id, detail=one_line(exchange.detail or exchange.error)
-            )
+            detail = one_line(exchange.detail or exchange.error)
+            return Outcome(ending, provider_id=provider_id_of(exchange.headers), detail=detail)
         said = as_object(exchange.body)
         claims = 200 <= status < 300
         error = self.error(said or {}, {} if claims else exchange.headers)
         if claims and said is not None and error is None:
-            return self.answer(said, provider_id)
+            return self.answer(said, exchange.headers)
         if error is not None:
             ending, detail = read_error(inner_status(error) if claims else status, error)
             detail = f"inside a {status}: {detail}"[:300] if claims else detail
@@ -148,7 +147,7 @@ class Wire(ABC):
         else:
             ending, detail = read_error(status, {})
         wait = asked_wait_s(error or {}) or retry_after_s(exchange.headers, now)
-        usage = self.usage(said or {})
+        usage, provider_id = self.usage(said or {}), provider_id_of(exchange.headers)
         return Outcome(ending, retry_after_s=wait, provider_id=provider_id, detail=detail, usage=usage)
 
     def read_stream(self, exchange: Exchange, stream: Stream, now: float) -> Outcome:
@@ -170,7 +169,7 @@ class Wire(ABC):
             return Outcome(ending, provider_id=provider_id, detail=detail, retry_after_s=wait)
         whole = gathered.ended or (gathered.may_end and not exchange.error)
         if whole and not stream.broken:
-            return self.answer(gathered.whole(), provider_id)
+            return self.answer(gathered.whole(), exchange.headers)
         why = stream.broken or exchange.detail or exchange.error or "no terminal marker"
         return Outcome(
             Ending.UNKNOWN, provider_id=provider_id, detail=one_line(f"the stream broke off: {why}")
