@@ -63,8 +63,11 @@ class _Refusals:
 class _Owed:
     """What is to be written with the next change: settlements, and what a person should know of them."""
 
-    settlements: tuple[Settlement, ...]
+    settlements: tuple[Settlement, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+_NOTHING_OWED = _Owed()
 
 
 class Desk:
@@ -141,7 +144,10 @@ class Desk:
     def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
         """What a reply to the pinned question is worth."""
         assert self._question is not None
-        return judged(step, reply, value, self._question, self.session.runtime)
+        runtime = self.session.runtime
+        if runtime.traced:
+            return judged(step, reply, value, self._question, runtime)
+        return step.prepared.checker.check(reply, value, self._question.passages)
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
@@ -168,11 +174,6 @@ class Desk:
             if place and (buy or self.session.late):
                 self.session.escalated = True
             yield rung
-
-    @property
-    def has_history(self) -> bool:
-        """Whether the ledger may hold replies to this step's question already."""
-        return not self.session.fresh
 
     async def replies(
         self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1, buy: bool = True
@@ -249,8 +250,10 @@ class Desk:
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
-        until = self.session.deadline
-        found = await bought(runtime, rung, ask, self, until, rank=self._rank, question=self._question)
+        buying = runtime.buyer.buy(rung, ask, self, self.session.deadline)
+        if runtime.traced:
+            buying = bought(buying, rung, ask, self._rank, self._question, runtime)
+        found = await buying
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)
@@ -361,7 +364,7 @@ class Desk:
 
     def _take_owed(self) -> _Owed:
         if not self._owed and not self._remarks:
-            return _Owed(())
+            return _NOTHING_OWED
         owed, self._owed, self._remarks = _Owed(tuple(self._owed), tuple(self._remarks)), [], []
         return owed
 

@@ -62,9 +62,10 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
         WouldAsk: in a session that may not buy.
         LedgerUnavailable: the outcome could not be written.
     """
-    if not session.offline:
-        session.runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
-    if session.kept.deaths >= session.runtime.settings.crash_loop_deaths:
+    runtime = session.runtime
+    if runtime.traced and not session.offline:
+        runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
+    if session.kept.deaths >= runtime.settings.crash_loop_deaths:
         fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
         await _write(session, None, fate, None)
     elif isinstance(entry, Step):
@@ -74,12 +75,11 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
         fate = await _run_workflow(entry, value, session)
     if fate.waiting_for == "batch":
         return fate  # it comes round again with what the batch brings
-    tally = session.runtime.tally
+    tally = runtime.tally
     bought = session.asked or session.late
     tally.escalated += session.escalated and bought
     tally.repaired += fate.outcome == "accepted" and bought and (session.repaired or bool(session.mended))
-    ended = RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for)
-    session.runtime.tell(ended)
+    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for))
     return fate
 
 
