@@ -51,14 +51,6 @@ T = TypeVar("T")
 __all__ = ["Desk", "Rung"]
 
 
-@quick(slots=True)
-class _Refusals:
-    """Why rungs of the ladder could not be asked."""
-
-    closed: list[str]
-    unusable: list[str]
-
-
 @quick(frozen=True, slots=True)
 class _Owed:
     """What is to be written with the next change: settlements, and what a person should know of them."""
@@ -89,7 +81,9 @@ class Desk:
         self._owed: list[Settlement] = []
         self._reused: set[int] = set()
         self._remarks: list[str] = []
-        self._refusals = _Refusals([], [])
+        self._closed: list[str] = []
+        self.refusals: list[str] = []
+        """Why models could not take this request."""
         self._question: Question | None = None
         self._pin: Pin | None = None
         self._mask: Mask | None = None
@@ -210,13 +204,8 @@ class Desk:
         Raises:
             Waiting: for the provider.
         """
-        if self._refusals.closed:
-            raise Waiting("provider", "; ".join(self._refusals.closed))
-
-    @property
-    def refusals(self) -> list[str]:
-        """Why models could not take this request."""
-        return self._refusals.unusable
+        if self._closed:
+            raise Waiting("provider", "; ".join(self._closed))
 
     async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> Reply | None:  # noqa: FBT001 - one of `replies`' own
         assert self._question is not None
@@ -270,9 +259,9 @@ class Desk:
     def _refused(self, found: NoReply) -> None:
         match found.kind:
             case "closed":
-                self._refusals.closed.append(found.detail)
+                self._closed.append(found.detail)
             case "unusable":
-                self._refusals.unusable.append(found.detail)
+                self.refusals.append(found.detail)
             case "budget" | "batch":
                 raise Waiting(found.kind, found.detail)
             case _:

@@ -58,15 +58,17 @@ async def _asked(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
 async def _climb(step: Step[R, T], value: R, desk: Desk, *, buy: bool) -> Verdict[T]:
     """Up the ladder, with what the ledger holds alone or with what can be bought."""
     heard: list[Checked[T]] = []
+    valid: list[Valid[T]] = []
     grounds: list[str] = []
     for rung in desk.ladder(step, buy=buy):
         answers = await _answers(step, value, desk, rung, buy=buy)
         if not answers:
             continue
-        verdict = decide(answers, _valid(heard), step.rule, desk.learned.trust)
+        verdict = decide(answers, valid, step.rule, desk.learned.trust)
         if isinstance(verdict, Accept):
             return verdict
         heard += answers
+        valid += _valid(answers)
         grounds.append(verdict.grounds)
     return give_up(heard, grounds + desk.refusals, step.rule)
 
