@@ -34,7 +34,9 @@ def storable(text: str) -> str:
 
 def is_part(value: object) -> bool:
     """Whether `value` can stand in a prompt: text, a model, a dataclass, a dict or a list."""
-    if isinstance(value, str | dict | list):
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict | list):
         return True
     if is_dataclass(value):
         return not isinstance(value, type)

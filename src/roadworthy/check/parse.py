@@ -32,7 +32,10 @@ def parse_answer(text: str, settings: Settings) -> Json:
     if text.count("{") + text.count("[") > settings.json_depth_max:
         _refuse_depth(text, settings.json_depth_max)
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json
+        value, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
+        if end != len(text):  # white space around it, no object, or something after it
+            value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _malformed(_worded(error)) from error
     except RecursionError as error:

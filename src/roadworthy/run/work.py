@@ -196,22 +196,15 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
 
 
 def _fate(verdict: Verdict[T], session: Session) -> Fate:
-    match verdict:
-        case Accept(valid, confidence, _):
-            session.mended += valid.mended
-            return Fate(
-                "accepted",
-                value=valid.body.decode(),
-                confidence=confidence,
-                certified=any(session.certified),
-                model=valid.reply.model,
-                mended=", ".join(valid.mended),
-                state=session.learned.number,
-            )
-        case Review(grounds) | Hold(grounds):
-            return Fate("waiting", waiting_for="review", reason=grounds)
-        case _:
-            return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
+    if isinstance(verdict, Accept):  # by place, and by no pattern: every record comes by here
+        valid, mended = verdict.valid, ", ".join(verdict.valid.mended)
+        answer, certified = valid.body.decode(), any(session.certified)
+        session.mended += valid.mended
+        state, model = session.learned.number, valid.reply.model
+        return Fate("accepted", "", "", answer, verdict.confidence, certified, model, mended, 0, state)
+    if isinstance(verdict, Review | Hold):
+        return Fate("waiting", waiting_for="review", reason=verdict.grounds)
+    return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
 
 
 def _doubt(verdict: Verdict[T], desk: Desk) -> Doubt | None:
