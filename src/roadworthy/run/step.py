@@ -97,7 +97,7 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
     replies = await desk.replies(rung, samples=step.samples, buy=buy)
     answers = await _checked(step, replies, value, desk, buy=buy)
     previous = None
-    while answers and (fault := _common_fault(answers)) is not None:
+    while (fault := _common_fault(answers)) is not None:
         match reask(fault, previous):
             case AskAgain(words):
                 replies = await desk.replies(rung, words=words, buy=buy)
