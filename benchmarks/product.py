@@ -27,6 +27,7 @@ from roadworthy.keep.store import SqliteStore
 from roadworthy.observe.progress import Progress
 from roadworthy.run.command import Target, find_target
 from roadworthy.run.job import Job
+from roadworthy.run.loop import spare_collector
 from roadworthy.run.options import Options
 from roadworthy.run.runtime import Runtime
 
@@ -38,6 +39,7 @@ class Stopwatch:
 
     def __init__(self, target: Target) -> None:
         self._progress = Progress(0, None)
+        self.hears = self._progress.hears  # as the command has it, which hears what its progress line does
         self._began: dict[str, float] = {}
         self.latencies_s: list[float] = []
         self.ended_at: list[float] = []
@@ -51,7 +53,7 @@ class Stopwatch:
 
     def __call__(self, event: Event) -> None:
         """Hear an event."""
-        if isinstance(event, RecordEnded):
+        if type(event) is RecordEnded:
             now = time.perf_counter()
             self.latencies_s.append(now - self._began.pop(event.key, now))
             self.ended_at.append(time.time())
@@ -112,6 +114,7 @@ async def jobs(
         runtime = open_runtime(
             target, folder, in_flight=in_flight, transport=transport, store_class=store_class, tell=watch
         )
+        spare_collector()
 
         async def slice_(first: int, calls: int) -> Taken:
             place = task.write_tickets(own_folder / f"{first}.jsonl", first, calls)

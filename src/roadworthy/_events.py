@@ -7,6 +7,7 @@ told by the order of the events and by the task's own context (see `observe/trai
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from roadworthy._quick import quick
 
@@ -186,7 +187,14 @@ Event = (
     | Noted
 )
 Listener = Callable[[Event], None]
+SPANS: Final = frozenset({RecordBegan, StepBegan, StepEnded, CallBegan, CallEnded, Checked})
+"""What is told of every record for the sake of traces: not made where nobody hears it."""
 
 
 def silence(_event: Event) -> None:
     """The listener that hears nothing."""
+
+
+def hears_spans(listener: Listener) -> bool:
+    """Whether a listener is told of `SPANS`: who does not say what it `hears` hears everything."""
+    return listener is not silence and not SPANS.isdisjoint(getattr(listener, "hears", SPANS))

@@ -23,12 +23,14 @@ from roadworthy._events import (
     RequestEnded,
     StepBegan,
     StepEnded,
+    hears_spans,
+    silence,
 )
 from roadworthy._secret import Secret, struck_out
 from roadworthy._settings import Settings
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
-from roadworthy.observe.receiver import Several, listen
+from roadworthy.observe.receiver import EVERYTHING, Several, listen
 from roadworthy.observe.sink import Sink, capture_logging, redacted, worded
 
 GOOD, DOUBTFUL = "what a day", "hm"
@@ -98,6 +100,17 @@ def test_listeners_hear_what_they_name_and_others_everything() -> None:
     tell(began)
     tell(ended)
     assert heard == [("all", ended), ("all", began), ("all", ended), ("choosy", ended)]
+
+
+def test_who_hears_everything_is_told_of_spans() -> None:
+    """A log or a trace would miss steps and calls, or a run would make events that nobody looks at."""
+    everything = Several(Progress(0, None))  # metrics or a log may join it later
+    for hears in (lambda _event: None, Log(io.StringIO()), everything):
+        assert hears_spans(hears)
+    traced, _ = listen(Progress(0, None), "shop", {EVERYTHING: "http://127.0.0.1:9"}, Settings())
+    assert hears_spans(traced)
+    assert not hears_spans(Progress(0, None))
+    assert not hears_spans(silence)
 
 
 def test_a_request_is_one_line_with_its_pattern() -> None:

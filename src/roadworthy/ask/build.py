@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -42,24 +42,21 @@ def build_question(
         )
     if template is not None:
         head, user = template.render(prompt.values)
-        source = template.source_hash.hex()
+        source, opening = template.source_hash.hex(), _opening
     else:
-        texts = [part for part in prompt.parts if not isinstance(part, Image)]
-        head, user = prompt.instructions, "\n\n".join(map(part_text, texts))
-        source = prompt.instructions
+        head = source = prompt.instructions
+        texts = [part_text(part) for part in prompt.parts if not isinstance(part, Image)]
+        user, opening = "\n\n".join(texts), _opening_again
         if not texts:
             head, user = "", head
-    examples = "\n\n".join(_examples(prompt.examples, wrapped=schema.wrapped))
-    system = "\n\n".join(filter(None, (head, _rules(schema.words), examples)))
-    images = tuple(part for part in prompt.parts if isinstance(part, Image))
-    messages: tuple[Message, ...] = (Message("user", storable(user), images),)
-    if system:
-        messages = (Message("system", storable(system)), *messages)
+    examples = _examples(prompt.examples, wrapped=schema.wrapped) if prompt.examples else ""
+    images = tuple([part for part in prompt.parts if isinstance(part, Image)])
+    messages = (*opening(head, schema.words, examples), Message("user", storable(user), images))
     words = schema.words.encode()
     return Question(
-        version=_version(source, examples, schema.canonical, words),
-        fixed=digest(_body(messages), schema.canonical, schema.strict, words),
-        messages=messages,
+        _version(source, examples, schema.canonical, words),
+        digest(_body(messages), schema.canonical, schema.strict, words),
+        messages,
     )
 
 
@@ -118,17 +115,29 @@ def _version(source: str, examples: str, canonical: bytes, words: bytes) -> str:
     return digest(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical, words).hex()[:16]
 
 
+def _opening(head: str, words: str, examples: str) -> tuple[Message, ...]:
+    """The system message, where there is anything to say in it."""
+    system = "\n\n".join(filter(None, (head, _rules(words), examples)))
+    return (Message("system", storable(system)),) if system else ()
+
+
+_opening_again = lru_cache(maxsize=256)(_opening)
+"""The same for the words of a prompt in code, which come with every record. What a template writes may be the record's."""
+
+
 def _rules(words: str) -> str:
     if not words:
         return ""
     return "Rules for the fields of the answer:\n" + "\n".join(f"- {line}" for line in words.split("\n"))
 
 
-def _examples(examples: Sequence[tuple[object, object]], *, wrapped: bool) -> Iterator[str]:
+def _examples(examples: Sequence[tuple[object, object]], *, wrapped: bool) -> str:
+    texts = []
     for number, (given, answer) in enumerate(examples, start=1):
         shown = {WRAPPER: answer} if wrapped else answer
         written = json_bytes(shown, sort=False, by_alias=True).decode()
-        yield f"Example {number}\nInput:\n{part_text(given)}\nOutput:\n{written}"
+        texts.append(f"Example {number}\nInput:\n{part_text(given)}\nOutput:\n{written}")
+    return "\n\n".join(texts)
 
 
 def _body(messages: Sequence[Message]) -> bytes:

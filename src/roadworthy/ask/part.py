@@ -34,7 +34,9 @@ def storable(text: str) -> str:
 
 def is_part(value: object) -> bool:
     """Whether `value` can stand in a prompt: text, a model, a dataclass, a dict or a list."""
-    if isinstance(value, str | dict | list):
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict | list):
         return True
     if is_dataclass(value):
         return not isinstance(value, type)
@@ -51,11 +53,14 @@ def part_text(value: object) -> str:
     Raises:
         WrongUse: `value` holds something that has no JSON form.
     """
-    if isinstance(value, Passage):
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, Passage):
         return passage_text(value)
-    if isinstance(value, list) and value and all(isinstance(item, Passage) for item in value):
+    elif isinstance(value, list) and value and all(isinstance(item, Passage) for item in value):
         return "\n\n".join(map(passage_text, value))
-    text = value if isinstance(value, str) else json_bytes(value, indent=True).decode()
+    else:
+        text = json_bytes(value, indent=True).decode()
     return text if text.strip() else EMPTY
 
 

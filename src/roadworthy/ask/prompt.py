@@ -51,14 +51,12 @@ class Prompt(Generic[T_co]):
             raise WrongUse(
                 f"A prompt's instructions are {instructions!r}. Say in words what the model shall do."
             )
-        for place, part in enumerate((*parts, *(given for given, _ in examples)), start=1):
-            late = place > len(parts)
-            if not is_part(part) or (late and isinstance(part, Image)):
-                name = f"The input of example {place - len(parts)}" if late else f"Part {place}"
-                raise WrongUse(
-                    f"{name} of the prompt {instructions[:60]!r} is a {type(part).__name__}. "
-                    "Pass text, a model, a dataclass, a dict, a list or, as a part, an Image."
-                )
+        for place, part in enumerate(parts, start=1):
+            if not is_part(part):
+                raise _no_part(f"Part {place}", instructions, part)
+        for place, (given, _answer) in enumerate(examples, start=1):
+            if not is_part(given) or isinstance(given, Image):
+                raise _no_part(f"The input of example {place}", instructions, given)
         self._fill(instructions, parts, tuple(examples), "", _NO_VALUES)
 
     @classmethod
@@ -95,3 +93,10 @@ class Prompt(Generic[T_co]):
         object.__setattr__(self, "examples", examples)
         object.__setattr__(self, "template", template)
         object.__setattr__(self, "values", values)
+
+
+def _no_part(name: str, instructions: str, part: object) -> WrongUse:
+    return WrongUse(
+        f"{name} of the prompt {instructions[:60]!r} is a {type(part).__name__}. "
+        "Pass text, a model, a dataclass, a dict, a list or, as a part, an Image."
+    )

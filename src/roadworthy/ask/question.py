@@ -88,4 +88,7 @@ class Question:
     @property
     def images(self) -> tuple[Image, ...]:
         """The images of all its messages, in order."""
-        return tuple(image for message in self.messages for image in message.images)
+        found: tuple[Image, ...] = ()
+        for message in self.messages:
+            found += message.images
+        return found

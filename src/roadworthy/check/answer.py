@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError, create_model
@@ -89,19 +89,21 @@ class Checker(Generic[T]):
         answer: Json = None
         came = False
         try:
-            _refuse_unfinished(reply)
+            if reply.ending is not Ending.OK or not reply.text.strip():
+                raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
             came = True
             value = self._validated(answer)
             body = self._body(value)
-            scores = [
-                (name, _apply(check, value, record_value, *([list(passages)] if takes_passages else ())))
-                for name, check, takes_passages in self._checks
-            ]
+            scores = []
+            for name, check, takes_passages in self._checks:
+                given = (value, record_value, list(passages)) if takes_passages else (value, record_value)
+                score = _apply(check, given)
+                if score is not None:
+                    scores.append((name, score))
         except Fault as fault:
             return Invalid(reply, fault, self._suggestion(answer) if came else None)
-        told = tuple((name, score) for name, score in scores if score is not None)
-        return Valid(reply, value, body, mended, told)
+        return Valid(reply, value, body, mended, tuple(scores))
 
     def _validated(self, answer: Json) -> T:
         text = _written(answer)
@@ -113,10 +115,11 @@ class Checker(Generic[T]):
             if unknown:
                 raise summed([(path, "is not a field of the answer: leave it out") for path in unknown])
         try:
-            found = self._outer.validator.validate_json(text, strict=True, extra=self._extra)
+            found: Any = self._outer.validator.validate_json(text, strict=True, extra=self._extra)
         except ValidationError as error:
             raise validation_fault(error) from error
-        return cast("T", getattr(found, WRAPPER) if self._wrapped else found)
+        value: T = getattr(found, WRAPPER) if self._wrapped else found
+        return value
 
     def _body(self, value: T) -> bytes:
         """Canonical JSON: sorted keys, sorted sets, the names the schema uses."""
@@ -131,21 +134,18 @@ class Checker(Generic[T]):
         return _written(answer, sort=True)
 
 
-def _refuse_unfinished(reply: Reply) -> None:
+def _unfinished(ending: Ending) -> Fault:
     """What did not come to its end is never parsed, whatever it looks like."""
-    ending = reply.ending
-    if ending is Ending.OK and not reply.text.strip():
-        ending = Ending.EMPTY
-    if ending is not Ending.OK:
-        words = UNFINISHED.get(ending, f"The attempt ended as {ending.value}, without an answer.")
-        raise Fault(words, kind=ending.value)
+    ending = Ending.EMPTY if ending is Ending.OK else ending
+    words = UNFINISHED.get(ending, f"The attempt ended as {ending.value}, without an answer.")
+    return Fault(words, kind=ending.value)
 
 
 def _takes_passages(check: Callable[..., float | None]) -> bool:
     return len(inspect.signature(check).parameters) >= WITH_PASSAGES
 
 
-def _apply(check: Callable[..., float | None], *given: object) -> float | None:
+def _apply(check: Callable[..., float | None], given: tuple[object, ...]) -> float | None:
     try:
         returned: object = check(*given)
     except AssertionError as error:

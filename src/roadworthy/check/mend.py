@@ -32,24 +32,26 @@ def mend(text: str, settings: Settings, *, wants_object: bool = True) -> tuple[J
         Fault: kind `malformed`: what is wrong after the mendings that applied.
     """
     names: tuple[str, ...] = ()
-    fault: Fault | None = None
-    for candidate, names in _candidates(text):  # noqa: B007 - the names of the candidate that parsed
-        try:
-            value = parse_answer(candidate, settings)
-            break
-        except Fault as error:
-            fault = error
-    else:
-        assert fault is not None, "the text itself is the first candidate"
-        raise fault
+    try:
+        value = parse_answer(text, settings)
+    except Fault as fault:
+        value, names = _mended(text, settings, fault)
     if wants_object and isinstance(value, str):
         return _decoded(value, names, settings)
     return value, names
 
 
+def _mended(text: str, settings: Settings, fault: Fault) -> tuple[Json, tuple[str, ...]]:
+    for candidate, names in _candidates(text):
+        try:
+            return parse_answer(candidate, settings), names
+        except Fault as error:
+            fault = error
+    raise fault
+
+
 def _candidates(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The text, then the text less one slip after another."""
-    yield text, ()
+    """The text less one slip after another."""
     names: tuple[str, ...] = ()
     if text.startswith(BOM):
         text, names = text.removeprefix(BOM), (*names, "bom")

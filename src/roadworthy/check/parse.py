@@ -27,10 +27,15 @@ def parse_answer(text: str, settings: Settings) -> Json:
     Raises:
         Fault: kind `malformed`, worded so that the model can mend it; it never quotes values of the answer.
     """
-    _refuse_size(text, settings.answer_bytes_max)
-    _refuse_depth(text, settings.json_depth_max)
+    if len(text) * 4 > settings.answer_bytes_max:
+        _refuse_size(text, settings.answer_bytes_max)
+    if text.count("{") + text.count("[") > settings.json_depth_max:
+        _refuse_depth(text, settings.json_depth_max)
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json
+        value, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
+        if end != len(text):  # white space around it, no object, or something after it
+            value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _malformed(_worded(error)) from error
     except RecursionError as error:
@@ -57,8 +62,6 @@ def _worded(error: json.JSONDecodeError) -> str:
 
 
 def _refuse_size(text: str, bytes_max: int) -> None:
-    if len(text) * 4 <= bytes_max:
-        return
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > bytes_max:
         raise _malformed(
@@ -67,8 +70,6 @@ def _refuse_size(text: str, bytes_max: int) -> None:
 
 
 def _refuse_depth(text: str, depth_max: int) -> None:
-    if text.count("{") + text.count("[") <= depth_max:
-        return
     depth = 0
     for found in _STRINGS_AND_BRACKETS.finditer(text):
         mark = found[0][0]

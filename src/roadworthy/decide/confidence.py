@@ -132,6 +132,8 @@ def _parts(source: Source | None) -> tuple[Single, ...]:
 
 def favourite(answers: Sequence[Checked[T]]) -> Valid[T] | None:
     """The valid answer that most of them give; the earliest of those where there is a tie."""
+    if len(answers) == 1:
+        return answers[0] if isinstance(answers[0], Valid) else None
     valid = [answer for answer in answers if isinstance(answer, Valid)]
     if len(valid) <= 1:
         return valid[0] if valid else None

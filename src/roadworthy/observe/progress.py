@@ -45,17 +45,17 @@ class Progress(LibraryLine):
 
     def __call__(self, event: Event) -> None:
         """Hear an event; print now and then."""
-        if type(event) not in self.hears:
+        if isinstance(event, RecordEnded):
+            self._done += 1
+        elif isinstance(event, AttemptEnded):
+            self._spent += event.cost_pico
+        elif isinstance(event, LaneChanged):
+            reason = event.reason if self._details else why(event.reason)
+            self._say(f"{event.lane} {event.state}: {reason}")
+        elif isinstance(event, Noted):
+            self._say(event.message if self._details or not event.plain else event.plain)
+        else:
             return
-        match event:
-            case RecordEnded():
-                self._done += 1
-            case AttemptEnded(cost_pico=cost):
-                self._spent += cost
-            case LaneChanged(lane, state, reason):
-                self._say(f"{lane} {state}: {reason if self._details else why(reason)}")
-            case Noted(message, plain):
-                self._say(message if self._details or not plain else plain)
         now = time.monotonic()
         if now - self._last >= (_EVERY_S if self._live else _PLAIN_EVERY_S):
             self._last = now

@@ -51,20 +51,15 @@ T = TypeVar("T")
 __all__ = ["Desk", "Rung"]
 
 
-@quick(slots=True)
-class _Refusals:
-    """Why rungs of the ladder could not be asked."""
-
-    closed: list[str]
-    unusable: list[str]
-
-
 @quick(frozen=True, slots=True)
 class _Owed:
     """What is to be written with the next change: settlements, and what a person should know of them."""
 
-    settlements: tuple[Settlement, ...]
+    settlements: tuple[Settlement, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+_NOTHING_OWED = _Owed()
 
 
 class Desk:
@@ -86,7 +81,9 @@ class Desk:
         self._owed: list[Settlement] = []
         self._reused: set[int] = set()
         self._remarks: list[str] = []
-        self._refusals = _Refusals([], [])
+        self._closed: list[str] = []
+        self.refusals: list[str] = []
+        """Why models could not take this request."""
         self._question: Question | None = None
         self._pin: Pin | None = None
         self._mask: Mask | None = None
@@ -141,7 +138,10 @@ class Desk:
     def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
         """What a reply to the pinned question is worth."""
         assert self._question is not None
-        return judged(step, reply, value, self._question, self.session.runtime)
+        runtime = self.session.runtime
+        if runtime.traced:
+            return judged(step, reply, value, self._question, runtime)
+        return step.prepared.checker.check(reply, value, self._question.passages)
 
     def case(self, valid: Valid[T], value: object) -> dict[str, object]:
         """What a judge is shown of an answer: the record, the passages where there are some, and the answer."""
@@ -168,11 +168,6 @@ class Desk:
             if place and (buy or self.session.late):
                 self.session.escalated = True
             yield rung
-
-    @property
-    def has_history(self) -> bool:
-        """Whether the ledger may hold replies to this step's question already."""
-        return not self.session.fresh
 
     async def replies(
         self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1, buy: bool = True
@@ -209,13 +204,8 @@ class Desk:
         Raises:
             Waiting: for the provider.
         """
-        if self._refusals.closed:
-            raise Waiting("provider", "; ".join(self._refusals.closed))
-
-    @property
-    def refusals(self) -> list[str]:
-        """Why models could not take this request."""
-        return self._refusals.unusable
+        if self._closed:
+            raise Waiting("provider", "; ".join(self._closed))
 
     async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> Reply | None:  # noqa: FBT001 - one of `replies`' own
         assert self._question is not None
@@ -249,8 +239,10 @@ class Desk:
                 output_cap=ask.output_cap,
                 tried=tried is not None,
             )
-        until = self.session.deadline
-        found = await bought(runtime, rung, ask, self, until, rank=self._rank, question=self._question)
+        buying = runtime.buyer.buy(rung, ask, self, self.session.deadline)
+        if runtime.traced:
+            buying = bought(buying, rung, ask, self._rank, self._question, runtime)
+        found = await buying
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)
@@ -267,9 +259,9 @@ class Desk:
     def _refused(self, found: NoReply) -> None:
         match found.kind:
             case "closed":
-                self._refusals.closed.append(found.detail)
+                self._closed.append(found.detail)
             case "unusable":
-                self._refusals.unusable.append(found.detail)
+                self.refusals.append(found.detail)
             case "budget" | "batch":
                 raise Waiting(found.kind, found.detail)
             case _:
@@ -361,7 +353,7 @@ class Desk:
 
     def _take_owed(self) -> _Owed:
         if not self._owed and not self._remarks:
-            return _Owed(())
+            return _NOTHING_OWED
         owed, self._owed, self._remarks = _Owed(tuple(self._owed), tuple(self._remarks)), [], []
         return owed
 

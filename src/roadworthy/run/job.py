@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -33,6 +33,7 @@ from roadworthy.observe.certified import claims
 from roadworthy.observe.summary import Summary
 from roadworthy.observe.watched import alarm_json
 from roadworthy.run.auditor import stamp_all
+from roadworthy.run.belt import Belt
 from roadworthy.run.entry import Entry
 from roadworthy.run.options import Options
 from roadworthy.run.output import write_output
@@ -76,7 +77,7 @@ class Job:
         self._options = options
         self._stale = _Stale()
         self._concurrency = options.concurrency or runtime.settings.concurrency
-        self._queue: asyncio.Queue[Taken] = asyncio.Queue(runtime.settings.queue_max)
+        self._belt: Belt[Taken] = Belt(runtime.settings.queue_max)
         self._ended = False
         self._began = time.monotonic()
         self._cut_off = False
@@ -172,7 +173,7 @@ class Job:
         """The job's fates and what this run did, as they stand now."""
         return self._runtime.store.read(self._summarize)
 
-    async def _taken_in(self) -> AsyncIterator[Taken]:
+    async def _taken_in(self) -> AsyncIterator[Sequence[Taken]]:
         """Take the input into the ledger batch by batch; yield what is to be worked on."""
         store = self._runtime.store
         taking = Taking(store, self._runtime.settings, self.job_id, self.run_id)
@@ -184,38 +185,32 @@ class Job:
             found = await take(batch, owner)
             last = batch[-1].line
             del batch
-            for taken in found:
-                yield taken
+            yield found
         if self._options.limit is None:
             await store.write(lambda tx: tx.change("drop_lines_after", job_id=self.job_id, number=last))
 
     def _may_claim(self, count: int) -> bool:
-        """Whether so many more records are for this process: all of them while it is alone, else what its queue holds."""
-        if self._queue.qsize() + count <= self._queue.maxsize:
+        """Whether so many more records are for this process: all of them while it is alone, else what its belt holds."""
+        if self._belt.has_room(count):
             return True
         return len(self._runtime.store.read(lambda tx: tx.rows("live_leases"))) <= 1
 
-    async def _work(self, records: AsyncIterator[Taken]) -> None:
+    async def _work(self, batches: AsyncIterator[Sequence[Taken]]) -> None:
         """Feed records to a bounded pool of workers; memory does not grow with their number."""
-        queue = self._queue
+        belt = self._belt = Belt(self._runtime.settings.queue_max)
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._serve(queue)) for _ in range(self._concurrency)]
-            async for taken in records:
-                await queue.put(taken)
-            await queue.join()
-            for worker in workers:
-                worker.cancel()
+            for _ in range(self._concurrency):
+                group.create_task(self._serve(belt))
+            async for batch in batches:
+                await belt.put(batch)
+            belt.end()
 
-    async def _serve(self, queue: asyncio.Queue[Taken]) -> None:
+    async def _serve(self, belt: Belt[Taken]) -> None:
         """Work on one record after the other. A cancellation that a library swallowed on the way still ends it."""
         me = asyncio.current_task()
         assert me is not None
-        while not me.cancelling():
-            taken = await queue.get()
-            try:
-                await self._one(taken)
-            finally:
-                queue.task_done()
+        while not me.cancelling() and (taken := await belt.take()) is not None:
+            await self._one(taken)
 
     async def _one(self, taken: Taken) -> None:
         runtime, kept = self._runtime, taken.kept
@@ -321,7 +316,7 @@ class Job:
         worked, owner = 0, self._runtime.store.owner
         count = _CLAIMED_AHEAD * self._concurrency
 
-        async def records() -> AsyncIterator[Taken]:
+        async def pages() -> AsyncIterator[Sequence[Taken]]:
             nonlocal worked
             after = 0
             while not self._runtime.stopped:
@@ -336,12 +331,11 @@ class Job:
                 page = await self._runtime.store.write(change)
                 if not page:
                     return
-                for _number, kept in page:
-                    worked += 1
-                    yield Taken(kept)
+                worked += len(page)
+                yield [Taken(kept) for _number, kept in page]
                 after = page[-1][0]
 
-        await self._work(records())
+        await self._work(pages())
         return worked
 
     def _stop_if_nobody_answers(self, waiting_for: str, reason: str) -> None:

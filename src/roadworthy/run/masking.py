@@ -45,10 +45,12 @@ def question_of(
         question = build_question(
             prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings)
         )
-        refuse_large(question.images, settings)
+        images = question.images
+        if images:
+            refuse_large(images, settings)
     except WrongRecord as wrong:  # an image that none is, or too large a one
         raise Rejected("", str(wrong)) from wrong
-    if step.mask and question.images:
+    if step.mask and images:
         raise WrongUse(
             f"{step.name}: mask= hides text, and what an image shows it cannot see. "
             "Leave mask= away, or do not send images."

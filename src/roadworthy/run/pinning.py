@@ -46,10 +46,11 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
         chosen = await runtime.context(step).choose(value, session) if row is None else _passages(row)
         asked, mask = question_of(step, value, runtime.settings, chosen)
         question = replace(asked, version=question.version, fixed=question.fixed)
-    kept_id, learned = session.kept.id, session.learned.of(step.name)
+    kept_id = session.kept.id
     if step.examples and (row is None or row[4]):
+        learned = session.learned.of(step.name)
         question = with_examples(question, runtime.showing.of(step, learned, but=kept_id))
-    body, shown = question_body(question).decode(), tuple(one.record for one in question.examples)
+    body, shown = question_body(question).decode(), tuple([one.record for one in question.examples])
     today, question_id, sample = question.version, 0, 0
     if row is not None:
         version, kept, sample = as_text(row[1]), as_text(row[2]), as_int(row[3])

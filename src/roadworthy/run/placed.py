@@ -117,7 +117,7 @@ class PlacedJob(Job):
             await asyncio.shield(self._fleet.close())
 
     async def _take_in(self) -> None:
-        async for _record in self._taken_in():
+        async for _batch in self._taken_in():
             if self._runtime.stopped:
                 return
         self._taken = True

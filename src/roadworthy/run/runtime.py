@@ -13,7 +13,7 @@ import orjson
 
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import LedgerUnavailable, WrongUse
-from roadworthy._events import Listener, Noted, silence
+from roadworthy._events import Listener, Noted, hears_spans, silence
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -88,6 +88,8 @@ class Runtime:
         self._payer = (("", 0, 0, 0), Payer((), "", 0, 0))
         self.tally = Did()
         self.tell = tell
+        self.traced = hears_spans(tell)
+        """Whether somebody hears of each step, call and check; else those events are not made."""
         self.hang_up: Callable[[], None] | None = None
         """Ends what hands `tell`'s events on."""
         self.stopped = ""

@@ -87,6 +87,8 @@ class Session:
         witness: what steps inside a workflow were asked and answered, where somebody wants to know.
         held: what the ledger was found to hold of the record, among others; None where it is looked up when it is wanted.
         changed: whether what the ledger says of the record was written in this session.
+        fresh: whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for.
+        may_be_ruled: whether a person may have ruled on it, as far as is known without looking the ruling up.
     """
 
     runtime: Runtime
@@ -111,16 +113,13 @@ class Session:
     witness: list[Witnessed] | None = None
     held: Held | None = None
     changed: bool = False
+    fresh: bool = field(init=False)
+    may_be_ruled: bool = field(init=False)
 
-    @property
-    def fresh(self) -> bool:
-        """Whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for."""
-        return self.kept.outcome == "pending" and not self.kept.attempts and not self.kept.deaths
-
-    @property
-    def may_be_ruled(self) -> bool:
-        """Whether a person may have ruled on it, as far as is known without looking the ruling up."""
-        return not self.fresh and (self.held is None or self.kept.id in self.held.ruled)
+    def __post_init__(self) -> None:
+        kept, held = self.kept, self.held
+        self.fresh = kept.outcome == "pending" and not kept.attempts and not kept.deaths
+        self.may_be_ruled = not self.fresh and (held is None or kept.id in held.ruled)
 
     def find_reply(self, key: bytes) -> Reply | None:
         """The reply to a request, if it was ever bought, by whichever record."""

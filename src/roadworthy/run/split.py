@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +50,7 @@ class _Job(Generic[R, T]):
     end: int
 
 
-async def ask_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
+def ask_step(step: Step[R, T], value: R, desk: Desk) -> Awaitable[Verdict[T]]:
     """Ask about a record: at once, or part by part where its text is longer than `part_chars`.
 
     Raises:
@@ -58,10 +58,13 @@ async def ask_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
         Failed: a part has no acceptable answer.
     """
     if step.split is None or length_of(value, step.split.field) <= step.part_chars:
-        return await run_step(step, value, desk)
+        return run_step(step, value, desk)
+    return _ask_parts(step, value, desk, step.split.field)
+
+
+async def _ask_parts(step: Step[R, T], value: R, desk: Desk, field: str) -> Verdict[T]:
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
-    field = step.split.field
     desk.session.recounts = True
     pieces = await _each(_parts(step, value, field), desk.session)
     merge, most = step.merging, desk.session.runtime.settings.merge_answers_max

@@ -7,12 +7,11 @@ pure functions of what came back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Fault
-from roadworthy._events import StepBegan, StepEnded
 from roadworthy.call.reply import Reply
 from roadworthy.check.checked import GRADED, Checked, Invalid, Valid
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
@@ -21,6 +20,7 @@ from roadworthy.decide.rule import decide, give_up, sureness
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.run.desk import Desk, Rung
 from roadworthy.run.entry import Step
+from roadworthy.run.telling import stepped
 
 if TYPE_CHECKING:
     from roadworthy.check.judge import Grade, Opinion
@@ -29,28 +29,22 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-async def run_step(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
+def run_step(step: Step[R, T], value: R, desk: Desk) -> Awaitable[Verdict[T]]:
     """Ask the models of the ladder, cheapest first, until an answer is valid and sure enough.
 
     Raises:
         Waiting: for budget or provider; the same call later goes on from here, free of charge.
         Rejected: a person said that the record cannot be used.
     """
-    tell, ended = desk.session.runtime.tell, "stopped"
-    tell(StepBegan(step.name))
-    try:
-        verdict = await _asked(step, value, desk)
-        ended = type(verdict).__name__.lower()
-        return verdict
-    finally:
-        tell(StepEnded(ended))
+    asked, runtime = _asked(step, value, desk), desk.session.runtime
+    return stepped(step, asked, runtime) if runtime.traced else asked
 
 
 async def _asked(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
     await desk.pin(step, value)
-    if desk.has_history:
+    if not desk.session.fresh:
         # An answer that stands is not asked for again because a cheaper model, which could not be asked then, can be.
         verdict = await _climb(step, value, desk, buy=False)
         if isinstance(verdict, Accept):
@@ -64,15 +58,17 @@ async def _asked(step: Step[R, T], value: R, desk: Desk) -> Verdict[T]:
 async def _climb(step: Step[R, T], value: R, desk: Desk, *, buy: bool) -> Verdict[T]:
     """Up the ladder, with what the ledger holds alone or with what can be bought."""
     heard: list[Checked[T]] = []
+    valid: list[Valid[T]] = []
     grounds: list[str] = []
     for rung in desk.ladder(step, buy=buy):
         answers = await _answers(step, value, desk, rung, buy=buy)
         if not answers:
             continue
-        verdict = decide(answers, _valid(heard), step.rule, desk.learned.trust)
+        verdict = decide(answers, valid, step.rule, desk.learned.trust)
         if isinstance(verdict, Accept):
             return verdict
         heard += answers
+        valid += _valid(answers)
         grounds.append(verdict.grounds)
     return give_up(heard, grounds + desk.refusals, step.rule)
 
@@ -101,10 +97,8 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
     replies = await desk.replies(rung, samples=step.samples, buy=buy)
     answers = await _checked(step, replies, value, desk, buy=buy)
     previous = None
-    while answers and all(isinstance(answer, Invalid) for answer in answers):
-        fault = answers[0].fault if isinstance(answers[0], Invalid) else None
-        action = Stop() if fault is None else reask(fault, previous)
-        match action:
+    while (fault := _common_fault(answers)) is not None:
+        match reask(fault, previous):
             case AskAgain(words):
                 replies = await desk.replies(rung, words=words, buy=buy)
             case MoreRoom(factor):
@@ -116,6 +110,16 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
         previous = fault
         answers = await _checked(step, replies, value, desk, buy=buy)
     return answers
+
+
+def _common_fault(answers: list[Checked[T]]) -> Fault | None:
+    """What is wrong with the first answer, where none of them is valid."""
+    fault = None
+    for answer in reversed(answers):
+        if isinstance(answer, Valid):
+            return None
+        fault = answer.fault
+    return fault
 
 
 async def _checked(

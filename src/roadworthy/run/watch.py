@@ -78,10 +78,8 @@ class _Tally:
         counts[bisect(edges, value)] += 1
 
     def named(self, asked: str, served: str) -> None:
-        """Who answered."""
-        names = self.served.setdefault(asked, [])
-        if served not in names:
-            names.append(served)
+        """Who answered, the first time in this reading."""
+        self.served.setdefault(asked, []).append(served)
 
 
 class Watch:
@@ -114,14 +112,13 @@ class Watch:
         tally = self._tallies.get(step.name)
         if tally is None:
             tally = self._tallies[step.name] = _Tally(f"{self._version(step)} {since}", self._clock.now())
-        accepted = isinstance(verdict, Accept)
         tally.answers += 1
-        tally.accepted += accepted
         text, length = head
         tally.count(LENGTH, _LENGTHS, length)
         tally.count(LETTERS, _SHARES, 1 - len(text.translate(None, _LETTERS)) / max(1, len(text)))
         changed = False
         if isinstance(verdict, Accept):
+            tally.accepted += 1
             if verdict.confidence is not None:
                 tally.count(SCORE, _SCORES, verdict.confidence)
             changed = self._is_new_name(step.name, tally, verdict.valid.reply)
@@ -129,7 +126,7 @@ class Watch:
 
     def _is_new_name(self, step: str, tally: _Tally, reply: Reply) -> bool:
         """Whether this process sees another model answer than before."""
-        if not reply.served_model:
+        if not reply.served_model or reply.served_model in tally.served.get(reply.model, ()):
             return False
         tally.named(reply.model, reply.served_model)
         known = self._names.setdefault((step, reply.model), set())

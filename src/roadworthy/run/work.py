@@ -62,9 +62,10 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
         WouldAsk: in a session that may not buy.
         LedgerUnavailable: the outcome could not be written.
     """
-    if not session.offline:
-        session.runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
-    if session.kept.deaths >= session.runtime.settings.crash_loop_deaths:
+    runtime = session.runtime
+    if runtime.traced and not session.offline:
+        runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
+    if session.kept.deaths >= runtime.settings.crash_loop_deaths:
         fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
         await _write(session, None, fate, None)
     elif isinstance(entry, Step):
@@ -74,12 +75,11 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
         fate = await _run_workflow(entry, value, session)
     if fate.waiting_for == "batch":
         return fate  # it comes round again with what the batch brings
-    tally = session.runtime.tally
+    tally = runtime.tally
     bought = session.asked or session.late
     tally.escalated += session.escalated and bought
     tally.repaired += fate.outcome == "accepted" and bought and (session.repaired or bool(session.mended))
-    ended = RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for)
-    session.runtime.tell(ended)
+    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for))
     return fate
 
 
@@ -196,22 +196,15 @@ async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | Non
 
 
 def _fate(verdict: Verdict[T], session: Session) -> Fate:
-    match verdict:
-        case Accept(valid, confidence, _):
-            session.mended += valid.mended
-            return Fate(
-                "accepted",
-                value=valid.body.decode(),
-                confidence=confidence,
-                certified=any(session.certified),
-                model=valid.reply.model,
-                mended=", ".join(valid.mended),
-                state=session.learned.number,
-            )
-        case Review(grounds) | Hold(grounds):
-            return Fate("waiting", waiting_for="review", reason=grounds)
-        case _:
-            return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
+    if isinstance(verdict, Accept):  # by place, and by no pattern: every record comes by here
+        valid, mended = verdict.valid, ", ".join(verdict.valid.mended)
+        answer, certified = valid.body.decode(), any(session.certified)
+        session.mended += valid.mended
+        state, model = session.learned.number, valid.reply.model
+        return Fate("accepted", "", "", answer, verdict.confidence, certified, model, mended, 0, state)
+    if isinstance(verdict, Review | Hold):
+        return Fate("waiting", waiting_for="review", reason=verdict.grounds)
+    return Fate("failed", reason=verdict.grounds, question_id=session.question_id)
 
 
 def _doubt(verdict: Verdict[T], desk: Desk) -> Doubt | None:
