@@ -113,8 +113,8 @@ class Session:
     witness: list[Witnessed] | None = None
     held: Held | None = None
     changed: bool = False
-    fresh: bool = field(init=False)
-    may_be_ruled: bool = field(init=False)
+    fresh: bool = False
+    may_be_ruled: bool = False
 
     def __post_init__(self) -> None:
         kept, held = self.kept, self.held
