@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -25,7 +26,7 @@ class Ledger(Protocol):
     owner: int
     name: str
 
-    async def write(self, change: Change[R]) -> R:
+    def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next durable transaction and return its result.
 
         It may be run more than once before it is committed, so it changes nothing but the ledger.

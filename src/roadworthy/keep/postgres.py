@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -180,9 +180,9 @@ class PostgresStore:
         beat_s = settings.lease_s / _BEATS_A_LEASE
         self._writer = Writer(self._run, settings.commit_rows_max, idle=self._beat, idle_s=beat_s)
 
-    async def write(self, change: Change[R]) -> R:
+    def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next durable transaction and return its result."""
-        return await self._writer.write(change)
+        return self._writer.write(change)
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop; blocks."""

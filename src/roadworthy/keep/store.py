@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
@@ -68,7 +68,7 @@ class SqliteStore:
             undo.pop_all()
         failpoint("lease_committed")
 
-    def write(self, change: Change[R]) -> Coroutine[Any, Any, R]:
+    def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next durable transaction and return its result."""
         return self._writer.write(change)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -74,8 +74,8 @@ class Writer:
         self._broken: LedgerUnavailable | None = None
         self._thread.start()
 
-    async def write(self, change: Change[R]) -> R:
-        """Run `change` in the next transaction and return its result once that is on disk.
+    def write(self, change: Change[R]) -> Awaitable[R]:
+        """Run `change` in the next transaction; its result, once that is on disk.
 
         The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
         that is cancelled while it waits does not undo the change.
@@ -83,7 +83,7 @@ class Writer:
         loop = _loop_getter()()
         waiter: asyncio.Future[object] = loop.create_future()
         self._gather(_Job(change, loop, waiter), loop)
-        return await waiter  # type: ignore[return-value] # the job's result is the change's
+        return waiter  # type: ignore[return-value] # the job's result is the change's
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop."""
