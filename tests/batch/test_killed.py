@@ -26,6 +26,16 @@ def test_every_record_ends_and_the_cost_is_the_bill(begin: Begin, name: str) -> 
     assert any(batch["state"] == "expired" for batch in trial.sim.batches())
 
 
+@pytest.mark.parametrize("ledger", ["postgres"], indirect=True)
+def test_a_batch_is_taken_over_once_the_lease_of_a_dead_process_is_over(begin: Begin) -> None:
+    """A run that begins again right after a crash would wait for ever for a batch of the process that crashed."""
+    trial = begin("openai")
+    trial.more = {"ROADWORTHY_LEASE_S": "6"}  # longer than a command takes to start
+    trial.kill("batch_submitted_written:1")
+    trial.run()
+    assert trial.violations() == []
+
+
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", BATCH_POINTS)
 def test_a_kill_at_any_point_of_a_batch(begin: Begin, point: str) -> None:

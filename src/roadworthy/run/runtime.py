@@ -226,6 +226,12 @@ class Runtime:
         """Charge what processes that are gone had on the wire."""
         return bury(self.store)
 
+    async def look_for_dead(self) -> None:
+        """The same now and then, for whoever waits: a process is known to be gone only once its lease is over."""
+        if self.clock.monotonic() - self._reaped_at > _REAP_EVERY_S:
+            self._reaped_at = self.clock.monotonic()
+            await asyncio.to_thread(self.reap)
+
     def unseen_version(self, step: Step[R, T], question: Question) -> Change[None] | None:
         """The change that keeps the text behind a prompt version, the first time this process meets it."""
         seen = (step.name, question.version)
@@ -255,9 +261,7 @@ class Runtime:
             async with asyncio.timeout(seconds):
                 await settlement.wait()
         except TimeoutError:
-            if self.clock.monotonic() - self._reaped_at > _REAP_EVERY_S:
-                self._reaped_at = self.clock.monotonic()
-                await asyncio.to_thread(self.reap)
+            await self.look_for_dead()
 
     async def close(self) -> None:
         """Close the wire and the ledger; what was counted and not kept yet is kept, where that can be."""

@@ -67,6 +67,7 @@ class Office:
             if not self._wait or runtime.stopped:
                 return False
             await runtime.clock.sleep(self._pause_s())
+            await runtime.look_for_dead()
         return False
 
     async def cancel(self) -> list[Batch]:
@@ -84,6 +85,7 @@ class Office:
             if not left or runtime.clock.monotonic() >= ends:
                 return left
             await runtime.clock.sleep(min(_LOOK_S, runtime.settings.batch_poll_s))
+            await runtime.look_for_dead()
 
     async def close(self) -> None:
         """Close the way out."""
