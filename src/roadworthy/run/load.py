@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from roadworthy._errors import WrongUse
@@ -57,18 +58,28 @@ def load(target: str, prefix: str = APP_MODULE) -> Loaded:
     return Loaded(unique[0], name or None)
 
 
+class _AsItStands(SourceFileLoader):
+    """Compiles the file each time. Python's own cache tells an edit by its second and its length alone, and misses some."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the text as it is now."""
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def _run_file(path: Path, prefix: str) -> ModuleType:
     if not path.is_file():
         raise WrongUse(f"There is no file {str(path)!r} (looked in {Path.cwd()}).")
     resolved = path.resolve()
-    spec = importlib.util.spec_from_file_location(prefix + path.stem, resolved)
+    loader = _AsItStands(prefix + path.stem, str(resolved))
+    spec = importlib.util.spec_from_file_location(prefix + path.stem, resolved, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     sys.path.insert(0, str(resolved.parent))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except WrongUse:
         raise
     except Exception as error:
