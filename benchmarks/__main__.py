@@ -18,6 +18,7 @@ from benchmarks import report
 from benchmarks.child import Broke, note
 from benchmarks.machine import ROOT, stamp
 from benchmarks.suite import FULL, QUICK, SECTIONS
+from benchmarks.versus import RESULTS as PEERS
 
 RESULTS = ROOT / ".bench" / "results.jsonl"
 PAGE = ROOT / "docs" / "performance.md"
@@ -65,9 +66,8 @@ def write_page(words: Sequence[str]) -> int:
     parser.add_argument("--results", type=Path, action="append")
     parser.add_argument("--page", type=Path, default=PAGE)
     given = parser.parse_args(words)
-    rows = [
-        json.loads(line) for place in given.results or [RESULTS] for line in place.read_text().splitlines()
-    ]
+    places = given.results or [RESULTS, *(place for place in (PEERS,) if place.exists())]
+    rows = [json.loads(line) for place in places for line in place.read_text().splitlines()]
     for place in report.write(rows, given.page):
         note(f"wrote {place}")
     return 0

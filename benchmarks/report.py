@@ -223,6 +223,8 @@ def _peers(results: Results) -> Iterator[str]:
         "## Peers\n\nAt their newest versions, each as its own pages say; none of them keeps anything. Added is over the 200 ms "
         "of the provider. Curator takes whole data sets, so single calls cannot be timed.\n"
     )
+    for row in results.where(section="peers stamp"):
+        yield f"Measured {row['date']} in turns with the yardstick and Roadworthy, tree {row['tree']}.\n"
     found = []
     for who in sorted(cell.whos(), key=lambda who: cell.median(who, "cpu_us") or 0.0):
         peer = who[0].removeprefix("peer ")
