@@ -12,6 +12,7 @@ from typing import Any
 from tests.ledgers import Rows, ask
 
 from roadworthy._settings import DEFAULTS
+from roadworthy.keep.audits import COIN
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.reviews import Waiter, open_reviews
 from roadworthy.keep.rulings import rule
@@ -54,6 +55,14 @@ class Shop:
     def open(self, step: str, settings: Mapping[str, float] | None = None) -> None:
         """Write the app with what its step promises."""
         (self.folder / "shop.py").write_text(APP.format(step=step, settings=dict(settings or {})))
+
+    def fix_chance(self) -> None:
+        """Give the ledger its secret. What is proved with a confidence may fail by chance, in a test the same way each time."""
+        store = open_ledger(self.ledger, DEFAULTS)
+        try:
+            store.write_now(lambda tx: tx.change("add_secret", name=COIN, value="5e" * 32))
+        finally:
+            store.close()
 
     def command(self, *words: str) -> list[str]:
         """A command line."""

@@ -27,6 +27,7 @@ def test_a_finished_run_is_certified(build: Build) -> None:
     keys = [f"N{number:03}" for number in range(120)]
     truth = dict.fromkeys(keys, "glad")
     shop = build({key: said(number) for number, key in enumerate(keys)}, SCORED)
+    shop.fix_chance()
     shop.run()
     first = shop.json(*BATCH)
     assert (first["state"], first["waiting"], first["at_most"], first["sampled"]) == ("open", 60, 6, 60)
