@@ -56,6 +56,29 @@ def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: Ledger) -> No
     assert outcomes == {"accepted": 2, "rejected": 2, "failed": 0, "waiting": 0, "pending": 0}
 
 
+def test_a_batch_that_is_new_is_taken_in_as_its_lines_would_be_one_by_one(store: Ledger, ledger: str) -> None:
+    """What is written for a whole batch at once would not be what is written where one of its lines is unusable."""
+    batch: list[Record | Unusable] = [record(key, key, line) for line, key in enumerate("abc", start=1)]
+    taken = []
+    for name, more in (("whole", []), ("mixed", [Unusable("x", 4, b"x", "no")])):
+        job = store.write_now(lambda tx, name=name: open_job(tx, "a", "e", name))  # type: ignore[misc] # bound at once
+        run = store.write_now(lambda tx, job=job: begin_run(tx, job, store.owner))  # type: ignore[misc] # as above
+        items = [*batch, *more]
+        firsts = store.write_now(
+            lambda tx, job=job, run=run, items=items: take_in(tx, job, run, items, owner=store.owner)  # type: ignore[misc] # as above
+        )
+        written = ask(
+            ledger,
+            "SELECT line.number, line.kind, record.key, record.version, record.line, record.body, record.outcome, "
+            "record.owner, record.pieces, record.cleanings, record.id FROM line JOIN record ON record.id = line.record_id "
+            f"WHERE line.job_id = {int(job)} AND line.number <= 3 ORDER BY line.number",
+        )
+        assert [kept.id for kept, _ in firsts] == [row[-1] for row in written]
+        taken.append([row[:-1] for row in written])
+    assert taken[0] == taken[1]
+    assert len(taken[0]) == 3
+
+
 def test_the_same_input_again_changes_nothing(store: Ledger, ledger: str) -> None:
     """A resumed run would take records in twice."""
     job, run = begin(store)

@@ -90,7 +90,7 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
     accounts = [tx.account(scope) for scope in payer.scopes]
-    full = _full(accounts, ask.worst_pico)
+    full = next((account for account in accounts if not account.room_for(ask.worst_pico)), None)
     at_once = tx.concurrent and full is None and not pin.question_id
     known = None if at_once else _standing(tx, ask.key)
     if known is not None:
@@ -104,14 +104,6 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         tx.claimed(ask.key)
         failpoint("intent_written")
     return found
-
-
-def _full(accounts: Sequence[Account], worst_pico: int) -> Account | None:
-    """The first account without room."""
-    for account in accounts:
-        if not account.room_for(worst_pico):
-            return account
-    return None
 
 
 def _standing(tx: Transaction, key: bytes) -> Row | None:
@@ -130,13 +122,7 @@ def _claim_with_question(
     tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int
 ) -> Opened | Reply | Busy:
     """The same in one round trip to a server: look up, pin the question, claim."""
-    question: dict[str, Value] = {
-        "step": pin.step,
-        "version": pin.version,
-        "fixed": pin.fixed,
-        "body": pin.body,
-    }
-    row = tx.row("ask", **question, **_intent(tx, ask, pin, payer, tick))
+    row = tx.row("ask", **_question(pin), **_intent(tx, ask, pin, payer, tick))
     assert row is not None
     attempt_id, question_id, *known = row
     if attempt_id is None and known[0] is None:
@@ -175,19 +161,15 @@ def _intent(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> dic
     }
 
 
+def _question(pin: Pin) -> dict[str, Value]:
+    return {"step": pin.step, "version": pin.version, "fixed": pin.fixed, "body": pin.body}
+
+
 def _pin(tx: Transaction, pin: Pin) -> int:
     question_id = tx.add(
-        "add_question",
-        record_id=pin.record_id,
-        step=pin.step,
-        version=pin.version,
-        fixed=pin.fixed,
-        body=pin.body,
-        sample=pin.sample,
-        now=tx.now,
+        "add_question", record_id=pin.record_id, sample=pin.sample, now=tx.now, **_question(pin)
     )
-    if pin.examples:
-        _show_examples(tx, pin, question_id)
+    _show_examples(tx, pin, question_id)
     return question_id
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -27,7 +27,8 @@ def take_in(
     Same key and same body: a duplicate. Same key and another body: within one input the later one is rejected; in a
     later input it is a new version. A pending record that another living process works on is left to it.
     """
-    if (fresh := _fresh(tx, job_id, batch)) is not None:
+    fresh = {item.key: item for item in batch if isinstance(item, Record) and item.long is None}
+    if len(fresh) == len(batch) and not _numbers(tx, job_id, fresh):
         firsts = _take_fresh(tx, job_id, run_id, fresh, owner)
     else:
         firsts = _take_each(tx, job_id, run_id, batch, owner)
@@ -35,23 +36,18 @@ def take_in(
     return firsts
 
 
-def _fresh(tx: Transaction, job_id: int, batch: Sequence[Record | Unusable]) -> dict[str, Record] | None:
-    """A batch by key where it is plainly new: every line usable and short, each key its own, none of them known."""
-    fresh = {item.key: item for item in batch if isinstance(item, Record) and item.long is None}
-    if len(fresh) < len(batch):
-        return None
-    return None if tx.row("any_among", job_id=job_id, keys=orjson.dumps(list(fresh)).decode()) else fresh
+def _numbers(tx: Transaction, job_id: int, keys: Iterable[str]) -> dict[str, int]:
+    """The records of a job that have some of these keys."""
+    rows = tx.rows("numbers_among", job_id=job_id, keys=orjson.dumps(list(keys)).decode())
+    return {as_text(key): as_int(number) for number, key in rows}
 
 
 def _take_fresh(
     tx: Transaction, job_id: int, run_id: int, fresh: Mapping[str, Record], owner: int | None
 ) -> list[tuple[Kept, object]]:
-    """Take in what is plainly new, in few statements."""
+    """Take in what is plainly new, in few statements: each line usable and short, each key its own, none of them known."""
     tx.change_all("add_record", (_row(tx, job_id, run_id, record, 1, owner) for record in fresh.values()))
-    keys = orjson.dumps(list(fresh)).decode()
-    numbers = {
-        as_text(key): as_int(number) for number, key in tx.rows("numbers_among", job_id=job_id, keys=keys)
-    }
+    numbers = _numbers(tx, job_id, fresh)
     tx.change_all(
         "put_line",
         (

@@ -1,7 +1,3 @@
--- any_among: Whether a job knows any of some keys, a JSON list.
-SELECT 1 FROM record
-WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json)))) LIMIT 1;
-
 -- numbers_among: The numbers of the records with some keys, a JSON list.
 SELECT id, key FROM record
 WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json))));

@@ -1,8 +1,5 @@
 -- What the ledger holds of records that come again: looked up for many of them at once, or for one in one statement.
 
--- any_among: Whether a job knows any of some keys, a JSON list.
-SELECT 1 FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys)) LIMIT 1;
-
 -- numbers_among: The numbers of the records with some keys, a JSON list.
 SELECT id, key FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
 
