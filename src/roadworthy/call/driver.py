@@ -80,10 +80,16 @@ class Driver:
             refused = await self._admit(lane, ask, deadline)
             if refused is not None:
                 return refused
-            opened = await self._open(lane, ask, meter)
+            opened: Opened | Reply | Busy | NoMoney | None = None
+            try:
+                opened = await meter.open(ask)
+            finally:
+                if not isinstance(opened, Opened):
+                    self._release(lane, ask)
             if not isinstance(opened, Opened):
-                if isinstance(opened, Reply | NoReply):
-                    return opened
+                found = await self._unopened(ask, opened, meter)
+                if found is not None:
+                    return found
                 continue
             if self._clock.monotonic() >= deadline:
                 await self._take_back(lane, ask, meter, opened)
@@ -91,16 +97,24 @@ class Driver:
             outcome = await self._send(rung, lane, ask, meter, opened, deadline)
             if outcome.ending in REPLIES:
                 return _reply(ask, opened, outcome)
-            action = retry.after(outcome, self._clock.monotonic(), self._clock.random(), deadline)
-            match action:
-                case Wait(seconds):
-                    self._tell(Retried(ask.model, outcome.ending.value, seconds))
-                    await self._clock.sleep(seconds)
-                case Park(reason):
-                    return NoReply("parked", reason)
-                case _:
-                    kind = "closed" if lane.closed or outcome.ending is Ending.GONE else "unusable"
-                    return NoReply(kind, f"{ask.model}: {outcome.ending.value}: {outcome.detail}")
+            refused = await self._again(retry, lane, ask, outcome, deadline)
+            if refused is not None:
+                return refused
+
+    async def _again(
+        self, retry: Retry, lane: Lane, ask: Ask, outcome: Outcome, deadline: float
+    ) -> NoReply | None:
+        """Wait until the same request may be sent again; or why it is not."""
+        match retry.after(outcome, self._clock.monotonic(), self._clock.random(), deadline):
+            case Wait(seconds):
+                self._tell(Retried(ask.model, outcome.ending.value, seconds))
+                await self._clock.sleep(seconds)
+                return None
+            case Park(reason):
+                return NoReply("parked", reason)
+            case _:
+                kind = "closed" if lane.closed or outcome.ending is Ending.GONE else "unusable"
+                return NoReply(kind, f"{ask.model}: {outcome.ending.value}: {outcome.detail}")
 
     async def _admit(self, lane: Lane, ask: Ask, deadline: float) -> NoReply | None:
         """Wait until the lane lets one more request go; it then holds a slot and has spent its tokens."""
@@ -165,31 +179,22 @@ class Driver:
                 if not turn.done():
                     turn.set_result(None)
 
-    async def _open(self, lane: Lane, ask: Ask, meter: Meter) -> Opened | Reply | NoReply | None:
-        """The durable intent, or why there is none. None: look again."""
-        opened: Opened | Reply | Busy | NoMoney | None = None
-        try:
-            opened = await meter.open(ask)
-        finally:
-            if not isinstance(opened, Opened):
-                self._release(lane, ask)
-        match opened:
-            case Opened():
-                return opened
+    async def _unopened(
+        self, ask: Ask, found: Reply | Busy | NoMoney, meter: Meter
+    ) -> Reply | NoReply | None:
+        """What comes instead of an intent. None: look again."""
+        match found:
+            case Reply():
+                return found
             case Busy(owner=owner) if owner == BATCH_OWNER:
                 return NoReply("batch", f"{ask.model}: the same request is in a batch")
-            case Busy():
-                await meter.changed(_POLL_S)
-                return None
-            case NoMoney(reserved_pico=reserved) if reserved > 0:
-                await meter.changed(_POLL_S)
-                # Whoever waits in the process that frees the money hears of it first; chance leaves some to the others.
-                await self._clock.sleep(self._clock.random() * _POLL_S)
-                return None
-            case NoMoney(scope=scope):
-                return NoReply("unusable" if scope.startswith(RECORD_SCOPE) else "budget", _no_money(opened))
-            case _:
-                return opened
+            case NoMoney(reserved_pico=0, scope=scope):
+                return NoReply("unusable" if scope.startswith(RECORD_SCOPE) else "budget", _no_money(found))
+        await meter.changed(_POLL_S)
+        if isinstance(found, NoMoney):
+            # Whoever waits in the process that frees the money hears of it first; chance leaves some to the others.
+            await self._clock.sleep(self._clock.random() * _POLL_S)
+        return None
 
     def _release(self, lane: Lane, ask: Ask) -> None:
         """The request that the lane let go does not go after all."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -88,7 +87,6 @@ class PyreqwestTransport:
         Cancelled, it returns at once, but a request that waits for its head goes on by itself until `timeout_s`:
         pyreqwest cannot call it back. It is on the wire either way, and charged as such.
         """
-        detailed, plain = _errors()
         client, parsed = self._by_url.get(url) or self._client(url)
         request = client.post(parsed).headers(headers).body_bytes(body).timeout(timedelta(seconds=timeout_s))
         if listener is not None:
@@ -96,19 +94,18 @@ class PyreqwestTransport:
         try:
             async with request.build_streamed() as response:
                 return await self._read(response, listener)
-        except detailed as error:
+        except _detailed() as error:
             return Exchange(0, {}, b"", error=kind_of(error), detail=words_of(error))
-        except plain as error:
+        except _any() as error:
             return Exchange(0, {}, b"", error="reset", detail=str(error)[:300])
 
     async def _read(self, response: Response, listener: Listener | None) -> Exchange:
-        detailed, _ = _errors()
         most = self._settings.response_bytes_max
         status, head = response.status, dict(response.headers.items())  # names come in lower case
-        parts: list[bytes] = []
-        size = 0
         if listener is not None and listener.accepts(status, head):
             return await self._listen(response, listener, Exchange(status, head, b""))
+        parts: list[bytes] = []
+        size = 0
         try:
             if (length := head.get("content-length", "")).isdecimal() and int(length) <= most:
                 return Exchange(status, head, bytes(await response.body_reader.bytes()))
@@ -117,14 +114,12 @@ class PyreqwestTransport:
                 if size > most:
                     return Exchange(status, head, b"", error="too_large", detail=f"more than {most} bytes")
                 parts.append(bytes(chunk))
-        except detailed as error:
+        except _detailed() as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
             return Exchange(status, head, b"".join(parts), error=kind, detail=words_of(error))
         return Exchange(status, head, b"".join(parts))
 
     async def _listen(self, response: Response, listener: Listener, exchange: Exchange) -> Exchange:
-        from pyreqwest.exceptions import DetailedPyreqwestError  # noqa: PLC0415 - as above
-
         most, idle_s = self._settings.response_bytes_max, self._settings.stream_idle_s
         size = 0
         try:
@@ -138,7 +133,7 @@ class PyreqwestTransport:
                     return replace(exchange, error="too_large", detail=f"more than {most} bytes")
                 if not listener.hear(bytes(chunk)):
                     return exchange
-        except DetailedPyreqwestError as error:
+        except _detailed() as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "cut"
             return exchange if listener.done else replace(exchange, error=kind, detail=words_of(error))
         except TimeoutError:
@@ -181,12 +176,18 @@ class PyreqwestTransport:
         return found
 
 
-@cache
-def _errors() -> tuple[type[DetailedPyreqwestError], type[PyreqwestError]]:
-    """What pyreqwest raises: with details of the cause, and any; looked up with the first call."""
-    from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError  # noqa: PLC0415 - as said
+def _detailed() -> type[DetailedPyreqwestError]:
+    """What pyreqwest raises with details of the cause; looked up when something was raised."""
+    from pyreqwest.exceptions import DetailedPyreqwestError  # noqa: PLC0415 - heavy
 
-    return DetailedPyreqwestError, PyreqwestError
+    return DetailedPyreqwestError
+
+
+def _any() -> type[PyreqwestError]:
+    """Whatever else it raises."""
+    from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 - as above
+
+    return PyreqwestError
 
 
 def kind_of(error: DetailedPyreqwestError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -82,8 +82,7 @@ class Desk:
         self._reused: set[int] = set()
         self._remarks: list[str] = []
         self._closed: list[str] = []
-        self.refusals: list[str] = []
-        """Why models could not take this request."""
+        self.refusals: list[str] = []  # why models could not take this request
         self._question: Question | None = None
         self._pin: Pin | None = None
         self._mask: Mask | None = None
@@ -161,17 +160,18 @@ class Desk:
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
-        if buy:
-            self.session.runtime.keys.look()
-        for place, rung in enumerate(self.session.runtime.rungs(step, self.learned)):
+        runtime = self.session.runtime
+        if buy and runtime.keys.wanted:
+            runtime.keys.look()
+        for place, rung in enumerate(runtime.rungs(step, self.learned)):
             self._rank = place
             if place and (buy or self.session.late):
                 self.session.escalated = True
             yield rung
 
-    async def replies(
+    def replies(
         self, rung: Rung, *, words: str = "", room: int = 1, samples: int = 1, buy: bool = True
-    ) -> list[Reply]:
+    ) -> Awaitable[list[Reply]]:
         """One model's replies to the pinned question; empty where it cannot be asked.
 
         Args:
@@ -187,15 +187,19 @@ class Desk:
         """
         if (words or room > 1) and ((buy and not self.session.offline) or self.session.late):
             self.session.repaired = True
-        if room > 1 and not rung.grows:
-            return []
+        if samples == 1 and self._mask is None:
+            return self._reply(rung, words, room, 0, buy)
+        return self._several(rung, words, room, samples, buy)
+
+    async def _several(self, rung: Rung, words: str, room: int, samples: int, buy: bool) -> list[Reply]:  # noqa: FBT001 - one of `replies`' own
+        """The same for several samples, or where something is hidden."""
         mask = self._mask
         words = words if mask is None else mask.hide(words)
         if samples == 1:
-            found = [await self._reply(rung, words, room, 0, buy)]
+            replies = await self._reply(rung, words, room, 0, buy)
         else:
             found = await together(self._reply(rung, words, room, n, buy) for n in range(samples))
-        replies = [reply for reply in found if reply is not None]
+            replies = [reply for of_one in found for reply in of_one]
         return replies if mask is None else [shown(reply, mask) for reply in replies]
 
     def no_model_left(self) -> None:
@@ -207,48 +211,54 @@ class Desk:
         if self._closed:
             raise Waiting("provider", "; ".join(self._closed))
 
-    async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> Reply | None:  # noqa: FBT001 - one of `replies`' own
-        assert self._question is not None
-        assert self._pin is not None
-        runtime = self.session.runtime
-        sample = self._pin.sample * 1_000 + number
+    async def _reply(self, rung: Rung, words: str, room: int, number: int, buy: bool) -> list[Reply]:  # noqa: FBT001 - one of `replies`' own
+        """One reply, or none."""
+        question, pin, session = self._question, self._pin, self.session
+        assert question is not None
+        assert pin is not None
+        if room > 1 and not rung.grows:
+            return []
         ask = rung.ask(
-            self._question,
+            question,
             self._value,
             words=words,
             room=room,
-            namespace=self.session.namespace,
-            sample=sample,
+            namespace=session.namespace,
+            sample=pin.sample * 1_000 + number,
         )
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
-        known = None
-        if self.session.offline or not self.session.fresh:
-            known = self.session.find_reply(ask.key)
-        if known is not None:
-            self._reuse(known)
-            return known
+        if session.offline or not session.fresh:
+            known = session.find_reply(ask.key)
+            if known is not None:
+                self._reuse(known)
+                return [known]
         if not buy:
-            return None
-        if self.session.offline:
-            tried = runtime.store.read(lambda tx: tx.row("tried_by_key", key64=key64(ask.key), key=ask.key))
-            raise WouldAsk(
-                self.step,
-                rung.name,
-                worst_pico=ask.worst_pico,
-                request_bytes=ask.text_bytes + round(ask.images[0] / PRIOR_TOKENS_A_BYTE),
-                output_cap=ask.output_cap,
-                tried=tried is not None,
-            )
-        buying = runtime.buyer.buy(rung, ask, self, self.session.deadline)
+            return []
+        if session.offline:
+            raise self._would_ask(rung, ask)
+        runtime = session.runtime
+        buying = runtime.buyer.buy(rung, ask, self, session.deadline)
         if runtime.traced:
-            buying = bought(buying, rung, ask, self._rank, self._question, runtime)
+            buying = bought(buying, rung, ask, self._rank, question, runtime)
         found = await buying
         if isinstance(found, Reply):
             if found.reused:
                 self._reuse(found)
-            return found
+            return [found]
         self._refused(found)
-        return None
+        return []
+
+    def _would_ask(self, rung: Rung, ask: Ask) -> WouldAsk:
+        store = self.session.runtime.store
+        tried = store.read(lambda tx: tx.row("tried_by_key", key64=key64(ask.key), key=ask.key))
+        return WouldAsk(
+            self.step,
+            rung.name,
+            worst_pico=ask.worst_pico,
+            request_bytes=ask.text_bytes + round(ask.images[0] / PRIOR_TOKENS_A_BYTE),
+            output_cap=ask.output_cap,
+            tried=tried is not None,
+        )
 
     def _reuse(self, reply: Reply) -> None:
         """Count a reply that was not bought, once."""

@@ -214,7 +214,7 @@ class Job:
 
     async def _one(self, taken: Taken) -> None:
         runtime, kept = self._runtime, taken.kept
-        if not self._known:  # judging asks nobody
+        if runtime.keys.wanted and not self._known:  # judging asks nobody
             await runtime.keys.wait()
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):

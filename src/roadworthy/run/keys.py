@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
 
 from roadworthy._clock import Clock
 from roadworthy._events import LaneChanged, Listener, Noted
 from roadworthy._settings import Settings
 from roadworthy.call.lane import Lane
 from roadworthy.call.rung import EndpointRung, LaneOf, Rung
+
+_NEEDS_KEY: Final = attrgetter("needs_key")
 
 
 class KeyWatch:
@@ -56,7 +60,13 @@ class KeyWatch:
         self._looked_at = now
         for rung in refused:
             if rung.renew(self._environ, self._lane_of):
+                self._waits_since = None
                 self._tell(LaneChanged(rung.lane.name, "opened", "its key was replaced"))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any lane is closed for its key; every record asks, and hardly ever one is."""
+        return any(map(_NEEDS_KEY, self._lanes.values()))
 
     @property
     def may_come(self) -> bool:
@@ -82,8 +92,6 @@ class KeyWatch:
                 await self._clock.sleep(self._settings.key_look_s)
 
     def _refused(self) -> list[EndpointRung]:
-        for lane in self._lanes.values():
-            if lane.needs_key:
-                rungs = self._rungs()
-                return [rung for rung in rungs if rung.lane.needs_key and isinstance(rung, EndpointRung)]
-        return []
+        if not self.wanted:
+            return []
+        return [rung for rung in self._rungs() if rung.lane.needs_key and isinstance(rung, EndpointRung)]

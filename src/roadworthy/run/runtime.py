@@ -85,7 +85,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self._namespaces: dict[int, str] = {}
         self._period = (-1.0, "")
-        self._payer = (("", 0, 0, 0), Payer((), "", 0, 0))
+        self._payer = ((-1.0, 0, 0, 0), Payer((), "", 0, 0))
         self.tally = Did()
         self.tell = tell
         self.traced = hears_spans(tell)
@@ -192,13 +192,15 @@ class Runtime:
 
     def payer(self, job_id: int, run_id: int, record_id: int) -> Payer:
         """Whose money a record of this run is asked for with, at this moment."""
-        period = self.period()
         capped = record_id if self.plan.record_budget_pico is not None else 0
-        whose = (period, job_id, run_id, capped)
-        if self._payer[0] != whose:
+        whose = (self.clock.now() // _DAY_S, job_id, run_id, capped)
+        known, payer = self._payer
+        if known != whose:
+            period = self.period()
             scopes = scopes_of(self.plan.payer, period, job_id, capped)
-            self._payer = whose, Payer(scopes, period, run_id, self.store.owner)
-        return self._payer[1]
+            payer = Payer(scopes, period, run_id, self.store.owner)
+            self._payer = whose, payer
+        return payer
 
     def namespace(self, job_id: int) -> str:
         """The namespace of a job's replies: the app's, and within it that of whoever handed the records over."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from roadworthy._clock import Clock
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
@@ -29,17 +31,17 @@ class States:
         self._clock = clock
         self._look_s = look_s
         self._trusting = trusting
-        self._newest = 0
-        self._looked_at: float | None = None
-        self._known: dict[int, Learned] = {0: Learned()}
+        self._newest = Learned()
+        self._look_at = -math.inf
+        self._known: dict[int, Learned] = {0: self._newest}
 
     def newest(self) -> Learned:
         """What is learned by now."""
         now = self._clock.monotonic()
-        if self._looked_at is None or now >= self._looked_at + self._look_s:
-            self._looked_at = now
-            self._newest = self._store.read(lambda tx: newest_number(tx, self._app))
-        return self.at(self._newest)
+        if now >= self._look_at:
+            self._look_at = now + self._look_s
+            self._newest = self.at(self._store.read(lambda tx: newest_number(tx, self._app)))
+        return self._newest
 
     def at(self, number: int) -> Learned:
         """What was learned by that state."""

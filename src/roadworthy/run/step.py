@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Fault
-from roadworthy.call.reply import Reply
 from roadworthy.check.checked import GRADED, Checked, Invalid, Valid
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
 from roadworthy.decide.confidence import favourite
@@ -88,16 +87,21 @@ async def hear(step: Step[R, T], value: R, desk: Desk) -> list[tuple[str, Valid[
     return found
 
 
-def _valid(heard: list[Checked[T]]) -> list[Valid[T]]:
+def _valid(heard: Sequence[Checked[T]]) -> list[Valid[T]]:
     return [answer for answer in heard if isinstance(answer, Valid)]
 
 
-async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> list[Checked[T]]:
+async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: bool) -> Sequence[Checked[T]]:
     """What one model answers, after one re-ask at most. Empty where the model cannot be asked."""
-    replies = await desk.replies(rung, samples=step.samples, buy=buy)
-    answers = await _checked(step, replies, value, desk, buy=buy)
+    answers: Sequence[Checked[T]] = ()
     previous = None
-    while (fault := _common_fault(answers)) is not None:
+    replies = await desk.replies(rung, samples=step.samples, buy=buy)
+    while replies:
+        answers = [desk.check(step, reply, value) for reply in replies]
+        if step.judging is not None:
+            answers = await _judged(step.judging, answers, value, desk, buy=buy)
+        if (fault := _common_fault(answers)) is None:
+            break
         match reask(fault, previous):
             case AskAgain(words):
                 replies = await desk.replies(rung, words=words, buy=buy)
@@ -105,14 +109,11 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
                 replies = await desk.replies(rung, room=factor, buy=buy)
             case Stop():
                 break
-        if not replies:
-            break
         previous = fault
-        answers = await _checked(step, replies, value, desk, buy=buy)
     return answers
 
 
-def _common_fault(answers: list[Checked[T]]) -> Fault | None:
+def _common_fault(answers: Sequence[Checked[T]]) -> Fault | None:
     """What is wrong with the first answer, where none of them is valid."""
     fault = None
     for answer in reversed(answers):
@@ -122,21 +123,26 @@ def _common_fault(answers: list[Checked[T]]) -> Fault | None:
     return fault
 
 
-async def _checked(
-    step: Step[R, T], replies: Sequence[Reply], value: R, desk: Desk, *, buy: bool
+async def _judged(
+    judging: Step[dict[str, object], Opinion | Grade],
+    answers: Sequence[Checked[T]],
+    value: object,
+    desk: Desk,
+    *,
+    buy: bool,
 ) -> list[Checked[T]]:
-    """What replies are worth, by the checks and then by the judge. One that it was not asked about yet is left out."""
+    """The same answers once the judge has seen those that are valid. One that it was not asked about yet is left out."""
     found: list[Checked[T]] = []
-    for reply in replies:
-        checked: Checked[T] | None = desk.check(step, reply, value)
-        if step.judging is not None and isinstance(checked, Valid):
-            checked = await _judged(step.judging, checked, value, desk, buy=buy)
+    for answer in answers:
+        checked: Checked[T] | None = answer
+        if isinstance(answer, Valid):
+            checked = await _upheld(judging, answer, value, desk, buy=buy)
         if checked is not None:
             found.append(checked)
     return found
 
 
-async def _judged(
+async def _upheld(
     judging: Step[dict[str, object], Opinion | Grade],
     valid: Valid[T],
     value: object,

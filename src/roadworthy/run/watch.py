@@ -18,7 +18,6 @@ from typing import TypeVar
 from roadworthy._clock import Clock
 from roadworthy._quick import quick
 from roadworthy._settings import Settings
-from roadworthy.call.reply import Reply
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.verdict import Accept, Verdict
 from roadworthy.keep.alarms import (
@@ -67,19 +66,19 @@ class _Tally:
     began_at: float
     answers: int = 0
     accepted: int = 0
-    counts: dict[str, list[int]] = field(default_factory=dict)
+    lengths: list[float] = field(default_factory=list)
+    letters: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     served: dict[str, list[str]] = field(default_factory=dict)
 
-    def count(self, what: str, edges: Sequence[float], value: float) -> None:
-        """One more value of what is counted."""
-        counts = self.counts.get(what)
-        if counts is None:
-            counts = self.counts[what] = [0] * (len(edges) + 1)
-        counts[bisect(edges, value)] += 1
-
-    def named(self, asked: str, served: str) -> None:
-        """Who answered, the first time in this reading."""
-        self.served.setdefault(asked, []).append(served)
+    def counts(self) -> dict[str, list[int]]:
+        """How many values of each kind lie between which edges."""
+        kinds = (
+            (LENGTH, _LENGTHS, self.lengths),
+            (LETTERS, _SHARES, self.letters),
+            (SCORE, _SCORES, self.scores),
+        )
+        return {what: _counted(values, edges) for what, edges, values in kinds if values}
 
 
 class Watch:
@@ -114,24 +113,25 @@ class Watch:
             tally = self._tallies[step.name] = _Tally(f"{self._version(step)} {since}", self._clock.now())
         tally.answers += 1
         text, length = head
-        tally.count(LENGTH, _LENGTHS, length)
-        tally.count(LETTERS, _SHARES, 1 - len(text.translate(None, _LETTERS)) / max(1, len(text)))
+        tally.lengths.append(length)
+        tally.letters.append(1 - len(text.translate(None, _LETTERS)) / len(text) if text else 1.0)
         changed = False
         if isinstance(verdict, Accept):
             tally.accepted += 1
             if verdict.confidence is not None:
-                tally.count(SCORE, _SCORES, verdict.confidence)
-            changed = self._is_new_name(step.name, tally, verdict.valid.reply)
+                tally.scores.append(verdict.confidence)
+            reply = verdict.valid.reply
+            served = reply.served_model
+            if served and served not in tally.served.get(reply.model, ()):
+                changed = self._is_new_name(step.name, tally, reply.model, served)
         return changed or tally.answers >= self._settings.reading_answers
 
-    def _is_new_name(self, step: str, tally: _Tally, reply: Reply) -> bool:
-        """Whether this process sees another model answer than before."""
-        if not reply.served_model or reply.served_model in tally.served.get(reply.model, ()):
-            return False
-        tally.named(reply.model, reply.served_model)
-        known = self._names.setdefault((step, reply.model), set())
-        changed = bool(known) and reply.served_model not in known
-        known.add(reply.served_model)
+    def _is_new_name(self, step: str, tally: _Tally, asked: str, served: str) -> bool:
+        """Note who answered, the first time in this reading; whether this process has seen others before."""
+        tally.served.setdefault(asked, []).append(served)
+        known = self._names.setdefault((step, asked), set())
+        changed = bool(known) and served not in known
+        known.add(served)
         return changed
 
     def _version(self, step: Step[R, T]) -> str:
@@ -157,7 +157,7 @@ class Watch:
 
     def _keep(self, tx: Transaction, step: str, tally: _Tally) -> list[str]:
         reading = Reading(
-            step, tally.version, tally.began_at, tally.answers, tally.accepted, tally.counts, tally.served
+            step, tally.version, tally.began_at, tally.answers, tally.accepted, tally.counts(), tally.served
         )
         earlier = readings(tx, self._app, step, COMPARED_MAX)
         put_reading(tx, self._app, reading)
@@ -248,6 +248,13 @@ def standing(store: Ledger, app: str) -> dict[str, list[Alarm]]:
     for alarm in store.read(lambda tx: standing_alarms(tx, app)):
         found.setdefault(alarm.step, []).append(alarm)
     return found
+
+
+def _counted(values: Iterable[float], edges: Sequence[float]) -> list[int]:
+    counts = [0] * (len(edges) + 1)
+    for value in values:
+        counts[bisect(edges, value)] += 1
+    return counts
 
 
 def _bins(reading: Reading, what: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept, json_text
 from roadworthy.keep.records import keep
 from roadworthy.keep.reviews import Doubt, ask_person, is_put, withdraw
-from roadworthy.keep.transaction import Transaction
+from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.run.auditor import Draw
 from roadworthy.run.bug import bugs_told
 from roadworthy.run.desk import Desk
@@ -55,7 +56,7 @@ def begin(
     return Session(runtime, kept, payer, offline, deadline, namespace, learned, held=held)
 
 
-async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
+def run_record(entry: Entry[R, T], value: R, session: Session) -> Awaitable[Fate]:
     """Run one record through its entry and write where it stands. Never raises for what a record or model does.
 
     Raises:
@@ -66,21 +67,17 @@ async def run_record(entry: Entry[R, T], value: R, session: Session) -> Fate:
     if runtime.traced and not session.offline:
         runtime.tell(RecordBegan(session.kept.id, session.payer.run_id, session.kept.key, entry.name))
     if session.kept.deaths >= runtime.settings.crash_loop_deaths:
-        fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
-        await _write(session, None, fate, None)
-    elif isinstance(entry, Step):
-        fate = await _run_single(entry, value, session)
-    else:
-        assert isinstance(entry, Workflow)
-        fate = await _run_workflow(entry, value, session)
-    if fate.waiting_for == "batch":
-        return fate  # it comes round again with what the batch brings
-    tally = runtime.tally
-    bought = session.asked or session.late
-    tally.escalated += session.escalated and bought
-    tally.repaired += fate.outcome == "accepted" and bought and (session.repaired or bool(session.mended))
-    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not session.asked, fate.waiting_for))
-    return fate
+        return _give_up(session)
+    if isinstance(entry, Step):
+        return _run_single(entry, value, session)
+    assert isinstance(entry, Workflow)
+    return _run_workflow(entry, value, session)
+
+
+async def _give_up(session: Session) -> Fate:
+    fate = Fate("failed", reason=f"crash_loop: in flight when {session.kept.deaths} processes died")
+    await _write(session, None, fate, None)
+    return _told(fate, session)
 
 
 async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
@@ -104,8 +101,9 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
     await _write(session, desk, fate, doubt, draw)
-    await _watch(step, value, desk, found)
-    return fate
+    if found is not None and _saw(step, value, desk, found):
+        await _keep_reading(step, session.runtime)
+    return _told(fate, session)
 
 
 async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) -> Fate:
@@ -128,6 +126,19 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a workflow is this record's fate
         fate = _broken(bug, session)
     await _write(session, None, fate, None)
+    return _told(fate, session)
+
+
+def _told(fate: Fate, session: Session) -> Fate:
+    """The fate of a record that is written: counted, and told to whoever listens."""
+    if fate.waiting_for == "batch":
+        return fate  # it comes round again with what the batch brings
+    runtime, asked = session.runtime, session.asked
+    if asked or session.late:
+        runtime.tally.escalated += session.escalated
+        if (session.repaired or session.mended) and fate.outcome == "accepted":
+            runtime.tally.repaired += 1
+    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not asked, fate.waiting_for))
     return fate
 
 
@@ -161,7 +172,8 @@ async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     await desk.finish(change=change if doubt is not None or draw is not None else None)
     if draw is not None:
         draw.committed()
-    await _watch(step, value, desk, found)
+    if _saw(step, value, desk, found):
+        await _keep_reading(step, session.runtime)
     return _answered(step, verdict, session, seen)
 
 
@@ -181,15 +193,15 @@ def _answered(step: Step[R, T], verdict: Verdict[T], session: Session, seen: Wit
             raise Failed(session.kept.key, f"{step.name}: {verdict.grounds}")
 
 
-async def _watch(step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None) -> None:
-    """Count a first answer; one that came from the ledger was counted when it was bought."""
-    runtime = desk.session.runtime
-    if (
-        found is None
-        or not (desk.asked or desk.session.late)
-        or not runtime.watch.see(step, head_of(value, LOOKED_AT_BYTES), found, desk.since)
-    ):
-        return
+def _saw(step: Step[R, T], value: R, desk: Desk, found: Verdict[T]) -> bool:
+    """Count a first answer; one that came from the ledger was counted when it was bought. Whether a reading is full."""
+    session = desk.session
+    if not (desk.asked or session.late):
+        return False
+    return session.runtime.watch.see(step, head_of(value, LOOKED_AT_BYTES), found, desk.since)
+
+
+async def _keep_reading(step: Step[R, T], runtime: Runtime) -> None:
     for words in await runtime.watch.keep(step.name):
         runtime.auditor.look_again()
         runtime.tell(Noted(f"warning: {words}"))
@@ -233,17 +245,32 @@ def _broken(bug: Exception, session: Session) -> Fate:
     )
 
 
-async def _write(
+def _write(
     session: Session, desk: Desk | None, fate: Fate, doubt: Doubt | None, draw: Draw | None = None
-) -> None:
+) -> Awaitable[None]:
     """Settlements, outcome, question to a person and audit coin: one commit; nothing where nothing changed."""
     kept = session.kept
-    same = fate.is_of(kept) and not kept.stale_run
-    to_keep = None if same and not session.asked else fate
-    session.changed = to_keep is not None
-    withdrawn = doubt is None and desk is not None and kept.waiting_for == "review" and to_keep is not None
-    was_accepted = not same and kept.outcome == "accepted"
-    doubt, draw = (doubt, draw) if session.changed else (_unput(doubt, session), _undrawn(draw, session))
+    same = kept.outcome != "pending" and fate.is_of(kept) and not kept.stale_run
+    session.changed = session.asked or not same
+    if not session.changed:
+        doubt, draw = _unput(doubt, session), _undrawn(draw, session)
+    change = None
+    if doubt is not None or draw is not None or kept.outcome != "pending":
+        change = _besides(session, desk, doubt, draw, was_accepted=not same and kept.outcome == "accepted")
+    if desk is None:
+        return _keep(session, fate, change)
+    finishing = desk.finish(fate if session.changed else None, change)
+    return finishing if draw is None else _drawn(finishing, draw)
+
+
+def _besides(
+    session: Session, desk: Desk | None, doubt: Doubt | None, draw: Draw | None, *, was_accepted: bool
+) -> Change[None] | None:
+    """What is written with an outcome, besides it; None for nothing, as for nearly every record."""
+    kept = session.kept
+    withdrawn = doubt is None and kept.waiting_for == "review" and session.changed
+    if doubt is None and draw is None and not was_accepted and not (withdrawn and desk is not None):
+        return None
 
     def change(tx: Transaction) -> None:
         if doubt is not None:
@@ -255,20 +282,27 @@ async def _write(
         if was_accepted:
             note(tx, "changed", f"was accepted: {kept.value}", run_id=session.payer.run_id, record_id=kept.id)
 
-    wanted = change if doubt is not None or withdrawn or was_accepted or draw is not None else None
-    if desk is not None:
-        await desk.finish(to_keep, wanted)
-        if draw is not None:
-            draw.committed()
-    elif to_keep is not None:
+    return change
 
-        def both(tx: Transaction) -> None:
-            keep(tx, kept.id, fate)
+
+async def _drawn(finishing: Awaitable[None], draw: Draw) -> None:
+    await finishing
+    draw.committed()
+
+
+async def _keep(session: Session, fate: Fate, change: Change[None] | None) -> None:
+    """The outcome of a workflow, whose steps have written what they owed."""
+    if not session.changed:
+        return
+
+    def write(tx: Transaction) -> None:
+        keep(tx, session.kept.id, fate)
+        if change is not None:
             change(tx)
-            session.look_after(tx)
+        session.look_after(tx)
 
-        await session.runtime.store.write(both)
-        failpoint("outcome_committed")
+    await session.runtime.store.write(write)
+    failpoint("outcome_committed")
 
 
 def _unput(doubt: Doubt | None, session: Session) -> Doubt | None:
