@@ -37,7 +37,9 @@ class Goal:
 def goals(results: Results, who: Who) -> Iterator[Goal]:
     """Every goal; `who` is the product on the event loop that it is shipped with."""
     wave, low = results.cell("wave 1000"), results.cell("low load")
-    yield Goal("CPU a call, 64 in flight", "x aiohttp + pydantic", 2.0, results.cell("cpu 64").ratio(who))
+    cpu = results.cell("cpu 64")
+    yield Goal("CPU a call, 64 in flight", "x aiohttp + pydantic", 2.0, cpu.ratio(who))
+    yield Goal("the same on asyncio's own loop", "x aiohttp + pydantic", 2.0, cpu.ratio((who[0], "asyncio")))
     yield Goal(
         "1,000 in flight, 200 ms, one core", "calls/s", 4_000, wave.median(who, "calls_per_s"), least=True
     )

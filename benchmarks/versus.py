@@ -23,7 +23,7 @@ from benchmarks.provider import start_provider
 from benchmarks.suite import DELAY_MS
 
 RESULTS = ROOT / ".bench" / "peers.jsonl"
-OURS = ("aiohttp", "roadworthy")
+OURS = (("aiohttp", "asyncio"), ("roadworthy", "asyncio"), ("roadworthy", "uvloop"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ def calls(environments: Sequence[Environment], cells: Sequence[Cell]) -> Iterato
         urls = {delay_ms: stack.enter_context(start_provider(delay_ms)).url for delay_ms in (0, DELAY_MS)}
         for cell in cells:
             note(f"-- {cell.name}: {cell.rounds} rounds of {cell.calls:,} calls")
-            specs = [here(name, urls[cell.delay_ms], cell.in_flight) for name in (*OURS, *pythons)]
+            url = urls[cell.delay_ms]
+            specs = [here(name, url, cell.in_flight, loop) for name, loop in OURS]
+            specs += [here(name, url, cell.in_flight) for name in pythons]
             if cell.delay_ms:
                 specs = [replace(spec, warm_up=2 * spec.in_flight) for spec in specs]
             for row in rounds(specs, cell.rounds, cell.calls, pythons):

@@ -79,7 +79,8 @@ def test_the_page_says_what_could_not_be_measured(tmp_path: Path) -> None:
     }
     written = report.write([*rows, broken], tmp_path / "performance.md")
     page = written[0].read_text()
-    assert "| CPU a call, 64 in flight | <= 2 x aiohttp + pydantic | 2.50 | no |" in page
+    assert "| CPU a call, 64 in flight | <= 2 x aiohttp + pydantic | - | not measured |" in page
+    assert "| the same on asyncio's own loop | <= 2 x aiohttp + pydantic | 2.50 | no |" in page
     assert "- peers install dspy: `setup.py: version`" in page
     assert "not measured" in page
     assert (tmp_path / "performance-cpu.svg").read_text().startswith("<svg")

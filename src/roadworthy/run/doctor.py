@@ -31,7 +31,6 @@ EXTRAS = {
     "checks": ("jsonschema", "regex"),
     "dense": ("numpy",),
     "docs": ("pypdfium2",),
-    "fast": ("uvloop",),
     "learn": ("scikit-learn", "scipy", "skops"),
     "otel": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"),
     "parquet": ("pyarrow",),

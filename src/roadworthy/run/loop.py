@@ -1,4 +1,4 @@
-"""The event loop that commands run in: uvloop's where it is installed (the extra `fast`), else asyncio's own."""
+"""The event loop that commands run in: uvloop's, where there is one for this Python and machine, else asyncio's own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_to_end(work: Coroutine[Any, Any, R]) -> R:
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the loop; None for asyncio's own."""
     try:
-        import uvloop  # noqa: PLC0415 - an extra
+        import uvloop  # noqa: PLC0415 - with the first loop
     except ImportError:
         return None
     return uvloop.new_event_loop
