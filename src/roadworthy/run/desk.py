@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -332,17 +332,15 @@ class Desk:
         """Return when some attempt of this process was settled, or after `seconds`."""
         await self.session.runtime.wait_for_settlement(seconds)
 
-    async def finish(
-        self, fate: Fate | None = None, change: Callable[[Transaction], None] | None = None
-    ) -> None:
-        """Write what is owed together with the record's fate and `change`, durable on return.
+    def finish(self, fate: Fate | None = None, change: Change[None] | None = None) -> Awaitable[None]:
+        """Hand over what is owed together with the record's fate and `change`, at once; durable when it is awaited.
 
         Where an attempt was taken from this process meanwhile, because it was held for dead, the outcome that came of
         it is not written: whoever took it over decides.
         """
-        owed, recounts = self._take_owed(), self.session.recounts
+        owed, recounts, runtime = self._take_owed(), self.session.recounts, self.session.runtime
         if not (owed.settlements or fate or change or recounts):
-            return
+            return runtime.durable(None, 0)
 
         def last(tx: Transaction) -> None:
             charge, in_time = self._pay(tx, owed)
@@ -357,9 +355,7 @@ class Desk:
             if fate is not None:
                 self.session.look_after(tx)
 
-        await self.session.runtime.store.write(last)
-        failpoint("outcome_committed")
-        self.session.runtime.settled(len(owed.settlements))
+        return runtime.durable(runtime.store.write(last), len(owed.settlements))
 
     def _take_owed(self) -> _Owed:
         if not self._owed and not self._remarks:

@@ -41,6 +41,7 @@ from roadworthy.run.promotion import check_versions
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import WouldAsk
+from roadworthy.run.tail import Tail
 from roadworthy.run.taking import Taken, Taking
 from roadworthy.run.work import begin, run_record
 
@@ -198,28 +199,35 @@ class Job:
     async def _work(self, batches: AsyncIterator[Sequence[Taken]]) -> None:
         """Feed records to a bounded pool of workers; memory does not grow with their number."""
         belt = self._belt = Belt(self._runtime.settings.queue_max)
+        tail = Tail()
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._serve(belt))
-            async for batch in batches:
-                await belt.put(batch)
-            belt.end()
+            group.create_task(tail.serve())
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(self._concurrency):
+                    workers.create_task(self._serve(belt, tail))
+                async for batch in batches:
+                    await belt.put(batch)
+                belt.end()
+            tail.end()
 
-    async def _serve(self, belt: Belt[Taken]) -> None:
+    async def _serve(self, belt: Belt[Taken], tail: Tail) -> None:
         """Work on one record after the other. A cancellation that a library swallowed on the way still ends it."""
         me = asyncio.current_task()
         assert me is not None
         while not me.cancelling() and (taken := await belt.take()) is not None:
-            await self._one(taken)
+            await self._one(taken, tail)
 
-    async def _one(self, taken: Taken) -> None:
+    async def _one(self, taken: Taken, tail: Tail) -> None:
         runtime, kept = self._runtime, taken.kept
         if runtime.keys.wanted and not self._known:  # judging asks nobody
             await runtime.keys.wait()
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):
             return
-        session = begin(runtime, kept, self.run_id, offline=self._known, held=taken.held)
+        judged = self._known
+        session = begin(
+            runtime, kept, self.run_id, offline=judged, held=taken.held, tail=None if judged else tail
+        )
         try:
             value = self._revive(kept) if taken.value is None else taken.value
             fate = await run_record(self._entry, value, session)

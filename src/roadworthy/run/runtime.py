@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from roadworthy._clock import Clock, SystemClock
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Listener, Noted, hears_spans, silence
+from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Question
@@ -254,6 +255,13 @@ class Runtime:
         if count and self._settlement is not None:
             self._settlement.set()
             self._settlement = None
+
+    async def durable(self, writing: Awaitable[None] | None, count: int) -> None:
+        """An outcome that was handed to the ledger is on disk, with so many settlements; at once where none was."""
+        if writing is not None:
+            await writing
+            failpoint("outcome_committed")
+            self.settled(count)
 
     async def wait_for_settlement(self, seconds: float) -> None:
         """Return when an attempt of this process was settled, or after `seconds`."""

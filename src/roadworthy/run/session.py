@@ -15,6 +15,7 @@ from roadworthy.keep.record import Kept
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.learn.learned import Learned
 from roadworthy.run.runtime import Runtime
+from roadworthy.run.tail import Tail
 
 
 class WouldAsk(BaseException):
@@ -86,6 +87,7 @@ class Session:
         unembedded: queries whose vectors would be bought, by a hash of each: the step that buys, and its bytes.
         witness: what steps inside a workflow were asked and answered, where somebody wants to know.
         held: what the ledger was found to hold of the record, among others; None where it is looked up when it is wanted.
+        tail: who waits for the outcome to be durable; None where whoever runs the record does.
         changed: whether what the ledger says of the record was written in this session.
         fresh: whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for.
         may_be_ruled: whether a person may have ruled on it, as far as is known without looking the ruling up.
@@ -112,6 +114,7 @@ class Session:
     unembedded: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     witness: list[Witnessed] | None = None
     held: Held | None = None
+    tail: Tail | None = None
     changed: bool = False
     fresh: bool = False
     may_be_ruled: bool = False

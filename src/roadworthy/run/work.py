@@ -28,6 +28,7 @@ from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session, Witnessed, in_session
 from roadworthy.run.split import ask_step
 from roadworthy.run.subject import head_of
+from roadworthy.run.tail import Tail
 from roadworthy.run.watch import LOOKED_AT_BYTES
 
 R = TypeVar("R")
@@ -42,10 +43,12 @@ def begin(
     offline: bool = False,
     seconds: float | None = None,
     held: Held | None = None,
+    tail: Tail | None = None,
 ) -> Session:
     """A session for one record.
 
     Args:
+        tail: who waits for the outcome to be durable; None for whoever runs the record.
         held: what the ledger holds of it, where that was looked up already.
         seconds: how long whoever asks has; at most the setting `record_deadline_s`, which is the default.
     """
@@ -53,11 +56,13 @@ def begin(
     deadline = runtime.clock.monotonic() + (most if seconds is None else min(seconds, most))
     payer, namespace = runtime.payer(kept.job_id, run_id, kept.id), runtime.namespace(kept.job_id)
     learned = runtime.states.for_record(kept, offline=offline)
-    return Session(runtime, kept, payer, offline, deadline, namespace, learned, held=held)
+    return Session(runtime, kept, payer, offline, deadline, namespace, learned, held=held, tail=tail)
 
 
 def run_record(entry: Entry[R, T], value: R, session: Session) -> Awaitable[Fate]:
     """Run one record through its entry and write where it stands. Never raises for what a record or model does.
+
+    In a session with a tail it returns once the outcome is handed to the ledger; the tail waits until it is durable.
 
     Raises:
         WouldAsk: in a session that may not buy.
@@ -100,10 +105,22 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
         raise
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
-    await _write(session, desk, fate, doubt, draw)
+    writing = _write(session, desk, fate, doubt, draw)
+    ending = _ended(step, value, desk, found, fate, writing)
+    if session.tail is None:
+        return await ending
+    session.tail.add(ending)
+    return fate
+
+
+async def _ended(
+    step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None, fate: Fate, writing: Awaitable[None]
+) -> Fate:
+    """The outcome of one step is durable: its answer counts, and whoever listens hears of it."""
+    await writing
     if found is not None and _saw(step, value, desk, found):
-        await _keep_reading(step, session.runtime)
-    return _told(fate, session)
+        await _keep_reading(step, desk.session.runtime)
+    return _told(fate, desk.session)
 
 
 async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) -> Fate:
