@@ -16,9 +16,9 @@ from roadworthy.ask.question import Message
 from roadworthy.call.model import Model
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import anthropic_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, objects
+from roadworthy.call.wire.value import as_count, as_part, as_text, at, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 VERSION = "2026-10-21"
@@ -97,8 +97,8 @@ class AnthropicMessages(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(stop),
-            served_model=as_word(said.get("model")),
+            finish=as_name(stop),
+            served_model=as_name(said.get("model")),
             usage=usage,
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
@@ -110,16 +110,16 @@ class AnthropicMessages(Wire):
         plain, produced = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
         if plain is None or produced is None:
             return None
-        cached = as_count(usage.get("cache_read_input_tokens")) or 0
-        written = as_count(usage.get("cache_creation_input_tokens")) or 0
-        an_hour = as_count(at(usage, "cache_creation").get("ephemeral_1h_input_tokens")) or 0
+        cached = as_part(usage.get("cache_read_input_tokens"))
+        written = as_part(usage.get("cache_creation_input_tokens"))
+        an_hour = as_part(at(usage, "cache_creation").get("ephemeral_1h_input_tokens"), written)
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
-            cache_write_1h_tokens=min(written, an_hour),
-            reasoning_tokens=as_count(at(usage, "output_tokens_details").get("thinking_tokens")) or 0,
+            cache_write_1h_tokens=an_hour,
+            reasoning_tokens=as_part(at(usage, "output_tokens_details").get("thinking_tokens")),
         )
 
     def assembly(self) -> Assembly:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, objects
+from roadworthy.call.wire.value import as_count, as_part, as_text, at, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _STOPS: Mapping[object, tuple[Ending, str]] = {
@@ -88,7 +88,7 @@ class BedrockConverse(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(stop),
+            finish=as_name(stop),
             usage=usage,
             provider_id=provider_id_of(headers),
             detail=detail,
@@ -100,15 +100,15 @@ class BedrockConverse(Wire):
         plain, produced = as_count(usage.get("inputTokens")), as_count(usage.get("outputTokens"))
         if plain is None or produced is None:
             return None
-        cached = as_count(usage.get("cacheReadInputTokens")) or 0
-        written = as_count(usage.get("cacheWriteInputTokens")) or 0
+        cached = as_part(usage.get("cacheReadInputTokens"))
+        written = as_part(usage.get("cacheWriteInputTokens"))
         hours = [one for one in objects(usage.get("cacheDetails")) if one.get("ttl") == "1h"]
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
-            cache_write_1h_tokens=min(written, sum(as_count(one.get("inputTokens")) or 0 for one in hours)),
+            cache_write_1h_tokens=min(written, sum(as_part(one.get("inputTokens")) for one in hours)),
         )
 
     def assembly(self) -> Assembly:

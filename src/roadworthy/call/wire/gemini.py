@@ -16,9 +16,9 @@ from roadworthy.accept.image import Image
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import gemini_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects
+from roadworthy.call.wire.value import as_count, as_part, as_text, at, first_object, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _FINISHES: Mapping[str, tuple[Ending, str]] = {
@@ -97,8 +97,8 @@ class GeminiContent(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(finish) or as_word(block),
-            served_model=as_word(said.get("modelVersion")),
+            finish=as_name(finish) or as_name(block),
+            served_model=as_name(said.get("modelVersion")),
             usage=usage,
             token_probability=probability,
             provider_id=as_word(said.get("responseId")) or provider_id_of(headers),
@@ -111,12 +111,12 @@ class GeminiContent(Wire):
         prompt = as_count(usage.get("promptTokenCount"))
         if prompt is None:
             return None
-        thoughts = as_count(usage.get("thoughtsTokenCount")) or 0
-        given = prompt + (as_count(usage.get("toolUsePromptTokenCount")) or 0)
+        thoughts = as_part(usage.get("thoughtsTokenCount"))
+        given = prompt + as_part(usage.get("toolUsePromptTokenCount"))
         return Usage(
             input_tokens=given,
-            output_tokens=(as_count(usage.get("candidatesTokenCount")) or 0) + thoughts,
-            cached_tokens=min(given, as_count(usage.get("cachedContentTokenCount")) or 0),
+            output_tokens=as_part(usage.get("candidatesTokenCount")) + thoughts,
+            cached_tokens=as_part(usage.get("cachedContentTokenCount"), given),
             reasoning_tokens=thoughts,
         )
 

@@ -14,18 +14,24 @@ from urllib.parse import quote
 import orjson
 
 from roadworthy.accept.image import Image
+from roadworthy.ask.part import storable
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
+from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, object_in, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
-_WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
-_HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
-_CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
+_FINISHES: Mapping[str, Ending] = {
+    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token"), Ending.OK),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Ending.TRUNCATED),
+    **dict.fromkeys(
+        ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"), Ending.FILTERED
+    ),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Ending.EMPTY),
+    "refusal": Ending.REFUSED,
+}
 _TEXT_PARTS = ("text", "output_text")
 _REASONING = ("reasoning_content", "reasoning")
 
@@ -81,9 +87,9 @@ class OpenAIChat(Wire):
 
     def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first choice."""
-        usage = self.usage(said)
+        usage = chat_usage(said.get("usage"))
         choice = _first(said.get("choices"))
-        message, logprobs = at(choice, "message"), choice.get("logprobs")
+        message, logprobs = object_in(choice, "message"), choice.get("logprobs")
         finish = choice.get("finish_reason")
         text, refusal = _content(message.get("content")), _refusal(message)
         ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
@@ -91,11 +97,13 @@ class OpenAIChat(Wire):
             ending = Ending.UNKNOWN
         elif ending is Ending.FILTERED:
             detail += _categories(choice)
+        elif ending is Ending.REFUSED:
+            text = refusal or text
         return Outcome(
             ending,
-            text if ending is not Ending.REFUSED else refusal or text,
-            as_word(finish),
-            as_word(said.get("model")),
+            text,
+            as_name(finish),
+            as_name(said.get("model")),
             usage,
             mean_probability(at(logprobs).get("content")) if logprobs else None,
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
@@ -188,11 +196,14 @@ def chat_usage(usage: object) -> Usage | None:
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return None
-    inner, outer = at(usage, "prompt_tokens_details"), at(usage, "completion_tokens_details")
-    cached = min(prompt, as_count(inner.get("cached_tokens")) or 0)
-    produced = max(completion, (as_count(usage.get("total_tokens")) or 0) - prompt)
-    written = min(prompt - cached, as_count(inner.get("cache_write_tokens")) or 0)
-    return Usage(prompt, produced, cached, written, as_count(outer.get("reasoning_tokens")) or 0)
+    total = usage.get("total_tokens")
+    if total != prompt + completion:
+        completion = max(completion, as_part(total) - prompt)
+    given = object_in(usage, "prompt_tokens_details")
+    cached = as_part(given.get("cached_tokens"), prompt)
+    written = as_part(given.get("cache_write_tokens"), prompt - cached)
+    reasoning = as_part(object_in(usage, "completion_tokens_details").get("reasoning_tokens"))
+    return Usage(prompt, completion, cached, written, reasoning)
 
 
 def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str) -> tuple[Ending, str]:
@@ -201,19 +212,19 @@ def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str)
     A finish reason that nobody documented (vLLM says `abort`, gateways say `error`) does not say that the answer is
     whole, so it is not taken for one; what a model writes before it calls a tool is not its answer either.
     """
-    reason = finish.lower() if isinstance(finish, str) else None
-    if reason in _CUT_OFF:
-        return Ending.TRUNCATED, "cut off at the output cap"
-    if reason in _HELD_BACK:
-        return Ending.FILTERED, "held back by the content filter"
-    if refusal or reason == "refusal":
-        return Ending.REFUSED, one_line(refusal) or "the model refused"
-    if reason in _CALLS or message.get("tool_calls"):
-        return Ending.EMPTY, "a tool call instead of an answer"
-    if reason not in _WHOLE:
-        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
-    if text.strip():
+    meant = _FINISHES.get(finish.lower()) if isinstance(finish, str) else None
+    if meant is Ending.OK and not refusal and not message.get("tool_calls") and text.strip():
         return Ending.OK, ""
+    if meant is Ending.TRUNCATED:
+        return Ending.TRUNCATED, "cut off at the output cap"
+    if meant is Ending.FILTERED:
+        return Ending.FILTERED, "held back by the content filter"
+    if refusal or meant is Ending.REFUSED:
+        return Ending.REFUSED, one_line(refusal) or "the model refused"
+    if meant is Ending.EMPTY or message.get("tool_calls"):
+        return Ending.EMPTY, "a tool call instead of an answer"
+    if meant is None:
+        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
     reasoned = any(message.get(field) for field in _REASONING)
     return Ending.EMPTY, "reasoning, and no text" if reasoned else "no text"
 
@@ -227,11 +238,14 @@ def _categories(choice: Mapping[str, Any]) -> str:
 
 def _refusal(message: Mapping[str, Any]) -> str:
     """What the model said instead of an answer: a field of its own, or a part of the content."""
-    if isinstance(said := message.get("refusal"), str) and said.strip():
+    if (said := message.get("refusal")) and isinstance(said, str) and said.strip():
         return as_text(said)
-    if not isinstance(content := message.get("content"), list):
-        return ""
-    return "".join([as_text(part.get("refusal")) for part in objects(content)])
+    content = message.get("content")
+    return (
+        "".join([as_text(part.get("refusal")) for part in objects(content)])
+        if isinstance(content, list)
+        else ""
+    )
 
 
 def _said(message: Message) -> object:
@@ -244,10 +258,10 @@ def _said(message: Message) -> object:
 
 def _content(content: object) -> str:
     """The text of an answer, its parts joined; a part that is reasoning is no answer."""
-    if isinstance(content, list):
-        parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
-        return "".join(as_text(part.get("text")) for part in parts)
-    return as_text(content)
+    if isinstance(content, str):
+        return storable(content)
+    parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
+    return "".join(as_text(part.get("text")) for part in parts)
 
 
 def _first(choices: object) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.wire.error import as_word
+from roadworthy.call.wire.error import as_name
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, at, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
@@ -65,7 +65,7 @@ class OpenAIEmbeddings(Wire):
             Ending.OK,
             text=orjson.dumps({VECTORS: vectors}).decode(),
             finish="stop",
-            served_model=as_word(said.get("model")),
+            served_model=as_name(said.get("model")),
             usage=usage,
             provider_id=provider_id_of(headers),
         )

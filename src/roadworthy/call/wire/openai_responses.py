@@ -14,9 +14,9 @@ from roadworthy.accept.image import Image
 from roadworthy.ask.question import Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
+from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, objects
 from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
 
 _INCOMPLETE = {
@@ -90,8 +90,8 @@ class OpenAIResponses(Wire):
         return Outcome(
             ending,
             text=refusal or text if ending is Ending.REFUSED else text,
-            finish=as_word(reason) or as_word(said.get("status")),
-            served_model=as_word(said.get("model")),
+            finish=as_name(reason) or as_name(said.get("status")),
+            served_model=as_name(said.get("model")),
             usage=usage,
             token_probability=mean_probability(logprobs),
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
@@ -105,13 +105,13 @@ class OpenAIResponses(Wire):
         if given is None or produced is None:
             return None
         inner = at(usage, "input_tokens_details")
-        cached = min(given, as_count(inner.get("cached_tokens")) or 0)
+        cached = as_part(inner.get("cached_tokens"), given)
         return Usage(
             input_tokens=given,
             output_tokens=produced,
             cached_tokens=cached,
-            cache_write_tokens=min(given - cached, as_count(inner.get("cache_write_tokens")) or 0),
-            reasoning_tokens=as_count(at(usage, "output_tokens_details").get("reasoning_tokens")) or 0,
+            cache_write_tokens=as_part(inner.get("cache_write_tokens"), given - cached),
+            reasoning_tokens=as_part(at(usage, "output_tokens_details").get("reasoning_tokens")),
         )
 
     def assembly(self) -> Assembly:
