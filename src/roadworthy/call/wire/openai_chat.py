@@ -7,7 +7,7 @@ answer for a whole one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +15,13 @@ import orjson
 
 from roadworthy.accept.image import Image
 from roadworthy.ask.part import storable
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, object_in, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _FINISHES: Mapping[str, Ending] = {
     **dict.fromkeys(("stop", "end_turn", "eos", "eos_token"), Ending.OK),
@@ -53,28 +53,31 @@ class OpenAIChat(Wire):
         del model_id, stream
         return f"{base}/chat/completions"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """Messages, cap and schema."""
-        form = wording.form("")
-        own: dict[str, object] = {
-            "model": wording.model_id,
-            "messages": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
-            self._cap_field: wording.output_cap,
-        }
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Model, cap and schema."""
+        own: dict[str, object] = {"model": terms.model_id, self._cap_field: terms.output_cap}
         if form.schema is not None:
             own["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {
-                    "name": wording.schema.name,
+                    "name": terms.schema.name,
                     "schema": orjson.Fragment(form.schema),
-                    "strict": wording.schema.speaks_strict,
+                    "strict": terms.schema.speaks_strict,
                 },
             }
-        if wording.model.temperature is not None:
-            own["temperature"] = wording.model.temperature
-        if wording.logprobs:
+        if terms.model.temperature is not None:
+            own["temperature"] = terms.model.temperature
+        if terms.logprobs:
             own["logprobs"] = True
-        return merged(wording.model.extra, own)
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The messages; text alone as text, which every compatible endpoint takes."""
+        return {
+            "messages": [
+                {"role": one.role, "content": _parts(one) if one.images else one.text} for one in messages
+            ]
+        }
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """A stream that ends with its usage."""
@@ -248,10 +251,8 @@ def _refusal(message: Mapping[str, Any]) -> str:
     )
 
 
-def _said(message: Message) -> object:
-    """Text alone as text, which every compatible endpoint takes; with images as parts."""
-    if not message.images:
-        return message.text
+def _parts(message: Message) -> list[object]:
+    """A message with images."""
     pictures = [{"type": "image_url", "image_url": {"url": data_url(one)}} for one in message.images]
     return [*pictures, {"type": "text", "text": message.text}]
 

@@ -5,19 +5,19 @@ Source: platform.openai.com/docs/api-reference/responses, and the official SDK's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from roadworthy.accept.image import Image
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _INCOMPLETE = {
     "max_output_tokens": (Ending.TRUNCATED, "cut off at the output cap"),
@@ -36,29 +36,31 @@ class OpenAIResponses(Wire):
         del model_id, stream
         return f"{base}/responses"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """Input, cap and schema."""
-        form = wording.form("")
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Model, cap and schema."""
         own: dict[str, object] = {
-            "model": wording.model_id,
-            "input": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
-            "max_output_tokens": wording.output_cap,
+            "model": terms.model_id,
+            "max_output_tokens": terms.output_cap,
             "store": False,
         }
         if form.schema is not None:
             own["text"] = {
                 "format": {
                     "type": "json_schema",
-                    "name": wording.schema.name,
+                    "name": terms.schema.name,
                     "schema": orjson.Fragment(form.schema),
-                    "strict": wording.schema.speaks_strict,
+                    "strict": terms.schema.speaks_strict,
                 }
             }
-        if wording.model.temperature is not None:
-            own["temperature"] = wording.model.temperature
-        if wording.logprobs:
+        if terms.model.temperature is not None:
+            own["temperature"] = terms.model.temperature
+        if terms.logprobs:
             own["include"] = ["message.output_text.logprobs"]
-        return merged(wording.model.extra, own)
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The input."""
+        return {"input": [{"role": one.role, "content": _said(one)} for one in messages]}
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """Usage comes with the last event, unasked."""
