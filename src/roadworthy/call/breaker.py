@@ -59,7 +59,8 @@ class Breaker:
         self._in_flight = max(0, self._in_flight - 1)
         trips = TREATMENT[ending].trips
         if not trips and ending is not Ending.THROTTLED:
-            self.heal()
+            if self.open or self._failures:
+                self.heal()
         elif self.open and self._stale > 0:
             self._stale -= 1
         elif not trips:

@@ -108,11 +108,8 @@ class Lane:
     def admit(self, now: float, tokens: int) -> float:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
         self._wanted_at = now
-        wait = self._breaker.wait(now)
-        if wait > 0:
-            return wait
-        wait = self._pace.wait(now, tokens)
-        if wait == 0:
+        wait = self._breaker.wait(now) or self._pace.wait(now, tokens)
+        if not wait:
             self._breaker.probe()
         return wait
 
@@ -127,18 +124,17 @@ class Lane:
         self._breaker.saw(ending, now)
         if outcome.limits is not None:
             self._pace.learn(outcome.limits, now)
+        if ending in _ANSWERS:
+            usage = outcome.usage
+            spent = None if usage is None else usage.input_tokens + usage.output_tokens
+            self._pace.answered(now, tokens, spent)
+            self.retry_tokens.earn()
+            self._silent_since, self._gone = None, 0
+            return
+        self._pace.ended()
         if ending is Ending.THROTTLED:
-            self._pace.ended()
             asked = min(outcome.retry_after_s or 0.0, self._settings.retry_after_cap_s)
             self._pace.throttled(now, max(asked, self._settings.throttle_floor_s))
-        elif ending in _ANSWERS:
-            usage = outcome.usage
-            self._pace.answered(
-                now, tokens, None if usage is None else usage.input_tokens + usage.output_tokens
-            )
-            self.retry_tokens.earn()
-        else:
-            self._pace.ended()
         if ending in _SILENT:
             self._silent_since = now if self._silent_since is None else self._silent_since
         else:
