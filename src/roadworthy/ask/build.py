@@ -36,10 +36,6 @@ def build_question(
     Raises:
         WrongUse: a prompt file's template is missing or another one, or a value has no JSON form.
     """
-    if prompt.template != (template.name if template else ""):
-        raise WrongUse(
-            f"The prompt names the file {prompt.template!r} and was given {template.name if template else None!r}."
-        )
     texts: list[str] = []
     images: list[Image] = []
     for part in prompt.parts:
@@ -49,9 +45,9 @@ def build_question(
             texts.append(part_text(part))
     examples = _examples(prompt.examples, wrapped=schema.wrapped) if prompt.examples else ""
     words = schema.words
-    if template is not None:
-        head, user = template.render(prompt.values)
-        source, opening = template.source_hash.hex(), _opening(head, words, examples)
+    if template is not None or prompt.template:
+        head, user, source = _filled(prompt, template)
+        opening = _opening(head, words, examples)
     elif texts:
         source, user = prompt.instructions, "\n\n".join(texts)
         opening = _opening_again(source, words, examples)
@@ -61,6 +57,15 @@ def build_question(
     messages = (*opening, Message("user", storable(user), tuple(images)))
     version, schemas = _standing(source, examples, schema.canonical, schema.strict, words)
     return Question(version, digest(_body(messages), before=schemas), messages)
+
+
+def _filled(prompt: Prompt[object], template: Template | None) -> tuple[str, str, str]:
+    """What a prompt's file says for its values: the system's words, the user's, and the file's hash."""
+    if template is None or prompt.template != template.name:
+        raise WrongUse(
+            f"The prompt names the file {prompt.template!r} and was given {template.name if template else None!r}."
+        )
+    return *template.render(prompt.values), template.source_hash.hex()
 
 
 def again_message(fault: Fault) -> str:

@@ -117,7 +117,7 @@ class Pace:
         """0 and the request may go, holding a slot and having spent its tokens; else seconds until it may."""
         if now < self._paused_until:
             return self._paused_until - now
-        if self.full:
+        if self.in_flight >= int(self.slots):
             return math.inf
         if any(self.limits):
             wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))

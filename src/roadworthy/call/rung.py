@@ -113,22 +113,22 @@ class EndpointRung:
 
         How an answer is read, whole or as a stream, is no part of its identity.
         """
-        cap, name, model, endpoint = self._cap * room, self.name, self._model, self._endpoint
+        cap = self._cap * room
         wording = self._wordings.get(room) or self._worded(room)
         said = wording.body(question, words)
         plain = body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        if model.stream:
-            body = orjson.dumps(endpoint.wire.streamed(said), option=orjson.OPT_SORT_KEYS)
+        if self._model.stream:
+            body = orjson.dumps(self._endpoint.wire.streamed(said), option=orjson.OPT_SORT_KEYS)
         seen = sizes = most_seen = 0
         if pictures := question.images:
             seen, sizes = likely_image_tokens(question), sum(len(image.base64) for image in pictures)
-            most_seen = sum(map(endpoint.wire.image_tokens, pictures))
+            most_seen = sum(map(self._endpoint.wire.image_tokens, pictures))
         text_bytes = len(body) - sizes
-        likely, most = self.lane.rate.likely(text_bytes) + seen, model.context_tokens
-        worst = endpoint.price.worst_pico(input_bound(text_bytes, self._settings) + most_seen, cap)
+        likely, most = self.lane.rate.likely(text_bytes) + seen, self._model.context_tokens
+        worst = self._endpoint.price.worst_pico(input_bound(text_bytes, self._settings) + most_seen, cap)
         refused = f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else ""
-        key = request_key(namespace, name, plain, sample)
-        return Ask(name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
+        key = request_key(namespace, self.name, plain, sample)
+        return Ask(self.name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
 
     def _worded(self, room: int) -> Wording:
         """How its requests with so much room are worded; the same for all records."""

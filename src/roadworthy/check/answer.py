@@ -87,17 +87,16 @@ class Checker(Generic[T]):
             passages: what the question was asked with; for checks that take a third parameter.
         """
         answer: Json = None
-        came = False
+        mended: tuple[str, ...] | None = None
         try:
             if reply.ending is not Ending.OK or not reply.text.strip():
                 raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
-            came = True
             value = self._validated(answer)
             body = self._body(value)
             scores = self._scores(value, record_value, passages) if self._checks else ()
         except Fault as fault:
-            return Invalid(reply, fault, self._suggestion(answer) if came else None)
+            return Invalid(reply, fault, self._suggestion(answer) if mended is not None else None)
         return Valid(reply, value, body, mended, scores)
 
     def _scores(

@@ -18,7 +18,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import anthropic_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_part, as_text, at, objects
+from roadworthy.call.wire.value import as_count, as_text, at, objects, part_of
 from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 VERSION = "2026-10-21"
@@ -111,16 +111,16 @@ class AnthropicMessages(Wire):
         plain, produced = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
         if plain is None or produced is None:
             return None
-        cached = as_part(usage.get("cache_read_input_tokens"))
-        written = as_part(usage.get("cache_creation_input_tokens"))
-        an_hour = as_part(at(usage, "cache_creation").get("ephemeral_1h_input_tokens"), written)
+        cached = part_of(usage, "cache_read_input_tokens")
+        written = part_of(usage, "cache_creation_input_tokens")
+        an_hour = part_of(usage.get("cache_creation"), "ephemeral_1h_input_tokens", written)
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
             cache_write_1h_tokens=an_hour,
-            reasoning_tokens=as_part(at(usage, "output_tokens_details").get("thinking_tokens")),
+            reasoning_tokens=part_of(usage.get("output_tokens_details"), "thinking_tokens"),
         )
 
     def assembly(self) -> Assembly:

@@ -13,7 +13,7 @@ from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.wire.error import as_name, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_part, as_text, at, objects
+from roadworthy.call.wire.value import as_count, as_text, at, objects, part_of
 from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 _STOPS: Mapping[object, tuple[Ending, str]] = {
@@ -102,15 +102,15 @@ class BedrockConverse(Wire):
         plain, produced = as_count(usage.get("inputTokens")), as_count(usage.get("outputTokens"))
         if plain is None or produced is None:
             return None
-        cached = as_part(usage.get("cacheReadInputTokens"))
-        written = as_part(usage.get("cacheWriteInputTokens"))
+        cached = part_of(usage, "cacheReadInputTokens")
+        written = part_of(usage, "cacheWriteInputTokens")
         hours = [one for one in objects(usage.get("cacheDetails")) if one.get("ttl") == "1h"]
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
-            cache_write_1h_tokens=min(written, sum(as_part(one.get("inputTokens")) for one in hours)),
+            cache_write_1h_tokens=min(written, sum(part_of(one, "inputTokens") for one in hours)),
         )
 
     def assembly(self) -> Assembly:

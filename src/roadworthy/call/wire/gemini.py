@@ -18,7 +18,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import gemini_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_part, as_text, at, first_object, objects
+from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects, part_of
 from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 _FINISHES: Mapping[str, tuple[Ending, str]] = {
@@ -112,12 +112,12 @@ class GeminiContent(Wire):
         prompt = as_count(usage.get("promptTokenCount"))
         if prompt is None:
             return None
-        thoughts = as_part(usage.get("thoughtsTokenCount"))
-        given = prompt + as_part(usage.get("toolUsePromptTokenCount"))
+        thoughts = part_of(usage, "thoughtsTokenCount")
+        given = prompt + part_of(usage, "toolUsePromptTokenCount")
         return Usage(
             input_tokens=given,
-            output_tokens=as_part(usage.get("candidatesTokenCount")) + thoughts,
-            cached_tokens=as_part(usage.get("cachedContentTokenCount"), given),
+            output_tokens=part_of(usage, "candidatesTokenCount") + thoughts,
+            cached_tokens=part_of(usage, "cachedContentTokenCount", given),
             reasoning_tokens=thoughts,
         )
 

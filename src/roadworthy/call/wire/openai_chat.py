@@ -20,7 +20,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, object_in, objects
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, object_in, objects, part_of
 from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _FINISHES: Mapping[str, Ending] = {
@@ -94,14 +94,15 @@ class OpenAIChat(Wire):
         choice = _first(said.get("choices"))
         message, logprobs = object_in(choice, "message"), choice.get("logprobs")
         finish = choice.get("finish_reason")
-        text, refusal = _content(message.get("content")), _refusal(message)
+        text, refusal = _content(message)
         ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
-        if ending is Ending.TRANSIENT and usage is None:
-            ending = Ending.UNKNOWN
-        elif ending is Ending.FILTERED:
-            detail += _categories(choice)
-        elif ending is Ending.REFUSED:
-            text = refusal or text
+        if ending is not Ending.OK:
+            if ending is Ending.TRANSIENT and usage is None:
+                ending = Ending.UNKNOWN
+            elif ending is Ending.FILTERED:
+                detail += _categories(choice)
+            elif ending is Ending.REFUSED:
+                text = refusal or text
         return Outcome(
             ending,
             text,
@@ -169,7 +170,7 @@ class _ChatAssembly(Assembly):
         for field, parts in self._texts.items():
             value = delta.get(field)
             if isinstance(value, list):
-                value = _content(value)
+                value = _text(value)
             if isinstance(value, str) and value:
                 parts.append(value)
         self._calls = self._calls or bool(delta.get("tool_calls"))
@@ -201,11 +202,11 @@ def chat_usage(usage: object) -> Usage | None:
         return None
     total = usage.get("total_tokens")
     if total != prompt + completion:
-        completion = max(completion, as_part(total) - prompt)
-    given = object_in(usage, "prompt_tokens_details")
-    cached = as_part(given.get("cached_tokens"), prompt)
-    written = as_part(given.get("cache_write_tokens"), prompt - cached)
-    reasoning = as_part(object_in(usage, "completion_tokens_details").get("reasoning_tokens"))
+        completion = max(completion, (as_count(total) or 0) - prompt)
+    given = usage.get("prompt_tokens_details")
+    cached = part_of(given, "cached_tokens", prompt)
+    written = part_of(given, "cache_write_tokens", prompt - cached)
+    reasoning = part_of(usage.get("completion_tokens_details"), "reasoning_tokens")
     return Usage(prompt, completion, cached, written, reasoning)
 
 
@@ -239,30 +240,27 @@ def _categories(choice: Mapping[str, Any]) -> str:
     return one_line(f": {', '.join(named)}") if named else ""
 
 
-def _refusal(message: Mapping[str, Any]) -> str:
-    """What the model said instead of an answer: a field of its own, or a part of the content."""
-    if (said := message.get("refusal")) and isinstance(said, str) and said.strip():
-        return as_text(said)
-    content = message.get("content")
-    return (
-        "".join([as_text(part.get("refusal")) for part in objects(content)])
-        if isinstance(content, list)
-        else ""
-    )
+def _content(message: Mapping[str, Any]) -> tuple[str, str]:
+    """What the model said, and what it said instead of an answer: a field of its own, or a part of the content."""
+    content, refusal = message.get("content"), message.get("refusal")
+    text = storable(content) if isinstance(content, str) else _text(content)
+    if isinstance(refusal, str) and refusal.strip():
+        return text, storable(refusal)
+    if isinstance(content, list):
+        return text, "".join([as_text(part.get("refusal")) for part in objects(content)])
+    return text, ""
+
+
+def _text(parts: object) -> str:
+    """The text of an answer in parts, joined; a part that is reasoning is no answer."""
+    said = [part for part in objects(parts) if part.get("type", "text") in _TEXT_PARTS]
+    return "".join(as_text(part.get("text")) for part in said)
 
 
 def _parts(message: Message) -> list[object]:
     """A message with images."""
     pictures = [{"type": "image_url", "image_url": {"url": data_url(one)}} for one in message.images]
     return [*pictures, {"type": "text", "text": message.text}]
-
-
-def _content(content: object) -> str:
-    """The text of an answer, its parts joined; a part that is reasoning is no answer."""
-    if isinstance(content, str):
-        return storable(content)
-    parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
-    return "".join(as_text(part.get("text")) for part in parts)
 
 
 def _first(choices: object) -> Mapping[str, Any]:

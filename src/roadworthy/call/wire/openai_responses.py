@@ -16,7 +16,7 @@ from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_part, as_text, at, mean_probability, objects
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects, part_of
 from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _INCOMPLETE = {
@@ -107,13 +107,13 @@ class OpenAIResponses(Wire):
         if given is None or produced is None:
             return None
         inner = at(usage, "input_tokens_details")
-        cached = as_part(inner.get("cached_tokens"), given)
+        cached = part_of(inner, "cached_tokens", given)
         return Usage(
             input_tokens=given,
             output_tokens=produced,
             cached_tokens=cached,
-            cache_write_tokens=as_part(inner.get("cache_write_tokens"), given - cached),
-            reasoning_tokens=as_part(at(usage, "output_tokens_details").get("reasoning_tokens")),
+            cache_write_tokens=part_of(inner, "cache_write_tokens", given - cached),
+            reasoning_tokens=part_of(usage.get("output_tokens_details"), "reasoning_tokens"),
         )
 
     def assembly(self) -> Assembly:

@@ -77,9 +77,10 @@ def as_count(value: object) -> int | None:
     return value if 0 <= value <= COUNT_MAX else None
 
 
-def as_part(value: object, most: int = COUNT_MAX) -> int:
-    """Tokens that are part of a larger number, which they cannot exceed; 0 where nothing is said of them."""
-    return min(most, as_count(value) or 0) if value else 0
+def part_of(value: object, name: str, most: int = COUNT_MAX) -> int:
+    """The tokens by that name in an object, part of a number that they cannot exceed; 0 where nothing is said of them."""
+    count = value.get(name) if isinstance(value, dict) else None
+    return min(most, as_count(count) or 0) if count else 0
 
 
 def mean_probability(logprobs: object) -> float | None:
