@@ -98,7 +98,7 @@ class Lane:
 
     def follow(self, until: float) -> None:
         """Another process found that the provider only fails."""
-        self._breaker.follow(until)
+        self._breaker.follow(until, self._pace.in_flight)
 
     def heal(self) -> None:
         """Another process got an answer of the provider."""
@@ -109,7 +109,7 @@ class Lane:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
         self._wanted_at = now
         wait = self._breaker.wait(now) or self._pace.wait(now, tokens)
-        if not wait:
+        if not wait and self._breaker.open:
             self._breaker.probe()
         return wait
 
@@ -121,7 +121,7 @@ class Lane:
     def saw(self, outcome: Outcome, now: float, tokens: int) -> None:
         """A request ended: free its slot and learn from it."""
         ending = outcome.ending
-        self._breaker.saw(ending, now)
+        self._breaker.saw(ending, now, self._pace.in_flight - 1)
         if outcome.limits is not None:
             self._pace.learn(outcome.limits, now)
         if ending in _ANSWERS:
