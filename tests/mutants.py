@@ -103,10 +103,7 @@ TARGETS = (
     Target(
         "call/wire/openai_chat.py",
         (ANSWER, OUTCOME, *WIRES),
-        (
-            *("_WHOLE", "_CUT_OFF", "_HELD_BACK", "_CALLS", "OpenAIChat.answer"),
-            *("_ending", "_categories", "_refusal", "_content", "_first"),
-        ),
+        ("_FINISHES", "OpenAIChat.answer", "_ending", "_categories", "_content", "_text", "_first"),
     ),
     Target(
         "call/wire/openai_responses.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 _REMEMBERED_MAX: Final = 1_000
 _SHORTEST: Final = 6
@@ -16,9 +16,11 @@ class Secret:
 
     Attributes:
         place: the file it was read from, where another one may stand later; "" where there is none.
+        told: how many values were made secret by now. What was struck out of a text is remembered with it.
     """
 
     __slots__ = ("_value", "place")
+    told: ClassVar[int] = 0
 
     def __init__(self, value: str, place: str = "") -> None:
         self._value = value
@@ -27,6 +29,7 @@ class Secret:
             _known[value] = value.replace("\\", "\\\\").replace('"', '\\"')
             if len(_known) > _REMEMBERED_MAX:
                 del _known[next(iter(_known))]
+            Secret.told += 1  # after it is known: whoever reads this figure strikes it out
 
     def reveal(self) -> str:
         """The value itself, for the one place that sends it."""

@@ -12,7 +12,7 @@ import orjson
 from roadworthy._errors import Fault, LedgerUnavailable, WrongUse
 from roadworthy.accept.image import Image
 from roadworthy.accept.reason import WrongRecord
-from roadworthy.ask.digest import digest
+from roadworthy.ask.digest import digest, measured
 from roadworthy.ask.example import EXAMPLES, examples_in, kept_examples, with_examples, without_examples
 from roadworthy.ask.part import json_bytes, part_text, storable
 from roadworthy.ask.pinned import PASSAGES, kept_passages, passages_in
@@ -36,28 +36,36 @@ def build_question(
     Raises:
         WrongUse: a prompt file's template is missing or another one, or a value has no JSON form.
     """
-    if prompt.template != (template.name if template else ""):
+    texts: list[str] = []
+    images: list[Image] = []
+    for part in prompt.parts:
+        if isinstance(part, Image):
+            images.append(part)
+        else:
+            texts.append(part_text(part))
+    examples = _examples(prompt.examples, wrapped=schema.wrapped) if prompt.examples else ""
+    words = schema.words
+    if template is not None or prompt.template:
+        head, user, source = _filled(prompt, template)
+        opening = _opening(head, words, examples)
+    elif texts:
+        source, user = prompt.instructions, "\n\n".join(texts)
+        opening = _opening_again(source, words, examples)
+    else:
+        source = user = prompt.instructions
+        opening = _opening_again("", words, examples)
+    messages = (*opening, Message("user", storable(user), tuple(images)))
+    version, schemas = _standing(source, examples, schema.canonical, schema.strict, words)
+    return Question(version, digest(_body(messages), before=schemas), messages)
+
+
+def _filled(prompt: Prompt[object], template: Template | None) -> tuple[str, str, str]:
+    """What a prompt's file says for its values: the system's words, the user's, and the file's hash."""
+    if template is None or prompt.template != template.name:
         raise WrongUse(
             f"The prompt names the file {prompt.template!r} and was given {template.name if template else None!r}."
         )
-    if template is not None:
-        head, user = template.render(prompt.values)
-        source, opening = template.source_hash.hex(), _opening
-    else:
-        head = source = prompt.instructions
-        texts = [part_text(part) for part in prompt.parts if not isinstance(part, Image)]
-        user, opening = "\n\n".join(texts), _opening_again
-        if not texts:
-            head, user = "", head
-    examples = _examples(prompt.examples, wrapped=schema.wrapped) if prompt.examples else ""
-    images = tuple([part for part in prompt.parts if isinstance(part, Image)])
-    messages = (*opening(head, schema.words, examples), Message("user", storable(user), images))
-    words = schema.words.encode()
-    return Question(
-        _version(source, examples, schema.canonical, words),
-        digest(_body(messages), schema.canonical, schema.strict, words),
-        messages,
-    )
+    return *template.render(prompt.values), template.source_hash.hex()
 
 
 def again_message(fault: Fault) -> str:
@@ -73,17 +81,19 @@ def asked_again(question: Question, words: str) -> Question:
     """The original question with `words` at the end of its user message; the wrong answer is not shown."""
     *before, user = question.messages
     messages = (*before, replace(user, text=f"{user.text}\n\n{words}"))
-    return replace(question, fixed=digest(question.fixed, _body(messages)), messages=messages)
+    return replace(question, fixed=_fixed_again(question, messages), messages=messages)
 
 
 def reworded(question: Question, change: Callable[[str], str]) -> Question:
     """The question with the text of each message changed, such as by hiding what must not be sent."""
     messages = tuple(replace(message, text=change(message.text)) for message in question.messages)
-    return replace(question, fixed=digest(question.fixed, _body(messages)), messages=messages)
+    return replace(question, fixed=_fixed_again(question, messages), messages=messages)
 
 
 def question_body(question: Question) -> bytes:
     """Messages, passages and examples as JSON, for the ledger; `version` and `fixed` have columns of their own."""
+    if not question.passages and not question.examples:
+        return _body(question.messages)
     said: list[dict[str, Any]] = list(map(_row, without_examples(question)))
     if question.passages:
         said.append({"role": PASSAGES, "passages": kept_passages(question)})
@@ -110,9 +120,14 @@ def question_from(body: bytes, version: str, fixed: bytes) -> Question:
 
 
 @lru_cache(maxsize=256)
-def _version(source: str, examples: str, canonical: bytes, words: bytes) -> str:
-    """The prompt's version; the same words come with every record."""
-    return digest(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical, words).hex()[:16]
+def _standing(source: str, examples: str, canonical: bytes, strict: bytes, words: str) -> tuple[str, bytes]:
+    """The prompt's version, and what the hashes of its questions end with; the same words come with every record."""
+    said = measured(source.encode("utf-8", "surrogatepass"), examples.encode(), canonical)
+    return digest(words.encode(), after=said).hex()[:16], measured(canonical, strict, words.encode())
+
+
+def _fixed_again(question: Question, messages: Sequence[Message]) -> bytes:
+    return digest(_body(tuple(messages)), after=measured(question.fixed))
 
 
 def _opening(head: str, words: str, examples: str) -> tuple[Message, ...]:
@@ -140,13 +155,17 @@ def _examples(examples: Sequence[tuple[object, object]], *, wrapped: bool) -> st
     return "\n\n".join(texts)
 
 
-def _body(messages: Sequence[Message]) -> bytes:
+@lru_cache(maxsize=1)
+def _body(messages: tuple[Message, ...]) -> bytes:
+    """Messages as JSON. A question is hashed and then kept, which asks for the same bytes twice in a row."""
     return orjson.dumps(list(map(_row, messages)))
 
 
 def _row(message: Message) -> dict[str, object]:
     row: dict[str, object] = {"role": message.role, "text": message.text}
-    return row | {"images": [image.base64 for image in message.images]} if message.images else row
+    if message.images:
+        row["images"] = [image.base64 for image in message.images]
+    return row
 
 
 def _message(row: dict[str, Any]) -> Message:

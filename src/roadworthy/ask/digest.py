@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import sha256
 
 
-def digest(*parts: bytes, after: bytes = b"") -> bytes:
-    """SHA-256 over the parts, each with its length, so that no two lists of parts run into one.
+def digest(part: bytes, *, after: bytes = b"", before: bytes = b"") -> bytes:
+    """SHA-256 over parts, each with its length, so that no two lists of parts run into one.
 
     Args:
-        after: the first parts, `measured` already: what many hashes begin with is written once.
+        part: the one that differs from hash to hash.
+        after: the parts before it, `measured` already: what many hashes have in common is written once.
+        before: the parts behind it, likewise.
     """
-    return hashlib.sha256(after + measured(*parts)).digest()
+    return sha256(after + len(part).to_bytes(8, "big") + part + before).digest()
 
 
 def measured(*parts: bytes) -> bytes:
     """The parts, each with its length in eight bytes before it."""
-    text = b""
-    for part in parts:
-        text += len(part).to_bytes(8, "big") + part
-    return text
+    return b"".join([len(part).to_bytes(8, "big") + part for part in parts])

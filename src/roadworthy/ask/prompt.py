@@ -34,9 +34,6 @@ class Prompt(Generic[T_co]):
         WrongUse: blank instructions, or a part that is neither text nor data.
     """
 
-    # Named here rather than by `slots=True`, with which `Prompt[Triage](...)` fails on Python 3.11.
-    __slots__ = ("examples", "instructions", "parts", "template", "values")
-
     instructions: str
     parts: tuple[object, ...]
     examples: tuple[tuple[object, T_co], ...]
@@ -51,13 +48,16 @@ class Prompt(Generic[T_co]):
             raise WrongUse(
                 f"A prompt's instructions are {instructions!r}. Say in words what the model shall do."
             )
-        for place, part in enumerate(parts, start=1):
-            if not is_part(part):
-                raise _no_part(f"Part {place}", instructions, part)
+        if not all(map(is_part, parts)):
+            place = next(place for place, part in enumerate(parts) if not is_part(part))
+            raise _no_part(f"Part {place + 1}", instructions, parts[place])
         for place, (given, _answer) in enumerate(examples, start=1):
             if not is_part(given) or isinstance(given, Image):
                 raise _no_part(f"The input of example {place}", instructions, given)
-        self._fill(instructions, parts, tuple(examples), "", _NO_VALUES)
+        # The one way past a frozen dataclass's door that takes all fields at once.
+        vars(self).update(
+            instructions=instructions, parts=parts, examples=tuple(examples), template="", values=_NO_VALUES
+        )
 
     @classmethod
     def file(cls, name: str, /, **values: object) -> Prompt[T_co]:
@@ -77,22 +77,10 @@ class Prompt(Generic[T_co]):
             else:
                 plain[key] = value
         prompt: Prompt[T_co] = cls.__new__(cls)
-        prompt._fill("", tuple(pictures), (), name, MappingProxyType(plain))
+        vars(prompt).update(
+            instructions="", parts=tuple(pictures), examples=(), template=name, values=MappingProxyType(plain)
+        )
         return prompt
-
-    def _fill(
-        self,
-        instructions: str,
-        parts: tuple[object, ...],
-        examples: tuple[tuple[object, T_co], ...],
-        template: str,
-        values: Mapping[str, object],
-    ) -> None:
-        object.__setattr__(self, "instructions", instructions)
-        object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "examples", examples)
-        object.__setattr__(self, "template", template)
-        object.__setattr__(self, "values", values)
 
 
 def _no_part(name: str, instructions: str, part: object) -> WrongUse:

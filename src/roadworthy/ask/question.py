@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 from typing import Literal
 
 from roadworthy._quick import quick
@@ -88,7 +90,7 @@ class Question:
     @property
     def images(self) -> tuple[Image, ...]:
         """The images of all its messages, in order."""
-        found: tuple[Image, ...] = ()
-        for message in self.messages:
-            found += message.images
-        return found
+        return tuple(chain.from_iterable(map(_images_of, self.messages)))
+
+
+_images_of = attrgetter("images")

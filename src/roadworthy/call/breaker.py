@@ -20,7 +20,6 @@ class Breaker:
         self._opened = 0
         self.until = 0.0
         """While it is open: monotonic seconds before which nothing is tried."""
-        self._in_flight = 0
         self._stale = 0
         self._probing = False
         self.open = False
@@ -35,31 +34,35 @@ class Breaker:
 
     def probe(self) -> None:
         """A request goes; while half-open it is the probe."""
-        self._in_flight += 1
         self._probing = self.open
 
     def forget_probe(self) -> None:
         """The request did not go after all."""
-        self._in_flight = max(0, self._in_flight - 1)
         self._probing = False
 
-    def follow(self, until: float) -> None:
-        """Another process found that the provider only fails: be open until then."""
+    def follow(self, until: float, in_flight: int = 0) -> None:
+        """Another process found that the provider only fails: be open until then; `in_flight` requests are on the wire."""
         self.open, self._probing = True, False
         self.until = until
-        self._stale = self._in_flight
+        self._stale = in_flight
 
     def heal(self) -> None:
         """Another process got an answer."""
         self._failures = self._opened = self._stale = 0
         self.open = self._probing = False
 
-    def saw(self, ending: Ending, now: float) -> None:
-        """A request ended. Any answer shows that the provider lives; a throttled one says nothing of its health."""
-        self._in_flight = max(0, self._in_flight - 1)
+    def saw(self, ending: Ending, now: float, in_flight: int = 0) -> None:
+        """A request ended. Any answer shows that the provider lives; a throttled one says nothing of its health.
+
+        Args:
+            ending: how.
+            now: monotonic seconds.
+            in_flight: requests that are still on the wire.
+        """
         trips = TREATMENT[ending].trips
         if not trips and ending is not Ending.THROTTLED:
-            self.heal()
+            if self.open or self._failures:
+                self.heal()
         elif self.open and self._stale > 0:
             self._stale -= 1
         elif not trips:
@@ -67,12 +70,12 @@ class Breaker:
         else:
             self._failures += 1
             if self.open or self._failures >= self._settings.breaker_failures:
-                self._trip(now)
+                self._trip(now, in_flight)
 
-    def _trip(self, now: float) -> None:
+    def _trip(self, now: float, in_flight: int) -> None:
         """Open, or open again for twice as long."""
         span = min(self._settings.breaker_open_cap_s, self._settings.breaker_open_s * 2.0**self._opened)
         self.until = now + span
         self._opened = min(self._opened + 1, 16)
-        self._stale = self._in_flight
+        self._stale = in_flight
         self.open, self._probing = True, False

@@ -98,7 +98,7 @@ class Lane:
 
     def follow(self, until: float) -> None:
         """Another process found that the provider only fails."""
-        self._breaker.follow(until)
+        self._breaker.follow(until, self._pace.in_flight)
 
     def heal(self) -> None:
         """Another process got an answer of the provider."""
@@ -108,11 +108,8 @@ class Lane:
     def admit(self, now: float, tokens: int) -> float:
         """0 and one request may go now; else seconds until the next look (infinite: until a slot is free)."""
         self._wanted_at = now
-        wait = self._breaker.wait(now)
-        if wait > 0:
-            return wait
-        wait = self._pace.wait(now, tokens)
-        if wait == 0:
+        wait = self._breaker.wait(now) or self._pace.wait(now, tokens)
+        if not wait and self._breaker.open:
             self._breaker.probe()
         return wait
 
@@ -124,21 +121,20 @@ class Lane:
     def saw(self, outcome: Outcome, now: float, tokens: int) -> None:
         """A request ended: free its slot and learn from it."""
         ending = outcome.ending
-        self._breaker.saw(ending, now)
+        self._breaker.saw(ending, now, self._pace.in_flight - 1)
         if outcome.limits is not None:
             self._pace.learn(outcome.limits, now)
+        if ending in _ANSWERS:
+            usage = outcome.usage
+            spent = None if usage is None else usage.input_tokens + usage.output_tokens
+            self._pace.answered(now, tokens, spent)
+            self.retry_tokens.earn()
+            self._silent_since, self._gone = None, 0
+            return
+        self._pace.ended()
         if ending is Ending.THROTTLED:
-            self._pace.ended()
             asked = min(outcome.retry_after_s or 0.0, self._settings.retry_after_cap_s)
             self._pace.throttled(now, max(asked, self._settings.throttle_floor_s))
-        elif ending in _ANSWERS:
-            usage = outcome.usage
-            self._pace.answered(
-                now, tokens, None if usage is None else usage.input_tokens + usage.output_tokens
-            )
-            self.retry_tokens.earn()
-        else:
-            self._pace.ended()
         if ending in _SILENT:
             self._silent_since = now if self._silent_since is None else self._silent_since
         else:

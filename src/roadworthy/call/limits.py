@@ -54,9 +54,9 @@ def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Limits | None:
     Args:
         now: seconds since 1970, UTC, to read a reset that is a date.
     """
+    if "ratelimit-" not in "\n".join(headers):
+        return None
     for name in headers:
-        if "ratelimit" not in name:
-            continue
         if name.startswith("x-ratelimit-"):
             return _openai_limits(headers)
         if name.startswith("anthropic-ratelimit-"):

@@ -117,7 +117,7 @@ class Pace:
         """0 and the request may go, holding a slot and having spent its tokens; else seconds until it may."""
         if now < self._paused_until:
             return self._paused_until - now
-        if self.full:
+        if self.in_flight >= int(self.slots):
             return math.inf
         if any(self.limits):
             wait = max(self.requests.wait(now, 1), self.tokens.wait(now, tokens))
@@ -138,8 +138,9 @@ class Pace:
         """A request ended well: its slot is free, its tokens are what they really were, one slot in many is won."""
         self.in_flight -= 1
         if actual is not None:
-            self.tokens.take(now, actual - likely)
-            self.owed += actual - likely
+            more = actual - likely
+            self.tokens.take(now, more)
+            self.owed += more
         if self.in_flight + 1 >= _FULL_SHARE * self.slots:
             won = 1 / self.slots if self._throttled else 1.0
             self.slots = min(float(self._settings.lane_concurrency_max), self.slots + won)

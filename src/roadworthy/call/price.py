@@ -63,6 +63,7 @@ class Price:
     cache_write_1h: Decimal
     above: tuple[tuple[int, Price], ...]
     _fine: tuple[int, int, int, int, int] = field(repr=False, compare=False)
+    _dearest: int = field(repr=False, compare=False)
 
     def __init__(
         self,
@@ -83,23 +84,25 @@ class Price:
         hour = write if cache_write_1h is None else _rate(cache_write_1h, "Price(cache_write_1h=...)")
         object.__setattr__(self, "cache_write_1h", hour)
         object.__setattr__(self, "above", tuple(sorted((above or {}).items(), key=lambda tier: tier[0])))
-        rates = (base, self.cached, write, hour, self.output)
-        object.__setattr__(self, "_fine", tuple(map(_fine, rates)))
+        *inputs, produced = map(_fine, (base, self.cached, write, hour, self.output))
+        object.__setattr__(self, "_fine", (*inputs, produced))
+        object.__setattr__(self, "_dearest", max(inputs))
 
     def cost_pico(self, usage: Usage) -> int:
         """What reported usage costs; exact, rounded up once to a whole pico-dollar."""
-        for tokens, price in reversed(self.above):
-            if usage.input_tokens > tokens:
-                return price.cost_pico(usage)
-        plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+        if self.above:
+            for tokens, price in reversed(self.above):
+                if usage.input_tokens > tokens:
+                    return price.cost_pico(usage)
         given, cached, write, hour, produced = self._fine
-        return _rounded_up(
-            plain * given
-            + usage.cached_tokens * cached
-            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
-            + usage.cache_write_1h_tokens * hour
-            + usage.output_tokens * produced
-        )
+        fine = usage.input_tokens * given + usage.output_tokens * produced
+        if usage.cached_tokens or usage.cache_write_tokens:
+            fine += (
+                usage.cached_tokens * (cached - given)
+                + usage.cache_write_tokens * (write - given)
+                + usage.cache_write_1h_tokens * (hour - write)
+            )
+        return -(-fine // _FINE)
 
     def halved(self, *, cached_too: bool = True) -> Price:
         """Half of it, exact; tokens read from a cache may keep their price, which is never above half of the input's."""
@@ -113,12 +116,14 @@ class Price:
             object.__setattr__(half, name, value)
         tiers = tuple((tokens, price.halved(cached_too=cached_too)) for tokens, price in self.above)
         object.__setattr__(half, "above", tiers)
-        object.__setattr__(half, "_fine", (given // 2, kept, write // 2, hour // 2, produced // 2))
+        inputs = (given // 2, kept, write // 2, hour // 2)
+        object.__setattr__(half, "_fine", (*inputs, produced // 2))
+        object.__setattr__(half, "_dearest", max(inputs))
         return half
 
     def worst_pico(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens can cost, whatever part of them is cached and whatever price they reach."""
-        worst = _rounded_up(input_tokens * max(self._fine[:4]) + output_tokens * self._fine[4])
+        worst = -(-(input_tokens * self._dearest + output_tokens * self._fine[4]) // _FINE)
         if not self.above:
             return worst
         reachable = [price for tokens, price in self.above if input_tokens > tokens]
@@ -218,10 +223,6 @@ def _fine(usd_per_million: Decimal) -> int:
     """A token's price in parts of 1e-12 pico-dollar; a price has at most 12 decimals."""
     above, below = usd_per_million.as_integer_ratio()
     return above * (PICO // 10**6) * _FINE // below
-
-
-def _rounded_up(fine: int) -> int:
-    return -(-fine // _FINE)
 
 
 def _amount(value: object, what: str) -> Decimal:

@@ -44,7 +44,8 @@ class RetryTokens:
 
     def earn(self) -> None:
         """A request succeeded."""
-        self._tokens = min(self._most, self._tokens + self._ratio)
+        if self._tokens < self._most:
+            self._tokens = min(self._most, self._tokens + self._ratio)
 
     def spend(self) -> bool:
         """Take one retry; False where the budget is spent."""

@@ -32,7 +32,7 @@ from roadworthy.call.transport import Transport
 from roadworthy.call.vision import likely_image_tokens
 from roadworthy.call.wire.error import one_line
 from roadworthy.call.wire.stream import Stream
-from roadworthy.call.wire.wire import Wording
+from roadworthy.call.wire.wire import Terms, Wording
 
 LaneOf: TypeAlias = "Callable[[str, int | None, int | None], Lane]"
 
@@ -104,6 +104,7 @@ class EndpointRung:
         self._settings = settings
         self._logprobs = logprobs
         self._cap = output_cap(model, schema, settings)
+        self._wordings: dict[int, Wording] = {}
 
     def ask(
         self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
@@ -113,23 +114,28 @@ class EndpointRung:
         How an answer is read, whole or as a stream, is no part of its identity.
         """
         cap = self._cap * room
-        wire = self._endpoint.wire
-        said = wire.body(
-            Wording(self._endpoint.model_id, self._model, question, self._schema, cap, words, self._logprobs)
-        )
-        plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        body = orjson.dumps(wire.streamed(said), option=orjson.OPT_SORT_KEYS) if self._model.stream else plain
+        wording = self._wordings.get(room) or self._worded(room)
+        said = wording.body(question, words)
+        plain = body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        if self._model.stream:
+            body = orjson.dumps(self._endpoint.wire.streamed(said), option=orjson.OPT_SORT_KEYS)
         seen = sizes = most_seen = 0
         if pictures := question.images:
             seen, sizes = likely_image_tokens(question), sum(len(image.base64) for image in pictures)
-            most_seen = sum(map(wire.image_tokens, pictures))
+            most_seen = sum(map(self._endpoint.wire.image_tokens, pictures))
         text_bytes = len(body) - sizes
         likely, most = self.lane.rate.likely(text_bytes) + seen, self._model.context_tokens
-        bound = input_bound(text_bytes, self._settings) + most_seen
+        worst = self._endpoint.price.worst_pico(input_bound(text_bytes, self._settings) + most_seen, cap)
         refused = f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else ""
         key = request_key(namespace, self.name, plain, sample)
-        worst = self._endpoint.price.worst_pico(bound, cap)
         return Ask(self.name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
+
+    def _worded(self, room: int) -> Wording:
+        """How its requests with so much room are worded; the same for all records."""
+        cap, model_id = self._cap * room, self._endpoint.model_id
+        terms = Terms(model_id, self._model, self._schema, cap, self._logprobs)
+        made = self._wordings[room] = Wording(self._endpoint.wire, terms)
+        return made
 
     @property
     def endpoint(self) -> Endpoint:
@@ -154,7 +160,7 @@ class EndpointRung:
             return False
         if found.lane == self._endpoint.lane:
             return False
-        self._endpoint = found
+        self._endpoint, self._wordings = found, {}
         self.lane = lane_of(found.lane, self._model.requests_per_minute, self._model.tokens_per_minute)
         self.lane.reopen()
         return True

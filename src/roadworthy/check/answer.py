@@ -87,23 +87,34 @@ class Checker(Generic[T]):
             passages: what the question was asked with; for checks that take a third parameter.
         """
         answer: Json = None
-        came = False
+        mended: tuple[str, ...] | None = None
         try:
             if reply.ending is not Ending.OK or not reply.text.strip():
                 raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
-            came = True
             value = self._validated(answer)
             body = self._body(value)
-            scores = []
-            for name, check, takes_passages in self._checks:
-                given = (value, record_value, list(passages)) if takes_passages else (value, record_value)
-                score = _apply(check, given)
-                if score is not None:
-                    scores.append((name, score))
+            scores = self._scores(value, record_value, passages) if self._checks else ()
         except Fault as fault:
-            return Invalid(reply, fault, self._suggestion(answer) if came else None)
-        return Valid(reply, value, body, mended, tuple(scores))
+            return Invalid(reply, fault, self._suggestion(answer) if mended is not None else None)
+        return Valid(reply, value, body, mended, scores)
+
+    def _scores(
+        self, value: T, record_value: object, passages: Sequence[Passage]
+    ) -> tuple[tuple[str, float], ...]:
+        """What the checks say of the answer, by name, where they say anything."""
+        scores = []
+        for name, check, takes_passages in self._checks:
+            given = (value, record_value, list(passages)) if takes_passages else (value, record_value)
+            try:
+                said = check(*given)
+            except AssertionError as error:
+                raise Fault(
+                    str(error) or f"The check {_named(check)} did not hold for the answer."
+                ) from error
+            if said is not None:
+                scores.append((name, _score(check, said)))
+        return tuple(scores)
 
     def _validated(self, answer: Json) -> T:
         text = _written(answer)
@@ -126,12 +137,12 @@ class Checker(Generic[T]):
         if self._has_sets:
             return json_bytes(value, by_alias=True)
         plain = self._inner.serializer.to_python(value, mode="json", by_alias=True, warnings=False)
-        return _written(plain, sort=True)
+        return _written(plain, orjson.OPT_SORT_KEYS)
 
     def _suggestion(self, answer: Json) -> bytes:
         if self._wrapped and isinstance(answer, dict) and answer.keys() == {WRAPPER}:
             answer = answer[WRAPPER]
-        return _written(answer, sort=True)
+        return _written(answer, orjson.OPT_SORT_KEYS)
 
 
 def _unfinished(ending: Ending) -> Fault:
@@ -145,13 +156,8 @@ def _takes_passages(check: Callable[..., float | None]) -> bool:
     return len(inspect.signature(check).parameters) >= WITH_PASSAGES
 
 
-def _apply(check: Callable[..., float | None], given: tuple[object, ...]) -> float | None:
-    try:
-        returned: object = check(*given)
-    except AssertionError as error:
-        raise Fault(str(error) or f"The check {_named(check)} did not hold for the answer.") from error
-    if returned is None:
-        return None
+def _score(check: Callable[..., float | None], returned: object) -> float:
+    """What a check returned, which is a score."""
     if isinstance(returned, bool) or not isinstance(returned, int | float):
         raise WrongUse(
             f"The check {_named(check)} returned a {type(returned).__name__}. A check raises Fault when the answer is "
@@ -172,9 +178,9 @@ def _plain(check: object) -> str:
     return str(getattr(check, "__name__", type(check).__name__))
 
 
-def _written(value: object, *, sort: bool = False) -> bytes:
+def _written(value: object, option: int = 0) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None)
+        return orjson.dumps(value, option=option)
     except TypeError:
         # Numbers beyond 64 bits, which orjson refuses to write.
-        return json.dumps(value, sort_keys=sort, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(value, sort_keys=bool(option), ensure_ascii=False, separators=(",", ":")).encode()

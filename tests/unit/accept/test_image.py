@@ -25,7 +25,7 @@ from roadworthy.call.wire.converse import BedrockConverse
 from roadworthy.call.wire.gemini import GeminiContent
 from roadworthy.call.wire.openai_chat import OpenAIChat
 from roadworthy.call.wire.openai_responses import OpenAIResponses
-from roadworthy.call.wire.wire import Wire, Wording
+from roadworthy.call.wire.wire import Terms, Wire, Wording
 
 
 class Answer(BaseModel):
@@ -153,7 +153,8 @@ def said(wire: Wire) -> Any:
     """The user's message as one provider is told it."""
     image = Image(png())
     question = build_question(Prompt("Look.", "Which colour?", image), SCHEMA)
-    body = orjson.loads(orjson.dumps(wire.body(Wording("m", Model("openai:m"), question, SCHEMA, 64))))
+    wording = Wording(wire, Terms("m", Model("openai:m"), SCHEMA, 64))
+    body = orjson.loads(orjson.dumps(wording.body(question)))
     for name in ("messages", "input", "contents"):
         if name in body:
             return body[name][-1]

@@ -91,14 +91,14 @@ def test_what_was_on_the_wire_when_it_opened_is_no_news() -> None:
     breaker = Breaker(DEFAULTS)
     for _ in range(64):
         breaker.probe()
-    for _ in range(40):
-        breaker.saw(Ending.TRANSIENT, 0)
+    for ended in range(1, 41):
+        breaker.saw(Ending.TRANSIENT, 0, 64 - ended)
     assert breaker.wait(0) == DEFAULTS.breaker_open_s
     now = DEFAULTS.breaker_open_s
     assert breaker.wait(now) == 0
     breaker.probe()
-    for _ in range(24):
-        breaker.saw(Ending.UNKNOWN, now)
+    for ended in range(1, 25):
+        breaker.saw(Ending.UNKNOWN, now, 25 - ended)
         assert breaker.wait(now) == 1.0, "the probe is still on the wire"
     breaker.saw(Ending.UNKNOWN, now)
     assert breaker.wait(now) == 2 * DEFAULTS.breaker_open_s
@@ -121,12 +121,12 @@ def test_it_always_opens_again_by_itself(events: list[tuple[str, float]]) -> Non
         now += pause
         if event != "go" and on_the_wire:
             on_the_wire -= 1
-            breaker.saw(Ending(event), now)
+            breaker.saw(Ending(event), now, on_the_wire)
         elif event == "go" and breaker.wait(now) == 0:
             on_the_wire += 1
             breaker.probe()
-    for _ in range(on_the_wire):
-        breaker.saw(Ending.TRANSIENT, now)
+    for left in reversed(range(on_the_wire)):
+        breaker.saw(Ending.TRANSIENT, now, left)
     assert breaker.wait(now + DEFAULTS.breaker_open_cap_s) == 0
     breaker.probe()
     breaker.saw(Ending.OK, now)

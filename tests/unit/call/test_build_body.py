@@ -8,7 +8,7 @@ import pytest
 from roadworthy.ask.question import Message, OutputSchema, Question
 from roadworthy.call.model import Model
 from roadworthy.call.wire.openai_chat import OpenAIChat
-from roadworthy.call.wire.wire import Wording
+from roadworthy.call.wire.wire import Terms, Wording
 
 SCHEMA = OutputSchema("Triage", b"{}", b'{"type":"object","properties":{"z":{},"a":{}}}', "", 64)
 ASKED = Question("v", b"f", (Message("system", "Sort it."), Message("user", "Card lost.")))
@@ -24,8 +24,9 @@ def built(
 ) -> bytes:
     """The exact bytes of a request."""
     wire = OpenAIChat("max_completion_tokens" if model.name.startswith("openai:") else "max_tokens")
-    wording = Wording(model_id, model, question, schema, **{"output_cap": 64, **more})
-    return orjson.dumps(wire.body(wording), option=orjson.OPT_SORT_KEYS)
+    again = more.pop("again", "")
+    wording = Wording(wire, Terms(model_id, model, schema, **{"output_cap": 64, **more}))
+    return orjson.dumps(wording.body(question, again), option=orjson.OPT_SORT_KEYS)
 
 
 def body(

@@ -21,6 +21,20 @@ def test_every_ending_frees_its_slot(ending: Ending) -> None:
     assert lane._pace.in_flight == 0
 
 
+def test_what_was_on_the_wire_when_it_went_down_is_no_news() -> None:
+    """The failures of one outage would each be taken for the probe's, or the probe's for one of them."""
+    lane, span = Lane("l", replace(DEFAULTS, lane_concurrency_start=20)), DEFAULTS.breaker_open_s
+    for _ in range(20):
+        assert lane.admit(0, 1) == 0
+    for _ in range(20):
+        lane.saw(Outcome(Ending.TRANSIENT), 0, 1)
+    assert (lane.down, lane.tried_at) == (True, span)
+    assert lane.admit(span, 1) == 0
+    assert lane.admit(span, 1) == 1.0, "one probe alone"
+    lane.saw(Outcome(Ending.TRANSIENT), span, 1)
+    assert lane.tried_at == span + 2 * span
+
+
 @pytest.mark.parametrize("ending", [Ending.QUOTA, Ending.AUTH, Ending.UNTRUSTED])
 def test_an_account_that_is_at_its_end_closes_the_lane(ending: Ending) -> None:
     """Every record would find out by itself that the key is dead."""

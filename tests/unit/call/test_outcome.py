@@ -6,10 +6,13 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from roadworthy._secret import Secret
 from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
 from roadworthy.call.wire.anthropic import AnthropicMessages
-from roadworthy.call.wire.error import one_line
+from roadworthy.call.wire.error import as_name, one_line
 from roadworthy.call.wire.gemini import GeminiContent
 from roadworthy.call.wire.openai_chat import OpenAIChat
 from roadworthy.call.wire.openai_responses import OpenAIResponses
@@ -105,6 +108,23 @@ def test_a_line_for_a_person_holds_the_words_and_nothing_else() -> None:
         == "inside a 200: HTTP 400 400: no"
     )
     assert one_line("sk-abcdef") == one_line("sk-abcdef123456") == one_line("Bearer abcdef123456") == "***"
+
+
+def test_a_name_that_becomes_secret_is_no_name_any_more() -> None:
+    """A key that a provider says back as its model's name would be kept, because the name was looked at before."""
+    name = "once-a-name-now-a-password"
+    assert as_name(name) == as_name(name) == name
+    held = Secret(name)
+    assert as_name(name) == as_name(held.reveal()) == "***"
+
+
+PIECES = ("sk", "gsk", "AIza", "KEY", "hf", "nvapi", "-", "_", "\u017f", "\u212a", "0123456", "é", "~")
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_what_is_looked_at_quickly_reads_the_same(text: str) -> None:
+    """A key in what looks like a plain name would be shown, or a name would be cut that is none."""
+    assert one_line(text) == one_line(f" {text}")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from roadworthy.call.wire.converse import BedrockConverse
 from roadworthy.call.wire.gemini import GeminiContent
 from roadworthy.call.wire.openai_chat import OpenAIChat
 from roadworthy.call.wire.openai_responses import OpenAIResponses
-from roadworthy.call.wire.wire import Wire, Wording
+from roadworthy.call.wire.wire import Terms, Wire, Wording
 
 E = Ending
 
@@ -38,8 +38,9 @@ ASKED = Question("v", b"f", (Message("system", "Sort it."), Message("user", "Car
 
 def body(wire: Wire, model: Model, question: Question = ASKED, **more: Any) -> dict[str, Any]:
     """The request as the provider reads it."""
-    wording = Wording("m", model, question, SCHEMA, **{"output_cap": 64, **more})
-    found: dict[str, Any] = orjson.loads(orjson.dumps(wire.body(wording)))
+    again = more.pop("again", "")
+    wording = Wording(wire, Terms("m", model, SCHEMA, **{"output_cap": 64, **more}))
+    found: dict[str, Any] = orjson.loads(orjson.dumps(wording.body(question, again)))
     return found
 
 

@@ -5,21 +5,21 @@ Source: platform.claude.com/docs (Messages, Streaming, Errors, Versioning), and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from roadworthy.accept.image import Image
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.model import Model
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import anthropic_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.value import as_count, as_text, at, objects, part_of
+from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 VERSION = "2026-10-21"
 VERSION_WITH_TEMPERATURE = "2023-06-01"
@@ -39,6 +39,7 @@ class AnthropicMessages(Wire):
     """Messages. The newest version of the API knows no temperature; a model that sets one gets the version before."""
 
     name = "anthropic messages"
+    dialect = "anthropic"
 
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """One address for all models."""
@@ -49,24 +50,24 @@ class AnthropicMessages(Wire):
         """The version of the API."""
         return {"anthropic-version": VERSION if model.temperature is None else VERSION_WITH_TEMPERATURE}
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """System, messages, cap and schema."""
-        form = wording.form("anthropic")
-        system, given = wording.apart(form)
-        own: dict[str, object] = {
-            "model": wording.model_id,
-            "messages": [{"role": "user", "content": _said(message)} for message in given],
-            "max_tokens": wording.output_cap,
-        }
-        if system:
-            own["system"] = system
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Model, cap and schema."""
+        own: dict[str, object] = {"model": terms.model_id, "max_tokens": terms.output_cap}
         if form.schema is not None:
             own["output_config"] = {
                 "format": {"type": "json_schema", "schema": orjson.Fragment(form.schema)},
             }
-        if wording.model.temperature is not None:
-            own["temperature"] = wording.model.temperature
-        return merged(wording.model.extra, own)
+        if terms.model.temperature is not None:
+            own["temperature"] = terms.model.temperature
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """System and messages."""
+        system, given = apart(messages)
+        said: dict[str, object] = {
+            "messages": [{"role": "user", "content": _said(message)} for message in given]
+        }
+        return {"system": system, **said} if system else said
 
     def image_tokens(self, image: Image) -> int:
         """Claude's own."""
@@ -97,8 +98,8 @@ class AnthropicMessages(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(stop),
-            served_model=as_word(said.get("model")),
+            finish=as_name(stop),
+            served_model=as_name(said.get("model")),
             usage=usage,
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
             detail=detail,
@@ -110,16 +111,16 @@ class AnthropicMessages(Wire):
         plain, produced = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
         if plain is None or produced is None:
             return None
-        cached = as_count(usage.get("cache_read_input_tokens")) or 0
-        written = as_count(usage.get("cache_creation_input_tokens")) or 0
-        an_hour = as_count(at(usage, "cache_creation").get("ephemeral_1h_input_tokens")) or 0
+        cached = part_of(usage, "cache_read_input_tokens")
+        written = part_of(usage, "cache_creation_input_tokens")
+        an_hour = part_of(usage.get("cache_creation"), "ephemeral_1h_input_tokens", written)
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
-            cache_write_1h_tokens=min(written, an_hour),
-            reasoning_tokens=as_count(at(usage, "output_tokens_details").get("thinking_tokens")) or 0,
+            cache_write_1h_tokens=an_hour,
+            reasoning_tokens=part_of(usage.get("output_tokens_details"), "thinking_tokens"),
         )
 
     def assembly(self) -> Assembly:
@@ -152,12 +153,12 @@ class VertexAnthropic(AnthropicMessages):
         del model
         return {}
 
-    def body(self, wording: Wording) -> dict[str, object]:
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
         """As there, with the version inside."""
-        body = super().body(wording)
-        del body["model"]
-        plain = wording.model.temperature is None
-        return {**body, "anthropic_version": VERSION if plain else VERTEX_VERSION_WITH_TEMPERATURE}
+        own = super().frame(terms, form)
+        del own["model"]
+        plain = terms.model.temperature is None
+        return {**own, "anthropic_version": VERSION if plain else VERTEX_VERSION_WITH_TEMPERATURE}
 
 
 class _MessageAssembly(Assembly):

@@ -5,16 +5,16 @@ Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.value import as_count, as_text, at, objects, part_of
+from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 _STOPS: Mapping[object, tuple[Ending, str]] = {
     "end_turn": (Ending.OK, ""),
@@ -33,30 +33,32 @@ class BedrockConverse(Wire):
     """Converse. The schema goes along as text."""
 
     name = "bedrock converse"
+    dialect = "anthropic"
 
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """The model's own address."""
         return f"{base}/model/{quote(model_id, safe='')}/{'converse-stream' if stream else 'converse'}"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """System, messages, cap and schema."""
-        form = wording.form("anthropic")
-        system, given = wording.apart(form)
-        config: dict[str, object] = {"maxTokens": wording.output_cap}
-        if wording.model.temperature is not None:
-            config["temperature"] = wording.model.temperature
-        own: dict[str, object] = {
-            "messages": [{"role": "user", "content": _said(message)} for message in given],
-            "inferenceConfig": config,
-        }
-        if system:
-            own["system"] = [{"text": system}]
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Cap and schema; the address names the model."""
+        config: dict[str, object] = {"maxTokens": terms.output_cap}
+        if terms.model.temperature is not None:
+            config["temperature"] = terms.model.temperature
+        own: dict[str, object] = {"inferenceConfig": config}
         if form.schema is not None:
-            schema = {"schema": form.schema.decode(), "name": wording.schema.name}
+            schema = {"schema": form.schema.decode(), "name": terms.schema.name}
             own["outputConfig"] = {
                 "textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}},
             }
-        return merged(wording.model.extra, own)
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """System and messages."""
+        system, given = apart(messages)
+        said: dict[str, object] = {
+            "messages": [{"role": "user", "content": _said(message)} for message in given]
+        }
+        return {"system": [{"text": system}], **said} if system else said
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """The address says it."""
@@ -88,7 +90,7 @@ class BedrockConverse(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(stop),
+            finish=as_name(stop),
             usage=usage,
             provider_id=provider_id_of(headers),
             detail=detail,
@@ -100,15 +102,15 @@ class BedrockConverse(Wire):
         plain, produced = as_count(usage.get("inputTokens")), as_count(usage.get("outputTokens"))
         if plain is None or produced is None:
             return None
-        cached = as_count(usage.get("cacheReadInputTokens")) or 0
-        written = as_count(usage.get("cacheWriteInputTokens")) or 0
+        cached = part_of(usage, "cacheReadInputTokens")
+        written = part_of(usage, "cacheWriteInputTokens")
         hours = [one for one in objects(usage.get("cacheDetails")) if one.get("ttl") == "1h"]
         return Usage(
             input_tokens=plain + cached + written,
             output_tokens=produced,
             cached_tokens=cached,
             cache_write_tokens=written,
-            cache_write_1h_tokens=min(written, sum(as_count(one.get("inputTokens")) or 0 for one in hours)),
+            cache_write_1h_tokens=min(written, sum(part_of(one, "inputTokens") for one in hours)),
         )
 
     def assembly(self) -> Assembly:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
-from roadworthy._secret import struck_out
+from roadworthy._secret import Secret, struck_out
 from roadworthy.call.reply import Ending
 from roadworthy.call.wire.value import at, first_object, objects
 
 DETAIL_CHARS = 300
 _READ_CHARS = 2_000
 _KEY = re.compile(r"(?i)\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|key|nvapi)[-_][\w*.…-]{6,}|\bAIza[\w-]{10,}")
-_KEY_CHARS_MIN = 9  # `sk-` and six more
-_KEY_MARKS = re.compile(r"bearer|sk[-_]|pk[-_]|rk[-_]|gsk|xai|hf[-_]|key|nvapi|aiza")
+_PLAIN = re.compile(
+    rf"(?ai)(?!.*(?:sk[-_]|pk[-_]|rk[-_]|gsk|xai|hf[-_]|key|nvapi|aiza))[!-~]{{0,{DETAIL_CHARS}}}"
+)
+"""A name or a number, as most are, in which no key can be: the search for keys costs more than all else."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _DIGITS = re.compile(r"[1-5][0-9]{2}")
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -102,7 +105,7 @@ def find_error(said: Mapping[str, object]) -> Mapping[str, object] | None:
     if said.get("object") == "error":
         return said
     first = first_object(said.get("choices"))
-    return None if first is None else at(first, "error") or None
+    return at(first, "error") or None if first and first.get("error") else None
 
 
 def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
@@ -160,10 +163,8 @@ def inner_status(error: Mapping[str, object]) -> int:
 def one_line(text: str) -> str:
     """One line for a person: keys struck out, what cannot be seen written out, length bounded."""
     text = struck_out(text[:_READ_CHARS])
-    if len(text) <= DETAIL_CHARS and text.isascii() and text.isprintable() and " " not in text:
-        # A name or a number, as most are: the search for keys costs more than all else.
-        marked = len(text) >= _KEY_CHARS_MIN and _KEY_MARKS.search(text.lower())
-        return _KEY.sub("***", text) if marked else text
+    if _PLAIN.fullmatch(text):
+        return text
     plain = _KEY.sub("***", " ".join(text.split()))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)[:DETAIL_CHARS]
 
@@ -171,6 +172,18 @@ def one_line(text: str) -> str:
 def as_word(value: object) -> str:
     """A short text on one line; empty where it is none."""
     return one_line(value) if isinstance(value, str) else ""
+
+
+def as_name(value: object) -> str:
+    """The same for a word that comes with every answer, such as the model's name; it is looked at once."""
+    return _name(value[:_READ_CHARS], Secret.told) if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=64)
+def _name(text: str, told: int) -> str:
+    """A name on one line. A value that becomes secret counts `told` up, so that the name is looked at anew."""
+    del told
+    return one_line(text)
 
 
 def _codes(error: Mapping[str, object]) -> Iterator[str]:

@@ -6,20 +6,20 @@ Source: ai.google.dev/api/generate-content, and the official SDK's types.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from roadworthy.accept.image import Image
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import gemini_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.value import as_count, as_text, at, first_object, objects, part_of
+from roadworthy.call.wire.wire import Terms, Wire, apart, provider_id_of
 
 _FINISHES: Mapping[str, tuple[Ending, str]] = {
     "STOP": (Ending.OK, ""),
@@ -43,6 +43,7 @@ class GeminiContent(Wire):
     """
 
     name = "gemini generateContent"
+    dialect = "gemini"
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -52,27 +53,27 @@ class GeminiContent(Wire):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return f"{base}/{self._folder}models/{quote(model_id, safe='')}:{verb}"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """Contents, system instruction, cap and schema."""
-        form = wording.form("gemini")
-        system, given = wording.apart(form)
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Cap and schema; the address names the model."""
         config: dict[str, object] = {
-            "maxOutputTokens": wording.output_cap,
+            "maxOutputTokens": terms.output_cap,
             "responseMimeType": "application/json",
         }
         if form.schema is not None:
             config["responseJsonSchema"] = orjson.Fragment(form.schema)
-        if wording.model.temperature is not None:
-            config["temperature"] = wording.model.temperature
-        if wording.logprobs:
+        if terms.model.temperature is not None:
+            config["temperature"] = terms.model.temperature
+        if terms.logprobs:
             config["responseLogprobs"] = True
-        own: dict[str, object] = {
-            "contents": [{"role": "user", "parts": _said(message)} for message in given],
-            "generationConfig": config,
+        return {"generationConfig": config}
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """System instruction and contents."""
+        system, given = apart(messages)
+        said: dict[str, object] = {
+            "contents": [{"role": "user", "parts": _said(message)} for message in given]
         }
-        if system:
-            own["systemInstruction"] = {"parts": [{"text": system}]}
-        return merged(wording.model.extra, own)
+        return {"systemInstruction": {"parts": [{"text": system}]}, **said} if system else said
 
     def image_tokens(self, image: Image) -> int:
         """Gemini's own."""
@@ -97,8 +98,8 @@ class GeminiContent(Wire):
         return Outcome(
             ending,
             text=text,
-            finish=as_word(finish) or as_word(block),
-            served_model=as_word(said.get("modelVersion")),
+            finish=as_name(finish) or as_name(block),
+            served_model=as_name(said.get("modelVersion")),
             usage=usage,
             token_probability=probability,
             provider_id=as_word(said.get("responseId")) or provider_id_of(headers),
@@ -111,12 +112,12 @@ class GeminiContent(Wire):
         prompt = as_count(usage.get("promptTokenCount"))
         if prompt is None:
             return None
-        thoughts = as_count(usage.get("thoughtsTokenCount")) or 0
-        given = prompt + (as_count(usage.get("toolUsePromptTokenCount")) or 0)
+        thoughts = part_of(usage, "thoughtsTokenCount")
+        given = prompt + part_of(usage, "toolUsePromptTokenCount")
         return Usage(
             input_tokens=given,
-            output_tokens=(as_count(usage.get("candidatesTokenCount")) or 0) + thoughts,
-            cached_tokens=min(given, as_count(usage.get("cachedContentTokenCount")) or 0),
+            output_tokens=part_of(usage, "candidatesTokenCount") + thoughts,
+            cached_tokens=part_of(usage, "cachedContentTokenCount", given),
             reasoning_tokens=thoughts,
         )
 

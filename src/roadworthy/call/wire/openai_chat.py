@@ -7,25 +7,31 @@ answer for a whole one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from roadworthy.accept.image import Image
-from roadworthy.ask.question import Message
+from roadworthy.ask.part import storable
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, object_in, objects, part_of
+from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
-_WHOLE = frozenset({"stop", "end_turn", "eos", "eos_token"})
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
-_HELD_BACK = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
-_CALLS = frozenset({"tool_calls", "function_call", "tool_use"})
+_FINISHES: Mapping[str, Ending] = {
+    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token"), Ending.OK),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Ending.TRUNCATED),
+    **dict.fromkeys(
+        ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"), Ending.FILTERED
+    ),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Ending.EMPTY),
+    "refusal": Ending.REFUSED,
+}
 _TEXT_PARTS = ("text", "output_text")
 _REASONING = ("reasoning_content", "reasoning")
 
@@ -47,28 +53,31 @@ class OpenAIChat(Wire):
         del model_id, stream
         return f"{base}/chat/completions"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """Messages, cap and schema."""
-        form = wording.form("")
-        own: dict[str, object] = {
-            "model": wording.model_id,
-            "messages": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
-            self._cap_field: wording.output_cap,
-        }
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Model, cap and schema."""
+        own: dict[str, object] = {"model": terms.model_id, self._cap_field: terms.output_cap}
         if form.schema is not None:
             own["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {
-                    "name": wording.schema.name,
+                    "name": terms.schema.name,
                     "schema": orjson.Fragment(form.schema),
-                    "strict": wording.schema.speaks_strict,
+                    "strict": terms.schema.speaks_strict,
                 },
             }
-        if wording.model.temperature is not None:
-            own["temperature"] = wording.model.temperature
-        if wording.logprobs:
+        if terms.model.temperature is not None:
+            own["temperature"] = terms.model.temperature
+        if terms.logprobs:
             own["logprobs"] = True
-        return merged(wording.model.extra, own)
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The messages; text alone as text, which every compatible endpoint takes."""
+        return {
+            "messages": [
+                {"role": one.role, "content": _parts(one) if one.images else one.text} for one in messages
+            ]
+        }
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """A stream that ends with its usage."""
@@ -81,21 +90,24 @@ class OpenAIChat(Wire):
 
     def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first choice."""
-        usage = self.usage(said)
+        usage = chat_usage(said.get("usage"))
         choice = _first(said.get("choices"))
-        message, logprobs = at(choice, "message"), choice.get("logprobs")
+        message, logprobs = object_in(choice, "message"), choice.get("logprobs")
         finish = choice.get("finish_reason")
-        text, refusal = _content(message.get("content")), _refusal(message)
+        text, refusal = _content(message)
         ending, detail = _ending(finish, message, text, refusal) if choice else (Ending.EMPTY, "no choices")
-        if ending is Ending.TRANSIENT and usage is None:
-            ending = Ending.UNKNOWN
-        elif ending is Ending.FILTERED:
-            detail += _categories(choice)
+        if ending is not Ending.OK:
+            if ending is Ending.TRANSIENT and usage is None:
+                ending = Ending.UNKNOWN
+            elif ending is Ending.FILTERED:
+                detail += _categories(choice)
+            elif ending is Ending.REFUSED:
+                text = refusal or text
         return Outcome(
             ending,
-            text if ending is not Ending.REFUSED else refusal or text,
-            as_word(finish),
-            as_word(said.get("model")),
+            text,
+            as_name(finish),
+            as_name(said.get("model")),
             usage,
             mean_probability(at(logprobs).get("content")) if logprobs else None,
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
@@ -158,7 +170,7 @@ class _ChatAssembly(Assembly):
         for field, parts in self._texts.items():
             value = delta.get(field)
             if isinstance(value, list):
-                value = _content(value)
+                value = _text(value)
             if isinstance(value, str) and value:
                 parts.append(value)
         self._calls = self._calls or bool(delta.get("tool_calls"))
@@ -188,11 +200,14 @@ def chat_usage(usage: object) -> Usage | None:
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return None
-    inner, outer = at(usage, "prompt_tokens_details"), at(usage, "completion_tokens_details")
-    cached = min(prompt, as_count(inner.get("cached_tokens")) or 0)
-    produced = max(completion, (as_count(usage.get("total_tokens")) or 0) - prompt)
-    written = min(prompt - cached, as_count(inner.get("cache_write_tokens")) or 0)
-    return Usage(prompt, produced, cached, written, as_count(outer.get("reasoning_tokens")) or 0)
+    total = usage.get("total_tokens")
+    if total != prompt + completion:
+        completion = max(completion, (as_count(total) or 0) - prompt)
+    given = usage.get("prompt_tokens_details")
+    cached = part_of(given, "cached_tokens", prompt)
+    written = part_of(given, "cache_write_tokens", prompt - cached)
+    reasoning = part_of(usage.get("completion_tokens_details"), "reasoning_tokens")
+    return Usage(prompt, completion, cached, written, reasoning)
 
 
 def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str) -> tuple[Ending, str]:
@@ -201,19 +216,19 @@ def _ending(finish: object, message: Mapping[str, Any], text: str, refusal: str)
     A finish reason that nobody documented (vLLM says `abort`, gateways say `error`) does not say that the answer is
     whole, so it is not taken for one; what a model writes before it calls a tool is not its answer either.
     """
-    reason = finish.lower() if isinstance(finish, str) else None
-    if reason in _CUT_OFF:
-        return Ending.TRUNCATED, "cut off at the output cap"
-    if reason in _HELD_BACK:
-        return Ending.FILTERED, "held back by the content filter"
-    if refusal or reason == "refusal":
-        return Ending.REFUSED, one_line(refusal) or "the model refused"
-    if reason in _CALLS or message.get("tool_calls"):
-        return Ending.EMPTY, "a tool call instead of an answer"
-    if reason not in _WHOLE:
-        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
-    if text.strip():
+    meant = _FINISHES.get(finish.lower()) if isinstance(finish, str) else None
+    if meant is Ending.OK and not refusal and not message.get("tool_calls") and text.strip():
         return Ending.OK, ""
+    if meant is Ending.TRUNCATED:
+        return Ending.TRUNCATED, "cut off at the output cap"
+    if meant is Ending.FILTERED:
+        return Ending.FILTERED, "held back by the content filter"
+    if refusal or meant is Ending.REFUSED:
+        return Ending.REFUSED, one_line(refusal) or "the model refused"
+    if meant is Ending.EMPTY or message.get("tool_calls"):
+        return Ending.EMPTY, "a tool call instead of an answer"
+    if meant is None:
+        return Ending.TRANSIENT, one_line(f"finish_reason is {finish!r}: the answer may be cut off")
     reasoned = any(message.get(field) for field in _REASONING)
     return Ending.EMPTY, "reasoning, and no text" if reasoned else "no text"
 
@@ -225,29 +240,27 @@ def _categories(choice: Mapping[str, Any]) -> str:
     return one_line(f": {', '.join(named)}") if named else ""
 
 
-def _refusal(message: Mapping[str, Any]) -> str:
-    """What the model said instead of an answer: a field of its own, or a part of the content."""
-    if isinstance(said := message.get("refusal"), str) and said.strip():
-        return as_text(said)
-    if not isinstance(content := message.get("content"), list):
-        return ""
-    return "".join([as_text(part.get("refusal")) for part in objects(content)])
+def _content(message: Mapping[str, Any]) -> tuple[str, str]:
+    """What the model said, and what it said instead of an answer: a field of its own, or a part of the content."""
+    content, refusal = message.get("content"), message.get("refusal")
+    text = storable(content) if isinstance(content, str) else _text(content)
+    if isinstance(refusal, str) and refusal.strip():
+        return text, storable(refusal)
+    if isinstance(content, list):
+        return text, "".join([as_text(part.get("refusal")) for part in objects(content)])
+    return text, ""
 
 
-def _said(message: Message) -> object:
-    """Text alone as text, which every compatible endpoint takes; with images as parts."""
-    if not message.images:
-        return message.text
+def _text(parts: object) -> str:
+    """The text of an answer in parts, joined; a part that is reasoning is no answer."""
+    said = [part for part in objects(parts) if part.get("type", "text") in _TEXT_PARTS]
+    return "".join(as_text(part.get("text")) for part in said)
+
+
+def _parts(message: Message) -> list[object]:
+    """A message with images."""
     pictures = [{"type": "image_url", "image_url": {"url": data_url(one)}} for one in message.images]
     return [*pictures, {"type": "text", "text": message.text}]
-
-
-def _content(content: object) -> str:
-    """The text of an answer, its parts joined; a part that is reasoning is no answer."""
-    if isinstance(content, list):
-        parts = [part for part in objects(content) if part.get("type", "text") in _TEXT_PARTS]
-        return "".join(as_text(part.get("text")) for part in parts)
-    return as_text(content)
 
 
 def _first(choices: object) -> Mapping[str, Any]:

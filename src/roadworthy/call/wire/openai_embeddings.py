@@ -5,17 +5,18 @@ Source: platform.openai.com/docs/api-reference/embeddings. Output tokens are non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.wire.error import as_word
+from roadworthy.call.wire.error import as_name
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, at, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 TEXTS = "texts"
 VECTORS = "vectors"
@@ -31,16 +32,19 @@ class OpenAIEmbeddings(Wire):
         del model_id, stream
         return f"{base}/embeddings"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """The texts alone: no instructions, no schema, no cap."""
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """The model: no schema, no cap."""
+        del form
+        return {"model": terms.model_id, "encoding_format": "float"}
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The texts alone, and no instructions."""
         try:
-            texts = orjson.loads(wording.question.messages[-1].text)[TEXTS]
+            return {"input": orjson.loads(messages[-1].text)[TEXTS]}
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise WrongUse(
-                f"{wording.model_id} gives vectors and no answers. Name it in Passages(embed=...)."
+                "A model for embeddings gives vectors and no answers. Name it in Passages(embed=...)."
             ) from error
-        own: dict[str, object] = {"model": wording.model_id, "input": texts, "encoding_format": "float"}
-        return merged(wording.model.extra, own)
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """Vectors come whole."""
@@ -65,7 +69,7 @@ class OpenAIEmbeddings(Wire):
             Ending.OK,
             text=orjson.dumps({VECTORS: vectors}).decode(),
             finish="stop",
-            served_model=as_word(said.get("model")),
+            served_model=as_name(said.get("model")),
             usage=usage,
             provider_id=provider_id_of(headers),
         )

@@ -5,19 +5,19 @@ Source: platform.openai.com/docs/api-reference/responses, and the official SDK's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from roadworthy.accept.image import Image
-from roadworthy.ask.question import Message
+from roadworthy.ask.question import Form, Message
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens
-from roadworthy.call.wire.error import as_word, find_error, one_line
+from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
-from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects
-from roadworthy.call.wire.wire import Wire, Wording, merged, provider_id_of
+from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, objects, part_of
+from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _INCOMPLETE = {
     "max_output_tokens": (Ending.TRUNCATED, "cut off at the output cap"),
@@ -36,29 +36,31 @@ class OpenAIResponses(Wire):
         del model_id, stream
         return f"{base}/responses"
 
-    def body(self, wording: Wording) -> dict[str, object]:
-        """Input, cap and schema."""
-        form = wording.form("")
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """Model, cap and schema."""
         own: dict[str, object] = {
-            "model": wording.model_id,
-            "input": [{"role": said.role, "content": _said(said)} for said in wording.messages(form)],
-            "max_output_tokens": wording.output_cap,
+            "model": terms.model_id,
+            "max_output_tokens": terms.output_cap,
             "store": False,
         }
         if form.schema is not None:
             own["text"] = {
                 "format": {
                     "type": "json_schema",
-                    "name": wording.schema.name,
+                    "name": terms.schema.name,
                     "schema": orjson.Fragment(form.schema),
-                    "strict": wording.schema.speaks_strict,
+                    "strict": terms.schema.speaks_strict,
                 }
             }
-        if wording.model.temperature is not None:
-            own["temperature"] = wording.model.temperature
-        if wording.logprobs:
+        if terms.model.temperature is not None:
+            own["temperature"] = terms.model.temperature
+        if terms.logprobs:
             own["include"] = ["message.output_text.logprobs"]
-        return merged(wording.model.extra, own)
+        return own
+
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The input."""
+        return {"input": [{"role": one.role, "content": _said(one)} for one in messages]}
 
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """Usage comes with the last event, unasked."""
@@ -90,8 +92,8 @@ class OpenAIResponses(Wire):
         return Outcome(
             ending,
             text=refusal or text if ending is Ending.REFUSED else text,
-            finish=as_word(reason) or as_word(said.get("status")),
-            served_model=as_word(said.get("model")),
+            finish=as_name(reason) or as_name(said.get("status")),
+            served_model=as_name(said.get("model")),
             usage=usage,
             token_probability=mean_probability(logprobs),
             provider_id=as_word(said.get("id")) or provider_id_of(headers),
@@ -105,13 +107,13 @@ class OpenAIResponses(Wire):
         if given is None or produced is None:
             return None
         inner = at(usage, "input_tokens_details")
-        cached = min(given, as_count(inner.get("cached_tokens")) or 0)
+        cached = part_of(inner, "cached_tokens", given)
         return Usage(
             input_tokens=given,
             output_tokens=produced,
             cached_tokens=cached,
-            cache_write_tokens=min(given - cached, as_count(inner.get("cache_write_tokens")) or 0),
-            reasoning_tokens=as_count(at(usage, "output_tokens_details").get("reasoning_tokens")) or 0,
+            cache_write_tokens=part_of(inner, "cache_write_tokens", given - cached),
+            reasoning_tokens=part_of(usage.get("output_tokens_details"), "reasoning_tokens"),
         )
 
     def assembly(self) -> Assembly:

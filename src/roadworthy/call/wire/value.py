@@ -25,9 +25,11 @@ def as_object(body: bytes) -> dict[str, Any] | None:
             said = json.loads(body.decode("utf-8-sig", "replace"))
         except (ValueError, RecursionError):
             return None
+    if isinstance(said, dict):
+        return said
     if isinstance(said, list) and len(said) == 1:  # Google wraps the errors of its streams in a list
-        said = said[0]
-    return said if isinstance(said, dict) else None
+        return said[0] if isinstance(said[0], dict) else None
+    return None
 
 
 def at(value: object, *names: str) -> Mapping[str, Any]:
@@ -35,6 +37,12 @@ def at(value: object, *names: str) -> Mapping[str, Any]:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else _NOTHING
+
+
+def object_in(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object by that name; an empty one where there is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else _NOTHING
 
 
 def objects(value: object) -> list[Mapping[str, Any]]:
@@ -67,6 +75,12 @@ def as_count(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= COUNT_MAX else None
+
+
+def part_of(value: object, name: str, most: int = COUNT_MAX) -> int:
+    """The tokens by that name in an object, part of a number that they cannot exceed; 0 where nothing is said of them."""
+    count = value.get(name) if isinstance(value, dict) else None
+    return min(most, as_count(count) or 0) if count else 0
 
 
 def mean_probability(logprobs: object) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -26,22 +26,19 @@ _MAYBE_BILLED = frozenset({Ending.TRANSIENT, Ending.THROTTLED})
 
 
 @quick(frozen=True, slots=True)
-class Wording:
-    """What one request is to say.
+class Terms:
+    """What all requests of a step to one model have in common.
 
     Attributes:
         model_id: the model's name on the wire.
-        again: what a re-ask adds to the last user message.
         output_cap: tokens of output at most.
         logprobs: the tokens' log-probabilities are wanted; not every provider has them.
     """
 
     model_id: str
     model: Model
-    question: Question
     schema: OutputSchema
     output_cap: int
-    again: str = ""
     logprobs: bool = False
 
     def form(self, dialect: str) -> Form:
@@ -50,34 +47,17 @@ class Wording:
             return in_words(self.schema.strict)
         return self.schema.forms[dialect] if dialect else Form(self.schema.strict)
 
-    def messages(self, form: Form) -> list[Message]:
-        """What is said, in order: a dialect's own words with the system's, a re-ask's with the user's last ones."""
-        said = list(self.question.messages)
-        if form.words:
-            if not any(message.role == "system" for message in said):
-                said.insert(0, Message("system", ""))
-            first = next(place for place, message in enumerate(said) if message.role == "system")
-            said[first] = replace(said[first], text="\n\n".join(filter(None, (said[first].text, form.words))))
-        if self.again:
-            last = max((place for place, message in enumerate(said) if message.role == "user"), default=-1)
-            said[last] = replace(said[last], text=f"{said[last].text}\n\n{self.again}")
-        return said
-
-    def apart(self, form: Form) -> tuple[str, list[Message]]:
-        """The same with the system's words apart, as most providers want them."""
-        said = self.messages(form)
-        system = "\n\n".join(message.text for message in said if message.role == "system")
-        return system, [message for message in said if message.role == "user"]
-
 
 class Wire(ABC):
     """One wire format. Stateless.
 
     Attributes:
         name: for messages and lanes.
+        dialect: how it wants a schema, by the names of `ask.form`; "" for the strict one.
     """
 
     name: ClassVar[str]
+    dialect: ClassVar[str] = ""
 
     @abstractmethod
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
@@ -89,8 +69,12 @@ class Wire(ABC):
         return {}
 
     @abstractmethod
-    def body(self, wording: Wording) -> dict[str, object]:
-        """What the request says; streaming is said by `streamed`, so that it is no part of the reply's identity."""
+    def frame(self, terms: Terms, form: Form) -> dict[str, object]:
+        """What every request of a step says: model, cap and schema, and no field of `said`."""
+
+    @abstractmethod
+    def said(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The fields that hold what one request is about."""
 
     @abstractmethod
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
@@ -174,6 +158,50 @@ class Wire(ABC):
         return Outcome(
             Ending.UNKNOWN, provider_id=provider_id, detail=one_line(f"the stream broke off: {why}")
         )
+
+
+class Wording:
+    """How the requests of a step to one model are worded: what they have in common is put together once."""
+
+    __slots__ = ("_frame", "_wire", "_words")
+
+    def __init__(self, wire: Wire, terms: Terms) -> None:
+        form = terms.form(wire.dialect)
+        self._wire = wire
+        self._words = form.words
+        self._frame = merged(terms.model.extra, wire.frame(terms, form))
+
+    def body(self, question: Question, again: str = "") -> dict[str, object]:
+        """What the request for one question says; streaming is said by `Wire.streamed`, so that it is no part of the reply's identity.
+
+        Args:
+            question: what is asked.
+            again: what a re-ask adds to the last user message.
+        """
+        messages = question.messages
+        if self._words or again:
+            messages = _with_words(messages, self._words, again)
+        return {**self._frame, **self._wire.said(messages)}
+
+
+def _with_words(messages: Sequence[Message], words: str, again: str) -> tuple[Message, ...]:
+    """A dialect's own words with the system's, a re-ask's with the user's last ones."""
+    said = list(messages)
+    if words:
+        if not any(message.role == "system" for message in said):
+            said.insert(0, Message("system", ""))
+        first = next(place for place, message in enumerate(said) if message.role == "system")
+        said[first] = replace(said[first], text="\n\n".join(filter(None, (said[first].text, words))))
+    if again:
+        last = max((place for place, message in enumerate(said) if message.role == "user"), default=-1)
+        said[last] = replace(said[last], text=f"{said[last].text}\n\n{again}")
+    return tuple(said)
+
+
+def apart(messages: Sequence[Message]) -> tuple[str, list[Message]]:
+    """The system's words apart from what the user says, as most providers want them."""
+    system = "\n\n".join(message.text for message in messages if message.role == "system")
+    return system, [message for message in messages if message.role == "user"]
 
 
 def merged(extra: Mapping[str, Json], own: Mapping[str, object]) -> dict[str, object]:
