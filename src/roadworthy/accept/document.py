@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from types import NoneType
 from typing import Final, NoReturn, cast
 
 from roadworthy.accept.reason import WrongRecord, path_of, shown
@@ -19,6 +20,9 @@ from roadworthy.accept.record import Json
 
 _NOT_FINITE: Final = "Write null, or leave the field out."
 ONE_PER_LINE: Final = "Write each record as one JSON object on one line."
+
+_PLAIN: Final = frozenset({str, int, bool, NoneType})
+"""What a value of JSON mostly holds, and nothing can be wrong with."""
 
 # A string as a whole, or one bracket; possessive, so that a hostile line costs one pass.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -57,7 +61,8 @@ def refuse_foreign(body: object, depth_max: int, path: tuple[object, ...] = ()) 
         if len(path) >= depth_max:
             raise _too_deep(depth_max)
         for name, item in body.items() if isinstance(body, dict) else enumerate(body):
-            refuse_foreign(item, depth_max, (*path, name))
+            if type(item) not in _PLAIN:
+                refuse_foreign(item, depth_max, (*path, name))
     elif isinstance(body, float):
         if not math.isfinite(body):
             raise WrongRecord(f"field `{path_of(path)}` is {body}, which is not a JSON number", _NOT_FINITE)
