@@ -27,7 +27,7 @@ class HeldQuestion:
     Attributes:
         fixed: the hash of what does not move in it.
         sample: how often its answer was refreshed; part of its requests' identity.
-        refreshed: whether it is to be asked anew, as it is asked today.
+        refreshed: 1 where it is to be asked anew, as it is asked today, else 0.
     """
 
     record_id: int
@@ -37,10 +37,10 @@ class HeldQuestion:
     version: str
     body: str
     sample: int
-    refreshed: bool
+    refreshed: int
 
 
-_QUESTION = RowOf(HeldQuestion, int, str, bytes, int, str, str, int, bool)
+_QUESTION = RowOf(HeldQuestion, int, str, bytes, int, str, str, int, int)
 
 
 @quick(frozen=True, slots=True)

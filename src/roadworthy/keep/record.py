@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import orjson
 
 from roadworthy._quick import quick
@@ -123,16 +125,13 @@ class Fate:
 
     def is_of(self, kept: Kept) -> bool:
         """Whether the ledger says this already; whether it is certified is stamped apart, its state is history."""
-        return (
-            self.outcome == kept.outcome
-            and self.waiting_for == kept.waiting_for
-            and self.reason == kept.reason
-            and self.value == kept.value
-            and self.confidence == kept.confidence
-            and self.model == kept.model
-            and self.mended == kept.mended
-            and self.question_id == kept.question_id
-        )
+        return bool(_said(self) == _said(kept))
+
+
+_said = attrgetter(
+    "outcome", "waiting_for", "reason", "value", "confidence", "model", "mended", "question_id"
+)
+"""What a fate says of a record."""
 
 
 @quick(frozen=True, slots=True)
