@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from types import NoneType
 from typing import Final, NoReturn, cast
 
 from roadworthy.accept.reason import WrongRecord, path_of, shown
@@ -21,7 +20,7 @@ from roadworthy.accept.record import Json
 _NOT_FINITE: Final = "Write null, or leave the field out."
 ONE_PER_LINE: Final = "Write each record as one JSON object on one line."
 
-_PLAIN: Final = frozenset({str, int, bool, NoneType})
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 """What a value of JSON mostly holds, and nothing can be wrong with."""
 
 # A string as a whole, or one bracket; possessive, so that a hostile line costs one pass.

@@ -50,13 +50,13 @@ class Taking:
 
     def batch(self, items: Iterator[Record | Unusable]) -> list[Record | Unusable]:
         """The next records for one transaction: so many, or so many bytes."""
-        settings = self._settings
+        bytes_max = self._settings.intake_bytes_max
         batch: list[Record | Unusable] = []
         size = 0
-        for item in islice(items, settings.intake_batch):
+        for item in islice(items, self._settings.intake_batch):
             batch.append(item)
             size += item.size if isinstance(item, Record) else len(item.raw)
-            if size >= settings.intake_bytes_max:
+            if size >= bytes_max:
                 break
         return batch
 
