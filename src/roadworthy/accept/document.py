@@ -59,9 +59,10 @@ def refuse_foreign(body: object, depth_max: int, path: tuple[object, ...] = ()) 
     if isinstance(body, dict | list):
         if len(path) >= depth_max:
             raise _too_deep(depth_max)
+        if _PLAIN.issuperset(map(type, body.values() if isinstance(body, dict) else body)):
+            return
         for name, item in body.items() if isinstance(body, dict) else enumerate(body):
-            if type(item) not in _PLAIN:
-                refuse_foreign(item, depth_max, (*path, name))
+            refuse_foreign(item, depth_max, (*path, name))
     elif isinstance(body, float):
         if not math.isfinite(body):
             raise WrongRecord(f"field `{path_of(path)}` is {body}, which is not a JSON number", _NOT_FINITE)

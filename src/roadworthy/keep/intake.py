@@ -110,10 +110,13 @@ def find_direct(tx: Transaction, job_id: int, record: Record) -> tuple[Kept, Hel
     Its body is not read. One that holds more than `HELD_MOST` questions and replies is asked of them one by one.
     """
     rows = tx.rows("newest_held", job_id=job_id, key=record.key, most=HELD_MOST)
-    if not rows or not rows[0][0] or rows[0][8] != record.body_hash:
+    if not rows:
         return None
-    kept = kept_of(rows[0][2:24])
-    ruled = frozenset({kept.id} if rows[0][1] else ())
+    has_body, is_ruled, *_ = first = rows[0]
+    kept = kept_of(first[2:24])
+    if not has_body or kept.body_hash != record.body_hash:
+        return None
+    ruled = frozenset([kept.id] if is_ruled else ())
     return kept, Held(ruled) if len(rows) == HELD_MOST else held_of(ruled, [row[24:] for row in rows])
 
 

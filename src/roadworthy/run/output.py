@@ -89,13 +89,14 @@ def _write(file: IO[bytes], lines: Iterator[Line], ending: str) -> int:
     count = 0
     if ending == ".csv":
         file.write(csv_row(COLUMNS))
-    for line in lines:
-        count += 1
-        if ending == ".csv":
-            file.write(csv_row([_cell(name, value) for name, value in cells(line).items()]))
-        else:
-            file.write(json_row(line))
+    made = _csv_line if ending == ".csv" else json_row
+    for count, line in enumerate(lines, start=1):  # noqa: B007 - how many there were
+        file.write(made(line))
     return count
+
+
+def _csv_line(line: Line) -> bytes:
+    return csv_row([_cell(name, value) for name, value in cells(line).items()])
 
 
 def cells(line: Line) -> dict[str, object]:
