@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -234,7 +234,7 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
-    plain = cast("Json", body)
+    plain: Json = body
     written = _written(plain)
     size = len(written)
     if size > settings.field_chars_max:  # no field can be longer than all the bytes

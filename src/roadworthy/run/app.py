@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
@@ -216,7 +216,8 @@ class App:
         kept = ended.kept
         match kept.outcome:
             case "accepted":
-                return cast("T", ended.value)
+                answer: T = ended.value
+                return answer
             case "waiting":
                 raise Waiting(kept.waiting_for, kept.reason)
             case "rejected":

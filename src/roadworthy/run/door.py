@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import Any, TypeVar
 
 from roadworthy._clock import Clock
 from roadworthy._errors import Rejected
@@ -66,11 +66,11 @@ def start(
 
 
 @quick(frozen=True, slots=True)
-class Ended(Generic[T]):
-    """A record that was run: as the ledger holds it, and its answer where that is accepted."""
+class Ended:
+    """A record that was run: as the ledger holds it, and the entry's answer; None where none is accepted."""
 
     kept: Kept
-    value: T | None
+    value: Any
 
 
 class Door:
@@ -101,7 +101,7 @@ class Door:
             waiting_for=kept.waiting_for,
         )
 
-    async def run(self, entry: Entry[R, T], given: R) -> Ended[T]:
+    async def run(self, entry: Entry[R, T], given: R) -> Ended:
         """Run one record through an entry.
 
         Raises:
@@ -110,6 +110,7 @@ class Door:
         runtime = self._runtime
         store = runtime.store
         taken = record_from_value(given, schema=entry.record_schema, key=entry.key, settings=runtime.settings)
+        value: Any = taken.value  # of the entry's type, as its schema made it
         job_id, run_id = self._jobs.get(entry.name) or await self._job(entry.name)
         found = store.read(lambda tx: find_direct(tx, job_id, taken))
         if found is None:
@@ -118,7 +119,7 @@ class Door:
             kept, held = found
         held = held if isinstance(entry, Step) else None  # a workflow may wait, and a person rule meanwhile
         session = begin(runtime, kept, run_id, held=held)
-        fate = await run_record(entry, cast("R", taken.value), session)
+        fate = await run_record(entry, value, session)
         if session.changed:
             record_id = kept.id
             after = store.read(lambda tx: find_record(tx, record_id))
@@ -127,7 +128,7 @@ class Door:
         if kept.outcome != "accepted" or kept.value is None:
             return Ended(kept, None)
         if session.answer is not None and fate.value == kept.value:
-            return Ended(kept, cast("T", session.answer))
+            return Ended(kept, session.answer)
         return Ended(kept, entry.read_answer(kept.value))
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
+from typing import Any
 
 from roadworthy._quick import quick
 from roadworthy.call.reply import Reply
@@ -103,7 +104,7 @@ class Session:
     confidences: list[float] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     certified: list[bool] = field(default_factory=list)
-    answer: object = None
+    answer: Any = None
     asked: bool = False
     escalated: bool = False
     repaired: bool = False
