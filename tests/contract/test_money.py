@@ -22,6 +22,7 @@ from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, reap,
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
 from roadworthy.keep.ledger import Ledger
+from roadworthy.keep.row import RowOf
 from roadworthy.keep.store import SqliteStore
 from roadworthy.keep.transaction import (
     Account,
@@ -322,6 +323,20 @@ def test_a_cell_of_another_kind_is_damage() -> None:
             read(bad)
     assert as_float(2) == 2.0
     assert text_or_none(None) is None
+
+
+def test_a_row_with_a_cell_of_another_kind_is_damage() -> None:
+    """A damaged row that comes after sound ones would be taken for one, as their kinds were looked at already."""
+    rows = RowOf(lambda *cells: cells, int, str | None, float | int | None, bool, bytes)
+    sound = (1, "a", 0.5, 1, b"x")
+    assert rows.read(sound) == (1, "a", 0.5, True, b"x")
+    assert rows.read((2, None, None, 0, b"")) == (2, None, None, False, b"")
+    wrong = {0: (None, "a whole number"), 1: (3, "text"), 2: ("0.5", "a number"), 4: ("x", "bytes")}
+    wrong[3] = ("1", "a whole number")
+    for place, (cell, kind) in wrong.items():
+        with pytest.raises(LedgerUnavailable, match=f"damaged.*{kind} belongs"):
+            rows.read((*sound[:place], cell, *sound[place + 1 :]))
+        assert rows.read(sound)[3] is True
 
 
 def test_the_history_of_an_account_is_in_order(store: Ledger, ledger: str) -> None:

@@ -14,7 +14,7 @@ from roadworthy.accept.record import Record, Unusable
 from roadworthy.call.meter import Ask, Opened, Settlement
 from roadworthy.call.reply import Ending
 from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, scopes_of, settle_attempt
-from roadworthy.keep.held import HELD_MOST, Held, find_held
+from roadworthy.keep.held import HELD_MOST, Held, find_held, find_question
 from roadworthy.keep.intake import find_direct, find_unchanged, take_in
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
@@ -131,7 +131,7 @@ def test_what_is_held_of_many_is_what_each_holds(store: Ledger) -> None:
     assert held.ruled == frozenset({ids[2]})
     for number, (record_id, request) in enumerate(zip(ids[:2], asks, strict=True), start=1):
         fixed = bytes([number]) * 32
-        one = store.read(lambda tx, i=record_id, f=fixed: tx.row("question", record_id=i, step="s", fixed=f))  # type: ignore[misc] # bound now
+        one = store.read(lambda tx, i=record_id, f=fixed: find_question(tx, i, "s", f))  # type: ignore[misc] # bound now
         assert held.questions is not None
         assert one is not None
         assert held.questions[record_id, "s", fixed] == one

@@ -20,6 +20,9 @@ from roadworthy.accept.record import Json
 _NOT_FINITE: Final = "Write null, or leave the field out."
 ONE_PER_LINE: Final = "Write each record as one JSON object on one line."
 
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+"""What a value of JSON mostly holds, and nothing can be wrong with."""
+
 # A string as a whole, or one bracket; possessive, so that a hostile line costs one pass.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
@@ -56,6 +59,8 @@ def refuse_foreign(body: object, depth_max: int, path: tuple[object, ...] = ()) 
     if isinstance(body, dict | list):
         if len(path) >= depth_max:
             raise _too_deep(depth_max)
+        if _PLAIN.issuperset(map(type, body.values() if isinstance(body, dict) else body)):
+            return
         for name, item in body.items() if isinstance(body, dict) else enumerate(body):
             refuse_foreign(item, depth_max, (*path, name))
     elif isinstance(body, float):

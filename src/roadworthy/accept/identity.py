@@ -36,9 +36,14 @@ def canonical(body: Json) -> bytes:
         return text.encode()
 
 
-def body_hash(body: Json) -> bytes:
-    """SHA-256 of the canonical body, 32 bytes. The order of names does not matter, integers of any size do."""
-    return hashlib.sha256(canonical(body)).digest()
+def body_hash(body: Json, written: bytes | None = None) -> bytes:
+    """SHA-256 of the canonical body, 32 bytes. The order of names does not matter, integers of any size do.
+
+    Args:
+        body: the cleaned record.
+        written: `canonical(body)` where it is known already.
+    """
+    return hashlib.sha256(written or canonical(body)).digest()
 
 
 def record_key(body: Json, value: object, key: Key, content: bytes | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -70,11 +70,11 @@ def record_from_value(value: object, *, schema: RecordSchema, key: Key = None, s
     """
     body: Json = None
     try:
-        body = _as_json(value, settings)
-        cleaned, cleanings = clean_body(body, depth_max=settings.json_depth_max)
-        raw = _written(body) if cleanings else None
-        body = cleaned
-        return _identified(body, schema.validate(body), key, 0, raw, cleanings)
+        body, written = _as_json(value, settings)
+        if written.isascii() and b"\\u" not in written:  # nothing to clean, as in a line
+            return _identified(body, schema.validate(body), key, 0, None, (), written)
+        body, cleanings = clean_body(body, depth_max=settings.json_depth_max)
+        return _identified(body, schema.validate(body), key, 0, written if cleanings else None, cleanings)
     except WrongRecord as wrong:
         own = own_key(body, key) or "line-0"
         raise Rejected(own, f"{GIVEN}: {wrong}") from wrong
@@ -210,15 +210,21 @@ def _row_value(
 
 
 def _identified(
-    body: Json, value: object, key: Key, line: int, raw: bytes | None, cleanings: tuple[Cleaning, ...]
+    body: Json,
+    value: object,
+    key: Key,
+    line: int,
+    raw: bytes | None,
+    cleanings: tuple[Cleaning, ...],
+    written: bytes | None = None,
 ) -> Record:
-    content = body_hash(body)
+    content = body_hash(body, written)
     own = record_key(body, value, key, content)
     return Record(own, body, content, line, value, None if raw is None else raw.rstrip(b"\r\n"), cleanings)
 
 
-def _as_json(value: object, settings: Settings) -> Json:
-    """The object as JSON values, within the limits."""
+def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
+    """The object as JSON values, within the limits, and as it is written."""
     if isinstance(value, Mapping) and not isinstance(value, dict):
         value = dict(value)
     try:
@@ -228,15 +234,17 @@ def _as_json(value: object, settings: Settings) -> Json:
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
-    size = len(_written(cast("Json", body)))
+    plain: Json = body
+    written = _written(plain)
+    size = len(written)
     if size > settings.field_chars_max:  # no field can be longer than all the bytes
-        refuse_long_text(cast("Json", body), settings.field_chars_max)
+        refuse_long_text(plain, settings.field_chars_max)
     if size > settings.line_bytes_max:
         raise WrongRecord(
             f"the record has {size:,} bytes as JSON and at most {settings.line_bytes_max:,} are taken",
             "Split it, or raise the setting line_bytes_max.",
         )
-    return cast("Json", body)
+    return plain, written
 
 
 _GIVE: Final = "Give the step its record type, or an object made of JSON's types."

@@ -9,7 +9,8 @@ from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
-from roadworthy.keep.transaction import Account, Again, Row, Transaction, Value, as_int, as_text
+from roadworthy.keep.row import RowOf
+from roadworthy.keep.transaction import Account, Again, Row, Transaction, Value, as_int, as_text, damaged
 
 
 @quick(frozen=True, slots=True)
@@ -261,16 +262,21 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
         failpoint("reap_written")
 
 
-def reply_of(row: Row) -> Reply:
-    """The reply in a row of `reply_by_key`."""
-    attempt, model, ending, text, finish, served, probability = row
-    return Reply(
-        attempt=as_int(attempt),
-        model=as_text(model),
-        ending=Ending(as_text(ending)),
-        text=as_text(text),
-        finish=as_text(finish),
-        served_model=as_text(served),
-        token_probability=None if probability is None else float(probability),
-        reused=True,
-    )
+def _reply(
+    attempt: int,
+    model: str,
+    ending: str,
+    text: str,
+    finish: str,
+    served_model: str,
+    probability: float | None,
+) -> Reply:
+    if ending not in _ENDINGS:
+        raise damaged("an ending", ending)
+    return Reply(attempt, model, _ENDINGS[ending], text, finish, served_model, probability, reused=True)
+
+
+_ENDINGS = {ending.value: ending for ending in Ending}
+_REPLY = RowOf(_reply, int, str, str, str, str, str, float | int | None)
+reply_of = _REPLY.read
+"""The reply in a row of `reply_by_key`."""

@@ -90,19 +90,16 @@ def find_unchanged(tx: Transaction, job_id: int, batch: Sequence[Record | Unusab
     a line is depends on the lines before it, so a key that comes twice in the batch is left to `take_in`. Their bodies
     are not read.
     """
-    times = Counter(item.key for item in batch)
+    times = Counter([item.key for item in batch])
     keys = orjson.dumps(list(times)).decode()
-    newest = {as_text(row[3]): row for row in tx.rows("newest_among", job_id=job_id, keys=keys)}
-    first, last = batch[0].line, batch[-1].line
-    lines = {row[0]: row[1:] for row in tx.rows("lines_between", job_id=job_id, first=first, last=last)}
+    newest = {row[3]: row for row in tx.rows("newest_among", job_id=job_id, keys=keys)}
     unchanged: dict[int, Kept] = {}
     for item in batch:
         row = newest.get(item.key)
-        if isinstance(item, Unusable) or row is None or times[item.key] > 1 or not row[0]:
+        if row is None or not row[0] or isinstance(item, Unusable) or times[item.key] > 1:
             continue
         kept = kept_of(row[1:])
-        same = kept.body_hash == item.body_hash and kept.line == item.line
-        if same and kept.outcome != "pending" and lines.get(item.line) == (kept.id, "first"):
+        if kept.body_hash == item.body_hash and kept.line == item.line:
             unchanged[item.line] = kept
     return unchanged
 
@@ -113,13 +110,14 @@ def find_direct(tx: Transaction, job_id: int, record: Record) -> tuple[Kept, Hel
     Its body is not read. One that holds more than `HELD_MOST` questions and replies is asked of them one by one.
     """
     rows = tx.rows("newest_held", job_id=job_id, key=record.key, most=HELD_MOST)
-    if not rows or not rows[0][0] or rows[0][8] != record.body_hash:
+    if not rows:
         return None
-    kept = kept_of(rows[0][2:24])
-    ruled = frozenset({kept.id} if rows[0][1] else ())
-    return kept, Held(ruled) if len(rows) == HELD_MOST else held_of(
-        kept.id, ruled, [row[24:] for row in rows]
-    )
+    has_body, is_ruled, *_ = first = rows[0]
+    kept = kept_of(first[2:24])
+    if not has_body or kept.body_hash != record.body_hash:
+        return None
+    ruled = frozenset([kept.id] if is_ruled else ())
+    return kept, Held(ruled) if len(rows) == HELD_MOST else held_of(ruled, [row[24:] for row in rows])
 
 
 def take_direct(tx: Transaction, job_id: int, run_id: int, record: Record) -> Kept:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import orjson
 
 from roadworthy._quick import quick
 from roadworthy.accept.record import Json, Record
-from roadworthy.keep.transaction import Row, as_bytes, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.row import RowOf
 
 OUTCOMES = ("accepted", "rejected", "failed", "waiting", "pending")
 
@@ -123,16 +125,13 @@ class Fate:
 
     def is_of(self, kept: Kept) -> bool:
         """Whether the ledger says this already; whether it is certified is stamped apart, its state is history."""
-        return (
-            self.outcome == kept.outcome
-            and self.waiting_for == kept.waiting_for
-            and self.reason == kept.reason
-            and self.value == kept.value
-            and self.confidence == kept.confidence
-            and self.model == kept.model
-            and self.mended == kept.mended
-            and self.question_id == kept.question_id
-        )
+        return bool(_said(self) == _said(kept))
+
+
+_said = attrgetter(
+    "outcome", "waiting_for", "reason", "value", "confidence", "model", "mended", "question_id"
+)
+"""What a fate says of a record."""
 
 
 @quick(frozen=True, slots=True)
@@ -164,54 +163,14 @@ def json_text(value: Json) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def kept_of(row: Row) -> Kept:
-    """The record in a row of `record`."""
-    (rid, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence) = row[
-        :12
-    ]
-    certified, model, mended, attempts, cost, deaths, question_id, stale_run, state, pieces = row[12:]
-    return Kept(
-        id=as_int(rid),
-        job_id=as_int(job_id),
-        key=as_text(key),
-        version=as_int(version),
-        line=as_int(line),
-        stored=text_or_none(body),
-        body_hash=as_bytes(body_hash),
-        outcome=as_text(outcome),
-        waiting_for=text_or_none(waiting_for) or "",
-        reason=text_or_none(reason) or "",
-        value=text_or_none(value),
-        confidence=None if confidence is None else as_float(confidence),
-        certified=bool(certified),
-        model=text_or_none(model) or "",
-        mended=text_or_none(mended) or "",
-        attempts=as_int(attempts),
-        cost_pico=as_int(cost),
-        deaths=as_int(deaths),
-        question_id=0 if question_id is None else as_int(question_id),
-        stale_run=0 if stale_run is None else as_int(stale_run),
-        state=as_int(state),
-        pieces=as_int(pieces),
-    )
+_KEPT = RowOf(
+    Kept,
+    *(int, int, str, int, int, str | None, bytes, str, str, str, str | None, float | int | None, bool),
+    *(str, str, int, int, int, int, int, int, int),
+)
+_LINE = RowOf(Line, int, str, int, str, str, str, str, str | None, float | int | None, bool, str, int, int)
 
-
-def line_of(row: Row) -> Line:
-    """The line in a row of `page_lines`."""
-    number, kind, rid, key, outcome, waiting_for, reason, value = row[:8]
-    confidence, certified, model, attempts, cost = row[8:]
-    return Line(
-        number=as_int(number),
-        kind=as_text(kind),
-        record_id=as_int(rid),
-        key=as_text(key),
-        outcome=as_text(outcome),
-        waiting_for=text_or_none(waiting_for) or "",
-        reason=text_or_none(reason) or "",
-        value=text_or_none(value),
-        confidence=None if confidence is None else as_float(confidence),
-        certified=bool(certified),
-        model=text_or_none(model) or "",
-        attempts=as_int(attempts),
-        cost_pico=as_int(cost),
-    )
+kept_of = _KEPT.read
+"""The record in a row of `record`."""
+line_of = _LINE.read
+"""The line in a row of `page_lines`."""

@@ -38,7 +38,8 @@ class Progress(LibraryLine):
         self._live = out.isatty()
         self._details = details
         self._began = time.monotonic()
-        self._last = self._began
+        self._every_s = _EVERY_S if self._live else _PLAIN_EVERY_S
+        self._next = self._began + self._every_s
         self._done = 0
         self._spent = 0
         self._shown = False
@@ -57,8 +58,8 @@ class Progress(LibraryLine):
         else:
             return
         now = time.monotonic()
-        if now - self._last >= (_EVERY_S if self._live else _PLAIN_EVERY_S):
-            self._last = now
+        if now >= self._next:
+            self._next = now + self._every_s
             self._show(now)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
@@ -212,16 +212,18 @@ class App:
             from roadworthy.run.work import step_in_workflow  # noqa: PLC0415 - the rooms load when work begins
 
             return await step_in_workflow(entry, record, session)
-        result = await self.result(entry, record)
-        match result.outcome:
+        ended = await self._door().run(entry, record)
+        kept = ended.kept
+        match kept.outcome:
             case "accepted":
-                return cast("T", result.value)
+                answer: T = ended.value
+                return answer
             case "waiting":
-                raise Waiting(result.waiting_for, result.reason)
+                raise Waiting(kept.waiting_for, kept.reason)
             case "rejected":
-                raise Rejected(result.key, result.reason)
+                raise Rejected(kept.key, kept.reason)
             case _:
-                raise Failed(result.key, result.reason)
+                raise Failed(kept.key, kept.reason)
 
     async def result(self, entry: Entry[R, T], record: R) -> Result[T]:
         """Where one record stands after running it through an entry; never raises for a record."""
@@ -301,14 +303,15 @@ class App:
     def _door(self) -> Door:
         import asyncio  # noqa: PLC0415 - a fifth of the time that importing the public names takes
 
+        opened = self._opened
+        if opened is not None:
+            if opened.loop is asyncio.get_running_loop():
+                return opened
+            opened.abandon()
+            self._opened = None
         from roadworthy.run.door import Door  # noqa: PLC0415 - the rooms load when work begins
 
-        loop = asyncio.get_running_loop()
-        if self._opened is not None and self._opened.loop is not loop:
-            self._opened.abandon()
-            self._opened = None
-        if self._opened is None:
-            self._opened = Door(self.start())
+        self._opened = Door(self.start())
         return self._opened
 
     def _session(self) -> Session | None:

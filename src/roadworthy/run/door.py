@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from roadworthy._clock import Clock
 from roadworthy._errors import Rejected
 from roadworthy._events import Listener
 from roadworthy._failpoints import VARIABLE, arm
+from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.intake import record_from_value
 from roadworthy.call.price import usd
@@ -64,6 +65,14 @@ def start(
     return runtime
 
 
+@quick(frozen=True, slots=True)
+class Ended:
+    """A record that was run: as the ledger holds it, and the entry's answer; None where none is accepted."""
+
+    kept: Kept
+    value: Any
+
+
 class Door:
     """A runtime at work in one event loop, with the jobs that direct calls belong to."""
 
@@ -74,28 +83,53 @@ class Door:
 
     async def result(self, entry: Entry[R, T], given: R) -> Result[T]:
         """Where one record stands after running it through an entry."""
-        runtime = self._runtime
         try:
-            taken = record_from_value(
-                given, schema=entry.record_schema, key=entry.key, settings=runtime.settings
-            )
+            ended = await self.run(entry, given)
         except Rejected as rejected:
             return Result(rejected.key, "rejected", None, None, False, usd(0), "", 0, rejected.reason)
-        job_id, run_id = await self._job(entry.name)
-        found = runtime.store.read(lambda tx: find_direct(tx, job_id, taken))
+        kept = ended.kept
+        return Result(
+            key=kept.key,
+            outcome=kept.outcome,
+            value=ended.value,
+            confidence=kept.confidence,
+            certified=kept.certified,
+            cost_usd=usd(kept.cost_pico),
+            model=kept.model,
+            attempts=kept.attempts,
+            reason=kept.reason,
+            waiting_for=kept.waiting_for,
+        )
+
+    async def run(self, entry: Entry[R, T], given: R) -> Ended:
+        """Run one record through an entry.
+
+        Raises:
+            Rejected: it is no record of the entry's, and nothing of it is kept.
+        """
+        runtime = self._runtime
+        store = runtime.store
+        taken = record_from_value(given, schema=entry.record_schema, key=entry.key, settings=runtime.settings)
+        value: Any = taken.value  # of the entry's type, as its schema made it
+        job_id, run_id = self._jobs.get(entry.name) or await self._job(entry.name)
+        found = store.read(lambda tx: find_direct(tx, job_id, taken))
         if found is None:
-            kept, held = await runtime.store.write(lambda tx: take_direct(tx, job_id, run_id, taken)), None
+            kept, held = await store.write(lambda tx: take_direct(tx, job_id, run_id, taken)), None
         else:
             kept, held = found
         held = held if isinstance(entry, Step) else None  # a workflow may wait, and a person rule meanwhile
         session = begin(runtime, kept, run_id, held=held)
-        await run_record(entry, cast("R", taken.value), session)
-        if not session.changed:
-            return _result(entry, kept)
-        record_id = kept.id
-        after = runtime.store.read(lambda tx: find_record(tx, record_id))
-        assert after is not None
-        return _result(entry, after)
+        fate = await run_record(entry, value, session)
+        if session.changed:
+            record_id = kept.id
+            after = store.read(lambda tx: find_record(tx, record_id))
+            assert after is not None
+            kept = after
+        if kept.outcome != "accepted" or kept.value is None:
+            return Ended(kept, None)
+        if session.answer is not None and fate.value == kept.value:
+            return Ended(kept, session.answer)
+        return Ended(kept, entry.read_answer(kept.value))
 
     async def close(self) -> None:
         """Close ledger and connections."""
@@ -106,29 +140,10 @@ class Door:
         self._runtime.store.close()
 
     async def _job(self, entry: str) -> tuple[int, int]:
-        if entry not in self._jobs:
-            runtime = self._runtime
-            store, plan = runtime.store, runtime.plan
-            job_id = await store.write(lambda tx: open_job(tx, plan.name, entry, DIRECT, plan.payer))
-            await asyncio.to_thread(runtime.set_caps, job_id, None)
-            run_id = await store.write(lambda tx: begin_run(tx, job_id, store.owner))
-            self._jobs[entry] = (job_id, run_id)
+        """The job and the run that direct calls of an entry belong to."""
+        store, plan = self._runtime.store, self._runtime.plan
+        job_id = await store.write(lambda tx: open_job(tx, plan.name, entry, DIRECT, plan.payer))
+        await asyncio.to_thread(self._runtime.set_caps, job_id, None)
+        run_id = await store.write(lambda tx: begin_run(tx, job_id, store.owner))
+        self._jobs[entry] = (job_id, run_id)
         return self._jobs[entry]
-
-
-def _result(entry: Entry[R, T], kept: Kept) -> Result[T]:
-    value: T | None = None
-    if kept.outcome == "accepted" and kept.value is not None:
-        value = entry.read_answer(kept.value)
-    return Result(
-        key=kept.key,
-        outcome=kept.outcome,
-        value=value,
-        confidence=kept.confidence,
-        certified=kept.certified,
-        cost_usd=usd(kept.cost_pico),
-        model=kept.model,
-        attempts=kept.attempts,
-        reason=kept.reason,
-        waiting_for=kept.waiting_for,
-    )

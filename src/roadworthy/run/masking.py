@@ -42,9 +42,8 @@ def question_of(
     prepared = step.prepared
     try:
         prompt = step.prompt(value, passages)
-        question = build_question(
-            prompt, prepared.schema, template=resolve(prompt, prepared.folder, settings)
-        )
+        template = resolve(prompt, prepared.folder, settings) if prompt.template else None
+        question = build_question(prompt, prepared.schema, template=template)
         images = question.images
         if images:
             refuse_large(images, settings)

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -88,13 +89,14 @@ def _write(file: IO[bytes], lines: Iterator[Line], ending: str) -> int:
     count = 0
     if ending == ".csv":
         file.write(csv_row(COLUMNS))
-    for line in lines:
-        count += 1
-        if ending == ".csv":
-            file.write(csv_row([_cell(name, value) for name, value in cells(line).items()]))
-        else:
-            file.write(json_row(line))
+    made = _csv_line if ending == ".csv" else json_row
+    for count, line in enumerate(lines, start=1):  # noqa: B007 - how many there were
+        file.write(made(line))
     return count
+
+
+def _csv_line(line: Line) -> bytes:
+    return csv_row([_cell(name, value) for name, value in cells(line).items()])
 
 
 def cells(line: Line) -> dict[str, object]:
@@ -107,13 +109,21 @@ def cells(line: Line) -> dict[str, object]:
         "certified": line.certified,
         "model": line.model or None,
         "attempts": line.attempts,
-        "cost_usd": f"{usd(line.cost_pico):f}",
+        "cost_usd": _cost(line.cost_pico),
         "reason": reason(line),
     }
 
 
+@lru_cache(maxsize=1_000)
+def _cost(cost_pico: int) -> str:
+    """US dollars with every digit; many records cost the same."""
+    return f"{usd(cost_pico):f}"
+
+
 def reason(line: Line) -> str | None:
     """Why a row is not an accepted first: what it waits for, what is wrong, or which line it repeats."""
+    if line.kind != "duplicate" and not line.waiting_for:
+        return line.reason or None
     parts = []
     if line.kind == "duplicate":
         parts.append("duplicate of an earlier line")

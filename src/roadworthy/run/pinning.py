@@ -12,8 +12,8 @@ from roadworthy.ask.build import question_body, question_from
 from roadworthy.ask.example import with_examples
 from roadworthy.ask.question import Question
 from roadworthy.keep.attempts import Pin
+from roadworthy.keep.held import HeldQuestion, find_question
 from roadworthy.keep.ledger import Ledger
-from roadworthy.keep.transaction import Row, as_int, as_text
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of
 from roadworthy.run.session import Session
@@ -41,25 +41,26 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     """
     runtime = session.runtime
     question, mask = question_of(step, value, runtime.settings)
-    row = None if session.fresh else _pinned_row(step.name, question.fixed, session)
+    record_id, today, fixed = session.kept.id, question.version, question.fixed
+    held = None if session.fresh else _held(step.name, fixed, session)
     if step.context is not None:
-        chosen = await runtime.context(step).choose(value, session) if row is None else _passages(row)
+        chosen = await runtime.context(step).choose(value, session) if held is None else _passages(held)
         asked, mask = question_of(step, value, runtime.settings, chosen)
-        question = replace(asked, version=question.version, fixed=question.fixed)
-    kept_id = session.kept.id
-    if step.examples and (row is None or row[4]):
+        question = replace(asked, version=today, fixed=fixed)
+    if step.examples and (held is None or held.refreshed):
         learned = session.learned.of(step.name)
-        question = with_examples(question, runtime.showing.of(step, learned, but=kept_id))
-    body, shown = question_body(question).decode(), tuple([one.record for one in question.examples])
-    today, question_id, sample = question.version, 0, 0
-    if row is not None:
-        version, kept, sample = as_text(row[1]), as_text(row[2]), as_int(row[3])
-        if not (step.examples and row[4] and kept != body):  # else it is asked anew, as it is asked today
-            session.question_id = question_id = as_int(row[0])
-            if kept != body or version != today:
-                question = question_from(kept.encode(), version, question.fixed)
-    pin = Pin(kept_id, step.name, today, question.fixed, body, question_id, sample, shown)
-    return Pinned(question, pin, mask)
+        question = with_examples(question, runtime.showing.of(step, learned, but=record_id))
+    moves = step.context is not None or step.examples > 0  # else the hash says that the words are the same
+    body = question_body(question).decode() if held is None or moves else held.body
+    if held is None or (step.examples and held.refreshed and held.body != body):
+        shown, sample = tuple([one.record for one in question.examples]), 0 if held is None else held.sample
+        return Pinned(question, Pin(record_id, step.name, today, fixed, body, 0, sample, shown), mask)
+    session.question_id = held.id
+    if held.body != body:
+        question = question_from(held.body.encode(), held.version, fixed)
+    elif held.version != today:
+        question = replace(question, version=held.version)
+    return Pinned(question, Pin(record_id, step.name, today, fixed, body, held.id, held.sample), mask)
 
 
 def kept_passages(
@@ -69,21 +70,18 @@ def kept_passages(
     if step.context is None:
         return ()
     question, _ = question_of(step, value, settings)
-    row = _row(step.name, question.fixed, record_id, store)
-    return () if row is None else _passages(row)
+    name, fixed = step.name, question.fixed
+    held = store.read(lambda tx: find_question(tx, record_id, name, fixed))
+    return () if held is None else _passages(held)
 
 
-def _pinned_row(step: str, fixed: bytes, session: Session) -> Row | None:
-    """The question's row, from what was found already where somebody has looked."""
-    kept_id, held = session.kept.id, session.held
+def _held(step: str, fixed: bytes, session: Session) -> HeldQuestion | None:
+    """The question as it is pinned, from what was found already where somebody has looked."""
+    record_id, held = session.kept.id, session.held
     if held is None or held.questions is None:
-        return _row(step, fixed, kept_id, session.runtime.store)
-    return held.questions.get((kept_id, step, fixed))
+        return session.runtime.store.read(lambda tx: find_question(tx, record_id, step, fixed))
+    return held.questions.get((record_id, step, fixed))
 
 
-def _row(step: str, fixed: bytes, record_id: int, store: Ledger) -> Row | None:
-    return store.read(lambda tx: tx.row("question", record_id=record_id, step=step, fixed=fixed))
-
-
-def _passages(row: Row) -> tuple[Passage, ...]:
-    return question_from(as_text(row[2]).encode(), as_text(row[1]), b"").passages
+def _passages(held: HeldQuestion) -> tuple[Passage, ...]:
+    return question_from(held.body.encode(), held.version, b"").passages

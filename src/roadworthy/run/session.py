@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
+from typing import Any
 
 from roadworthy._quick import quick
 from roadworthy.call.reply import Reply
@@ -78,6 +79,7 @@ class Session:
         confidences: how sure those were, where they said.
         certified: whether those are covered by a certificate, one a step.
         mended: what deterministic mending was needed.
+        answer: the accepted answer of a step, typed as it was checked; None where there is none, or it is a workflow's.
         asked: whether anything was bought in this session.
         escalated: whether a model above the first was asked.
         defers: its attempts are not counted on the record one by one: a large record's row is dear to write.
@@ -104,6 +106,7 @@ class Session:
     confidences: list[float] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     certified: list[bool] = field(default_factory=list)
+    answer: Any = None
     asked: bool = False
     escalated: bool = False
     repaired: bool = False

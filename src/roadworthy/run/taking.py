@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
@@ -49,15 +50,14 @@ class Taking:
 
     def batch(self, items: Iterator[Record | Unusable]) -> list[Record | Unusable]:
         """The next records for one transaction: so many, or so many bytes."""
-        settings = self._settings
+        bytes_max = self._settings.intake_bytes_max
         batch: list[Record | Unusable] = []
         size = 0
-        while len(batch) < settings.intake_batch and size < settings.intake_bytes_max:
-            item = next(items, None)
-            if item is None:
-                break
+        for item in islice(items, self._settings.intake_batch):
             batch.append(item)
             size += item.size if isinstance(item, Record) else len(item.raw)
+            if size >= bytes_max:
+                break
         return batch
 
     async def take(self, batch: Sequence[Record | Unusable], owner: int | None) -> list[Taken]:
@@ -65,7 +65,8 @@ class Taking:
         change = partial(take_in, job_id=self._job_id, run_id=self._run_id, batch=batch, owner=owner)
         firsts = await self._store.write(change)
         failpoint("intake_committed")
-        large = self._large(batch)
+        most = self._settings.queue_record_bytes_max
+        large = {item.line for item in batch if isinstance(item, Record) and item.size > most}
         return [
             Taken(replace(kept, stored=None)) if kept.line in large else Taken(kept, value)
             for kept, value in firsts
@@ -74,20 +75,18 @@ class Taking:
 
     async def take_again(self, batch: Sequence[Record | Unusable], owner: int | None) -> list[Taken]:
         """The same for a job with answers: nothing is written for what is unchanged, and what is held is looked up at once."""
-        store, large = self._store, self._large(batch)
+        store, most = self._store, self._settings.queue_record_bytes_max
         known = store.read(lambda tx: find_unchanged(tx, self._job_id, batch))
-        rest = [item for item in batch if item.line not in known]
+        rest: list[Record | Unusable] = []
+        found: list[tuple[Kept, object]] = []
+        for item in batch:
+            kept = known.get(item.line)
+            if kept is None:
+                rest.append(item)
+            elif isinstance(item, Record):
+                found.append((kept, item.value if item.size <= most else None))
         taken = await self.take(rest, owner) if rest else []
-        small = {
-            item.line: item.value for item in batch if isinstance(item, Record) and item.line not in large
-        }
-        taken += [Taken(kept, small.get(line)) for line, kept in known.items()]
-        ids = [one.kept.id for one in taken if one.value is not None and one.kept.outcome != "pending"]
-        held = store.read(lambda tx: find_held(tx, ids))
-        looked_at = frozenset(ids)
-        return [Taken(one.kept, one.value, held) if one.kept.id in looked_at else one for one in taken]
-
-    def _large(self, batch: Sequence[Record | Unusable]) -> frozenset[int]:
-        """Lines whose record does not wait in memory for its turn."""
-        most = self._settings.queue_record_bytes_max
-        return frozenset(item.line for item in batch if isinstance(item, Record) and item.size > most)
+        found += [(one.kept, one.value) for one in taken]
+        ids = [kept.id for kept, value in found if value is not None and kept.outcome != "pending"]
+        held, looked_at = store.read(lambda tx: find_held(tx, ids)), frozenset(ids)
+        return [Taken(kept, value, held if kept.id in looked_at else None) for kept, value in found]

@@ -229,6 +229,7 @@ def _fate(verdict: Verdict[T], session: Session) -> Fate:
         valid, mended = verdict.valid, ", ".join(verdict.valid.mended)
         answer, certified = valid.body.decode(), any(session.certified)
         session.mended += valid.mended
+        session.answer = valid.value
         state, model = session.learned.number, valid.reply.model
         return Fate("accepted", "", "", answer, verdict.confidence, certified, model, mended, 0, state)
     if isinstance(verdict, Review | Hold):

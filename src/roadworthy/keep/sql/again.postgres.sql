@@ -2,9 +2,13 @@
 SELECT id, key FROM record
 WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json))));
 
--- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
-SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
-  certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
+-- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents and stands somewhere, as the first of its line, and no body.
+SELECT body IS NOT NULL AND outcome <> 'pending' AND EXISTS (SELECT 1 FROM line
+    WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id AND line.kind = 'first'),
+  id, job_id, key, version, line, NULL, body_hash, outcome,
+  coalesce(waiting_for, ''), coalesce(reason, ''), value, confidence, certified,
+  coalesce(model, ''), coalesce(mended, ''), attempts, cost_pico, deaths,
+  coalesce(question_id, 0), coalesce(stale_run, 0), state, pieces
 FROM record WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json))))
 ORDER BY version;
 

@@ -3,21 +3,24 @@
 -- numbers_among: The numbers of the records with some keys, a JSON list.
 SELECT id, key FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
 
--- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
-SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
-  certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
+-- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents and stands somewhere, as the first of its line, and no body.
+SELECT body IS NOT NULL AND outcome <> 'pending' AND EXISTS (SELECT 1 FROM line
+    WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id AND line.kind = 'first'),
+  id, job_id, key, version, line, NULL, body_hash, outcome,
+  coalesce(waiting_for, ''), coalesce(reason, ''), value, confidence, certified,
+  coalesce(model, ''), coalesce(mended, ''), attempts, cost_pico, deaths,
+  coalesce(question_id, 0), coalesce(stale_run, 0), state, pieces
 FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys)) ORDER BY version;
-
--- lines_between: Which records some lines of the input are.
-SELECT number, record_id, kind FROM line WHERE job_id = :job_id AND number BETWEEN :first AND :last;
 
 -- newest_held: The newest version of a key, without its body, whether it has one and whether a person has ruled on it; with each of its questions and replies, up to so many.
 SELECT record.body IS NOT NULL,
   EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NOT NULL),
   record.id, record.job_id, record.key, record.version, record.line, NULL, record.body_hash, record.outcome,
-  record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model, record.mended,
-  record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state, record.pieces,
-  question.step, question.fixed, question.id, question.version, question.body, question.sample, question.refreshed,
+  coalesce(record.waiting_for, ''), coalesce(record.reason, ''), record.value, record.confidence, record.certified,
+  coalesce(record.model, ''), coalesce(record.mended, ''), record.attempts, record.cost_pico, record.deaths,
+  coalesce(record.question_id, 0), coalesce(record.stale_run, 0), record.state, record.pieces,
+  question.record_id, question.step, question.fixed, question.id, question.version, question.body, question.sample,
+  question.refreshed,
   attempt.key, attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability
 FROM record LEFT JOIN question ON question.record_id = record.id
   LEFT JOIN attempt ON attempt.record_id = record.id AND attempt.question_id = question.id

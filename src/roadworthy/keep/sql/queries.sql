@@ -83,8 +83,10 @@ DELETE FROM line WHERE job_id = :job_id AND number > :number;
 SELECT max(number) FROM line WHERE job_id = :job_id;
 
 -- record: One record, whole.
-SELECT id, job_id, key, version, line, body, body_hash, outcome, waiting_for, reason, value, confidence, certified, model,
-  mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
+SELECT id, job_id, key, version, line, body, body_hash, outcome,
+  coalesce(waiting_for, ''), coalesce(reason, ''), value, confidence, certified,
+  coalesce(model, ''), coalesce(mended, ''), attempts, cost_pico, deaths,
+  coalesce(question_id, 0), coalesce(stale_run, 0), state, pieces
 FROM record WHERE id = :record_id;
 
 -- job_of_record: The job that a record belongs to.
@@ -106,16 +108,17 @@ SELECT record.id FROM record JOIN job ON job.id = record.job_id
 WHERE job.payer = :app AND record.key = :key ORDER BY record.id DESC;
 
 -- page_lines: A page of a job's lines in input order, with the record behind each.
-SELECT line.number, line.kind, record.id, record.key, record.outcome, record.waiting_for, record.reason, record.value,
-  record.confidence, record.certified, record.model, record.attempts, record.cost_pico
+SELECT line.number, line.kind, record.id, record.key, record.outcome, coalesce(record.waiting_for, ''),
+  coalesce(record.reason, ''), record.value, record.confidence, record.certified, coalesce(record.model, ''),
+  record.attempts, record.cost_pico
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after ORDER BY line.number LIMIT :count;
 
 -- page_unfinished: A page of records that this run may go on with and nobody else works on, in input order.
-SELECT line.number, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
-  record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
-  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state,
-  record.pieces
+SELECT line.number, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash, record.outcome,
+  coalesce(record.waiting_for, ''), coalesce(record.reason, ''), record.value, record.confidence, record.certified,
+  coalesce(record.model, ''), coalesce(record.mended, ''), record.attempts, record.cost_pico, record.deaths,
+  coalesce(record.question_id, 0), coalesce(record.stale_run, 0), record.state, record.pieces
 FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND line.number > :after AND line.kind = 'first'
   AND (record.outcome = 'pending' OR record.stale_run = :run_id
@@ -174,7 +177,7 @@ UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL
 WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting') AND body IS NOT NULL;
 
 -- question: The pinned question of a record's step for what does not move.
-SELECT id, version, body, sample, refreshed FROM question
+SELECT record_id, step, fixed, id, version, body, sample, refreshed FROM question
 WHERE record_id = :record_id AND step = :step AND fixed = :fixed ORDER BY id DESC LIMIT 1;
 
 -- questions: Every question ever pinned for a record.

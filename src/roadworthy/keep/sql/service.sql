@@ -48,10 +48,10 @@ SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome IN
 ORDER BY record.id LIMIT :count;
 
 -- served_unfinished: A page of a served job's records that may be gone on with and nobody else works on, oldest first.
-SELECT record.id, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash,
-  record.outcome, record.waiting_for, record.reason, record.value, record.confidence, record.certified, record.model,
-  record.mended, record.attempts, record.cost_pico, record.deaths, record.question_id, record.stale_run, record.state,
-  record.pieces
+SELECT record.id, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash, record.outcome,
+  coalesce(record.waiting_for, ''), coalesce(record.reason, ''), record.value, record.confidence, record.certified,
+  coalesce(record.model, ''), coalesce(record.mended, ''), record.attempts, record.cost_pico, record.deaths,
+  coalesce(record.question_id, 0), coalesce(record.stale_run, 0), record.state, record.pieces
 FROM record
 WHERE record.job_id = :job_id AND record.id > :after AND record.outcome IN ('pending', 'waiting')
   AND (record.outcome = 'pending' OR record.waiting_for IN ('budget', 'provider'))
