@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import orjson
 
@@ -39,7 +40,7 @@ def take_in(
 def _numbers(tx: Transaction, job_id: int, keys: Iterable[str]) -> dict[str, int]:
     """The records of a job that have some of these keys."""
     rows = tx.rows("numbers_among", job_id=job_id, keys=orjson.dumps(list(keys)).decode())
-    return {as_text(key): as_int(number) for number, key in rows}
+    return dict(cast("list[tuple[str, int]]", rows))
 
 
 def _take_fresh(

@@ -48,6 +48,7 @@ class PostgresTransaction(Transaction):
     def __init__(self, connection: psycopg.Connection[Row], now: float, *, sure: bool) -> None:
         self._server = connection
         self._accounts = {}
+        self._together = {}
         self._changed = set()
         self._found: dict[str, Account] = {}
         self._sure = sure
@@ -109,12 +110,8 @@ class PostgresTransaction(Transaction):
             row = self.row("next_tick")
             assert row is not None
             self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
-        return self._tick + 1
-
-    def touch(self, account: Account, tick: int) -> None:
-        """An account changed, at this place in the history of all processes."""
-        super().touch(account, tick)
-        self._tick = tick
+        self._tick += 1
+        return self._tick
 
     def claimed(self, key: bytes) -> None:
         """A request was claimed: from now to the commit nobody else sends it."""
@@ -254,32 +251,31 @@ class PostgresStore:
         transaction.change("end_lease", owner=self.owner, now=transaction.now)
         failpoint("goodbye_written")
 
-    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+    def _run(self, changes: list[Change[object]]) -> list[object]:
         from psycopg import errors  # noqa: PLC0415 - an extra
 
         with self._explained():
             for turn in range(_TURNS_MAX):
                 try:
-                    self._commit(changes, sure=turn > 0)
+                    return self._commit(changes, sure=turn > 0)
                 except (Again, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
                     continue
-                return
         raise LedgerUnavailable(
             f"The ledger {self.name} is so busy that a transaction lost {_TURNS_MAX} times. Run the same command again."
         )
 
-    def _commit(self, changes: list[Callable[[Transaction], None]], *, sure: bool) -> None:
+    def _commit(self, changes: list[Change[object]], *, sure: bool) -> list[object]:
         began = time.monotonic()
         with self._connection.transaction():
             transaction = PostgresTransaction(self._connection, self._now(), sure=sure)
             self._stay_alive(transaction)
-            for change in changes:
-                change(transaction)
+            results = [change(transaction) for change in changes]
             transaction.flush()
             if time.monotonic() - began > self._settings.lease_s / _BEATS_A_LEASE:
                 self._stay_alive(transaction)  # others would see when it began, and that was long ago
             failpoint("before_commit")
         failpoint("after_commit")
+        return results
 
     def _stay_alive(self, transaction: PostgresTransaction) -> None:
         """Be heard, and hold the lease until the commit, so that nobody takes this process for dead meanwhile."""

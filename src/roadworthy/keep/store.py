@@ -149,18 +149,18 @@ class SqliteStore:
         transaction.change("end_lease", owner=self.owner, now=transaction.now)
         failpoint("goodbye_written")
 
-    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+    def _run(self, changes: list[Change[object]]) -> list[object]:
         transaction = Transaction(self._connection, self._now())
         try:
             with self._turn.taken():
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    for change in changes:
-                        change(transaction)
+                    results = [change(transaction) for change in changes]
                     transaction.flush()
                     failpoint("before_commit")
                     self._connection.execute("COMMIT")
                     failpoint("after_commit")
+                    return results
                 finally:  # after an interrupt too: nothing of it is half written
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")

@@ -1,5 +1,5 @@
 -- numbers_among: The numbers of the records with some keys, a JSON list.
-SELECT id, key FROM record
+SELECT key, id FROM record
 WHERE job_id = :job_id AND key = ANY (ARRAY(SELECT json_array_elements_text(CAST(:keys AS json))));
 
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.

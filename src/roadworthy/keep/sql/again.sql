@@ -1,7 +1,7 @@
 -- What the ledger holds of records that come again: looked up for many of them at once, or for one in one statement.
 
 -- numbers_among: The numbers of the records with some keys, a JSON list.
-SELECT id, key FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
+SELECT key, id FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
 
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
 SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
