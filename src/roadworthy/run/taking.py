@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
@@ -49,15 +50,14 @@ class Taking:
 
     def batch(self, items: Iterator[Record | Unusable]) -> list[Record | Unusable]:
         """The next records for one transaction: so many, or so many bytes."""
-        settings = self._settings
+        bytes_max = self._settings.intake_bytes_max
         batch: list[Record | Unusable] = []
         size = 0
-        while len(batch) < settings.intake_batch and size < settings.intake_bytes_max:
-            item = next(items, None)
-            if item is None:
-                break
+        for item in islice(items, self._settings.intake_batch):
             batch.append(item)
             size += item.size if isinstance(item, Record) else len(item.raw)
+            if size >= bytes_max:
+                break
         return batch
 
     async def take(self, batch: Sequence[Record | Unusable], owner: int | None) -> list[Taken]:
