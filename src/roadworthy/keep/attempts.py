@@ -121,7 +121,7 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
     }
     found = (_claim_with_question if at_once else _claim)(tx, pin, values)
     if isinstance(found, Opened):
-        tx.promise(payer.scopes, ask.worst_pico)
+        _promise(accounts, ask.worst_pico)
         if tx.concurrent:
             tx.claimed(ask.key)
         failpoint("intent_written")
@@ -135,6 +135,23 @@ def without_room(accounts: Iterable[Account], amount_pico: int) -> Account | Non
         if limit is not None and account.spent_pico + account.reserved_pico + amount_pico > limit:
             return account
     return None
+
+
+def _promise(accounts: Iterable[Account], amount_pico: int) -> None:
+    for account in accounts:
+        account.reserved_pico += amount_pico
+        account.tick += 1
+
+
+def _settle(accounts: Iterable[Account], promised_pico: int, cost_pico: int) -> None:
+    """Put what was spent in the place of a promise."""
+    overrun_pico = cost_pico - promised_pico
+    for account in accounts:
+        account.reserved_pico -= promised_pico
+        account.spent_pico += cost_pico
+        if overrun_pico > 0:
+            account.overrun_pico += overrun_pico
+        account.tick += 1
 
 
 def _claim(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened:
@@ -177,6 +194,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
 
     False if the attempt was no longer open.
     """
+    accounts = tx.accounts(scopes)
     usage = settlement.usage
     values: dict[str, Value] = {
         "attempt_id": settlement.attempt_id,
@@ -191,7 +209,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
         "provider_id": settlement.provider_id or None,
         "detail": settlement.detail or None,
         "latency_s": settlement.latency_s,
-        "tick": tx.next_tick(tx.account(scopes[0])),
+        "tick": tx.next_tick(accounts[0]),
         "finish": settlement.finish,
         "token_probability": settlement.token_probability,
         "text": settlement.text,
@@ -200,7 +218,7 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
     at_once = replied and tx.concurrent
     if not tx.change("settle_with_reply" if at_once else "settle_attempt", **values):
         return False
-    tx.settle(scopes, settlement.reserved_pico, settlement.cost_pico)
+    _settle(accounts, settlement.reserved_pico, settlement.cost_pico)
     if replied and not at_once:
         tx.add("add_reply", **values)
     failpoint("settlement_written")

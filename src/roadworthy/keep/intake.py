@@ -48,16 +48,10 @@ def _take_fresh(
 ) -> list[tuple[Kept, object]]:
     """Take in what is plainly new, in few statements: each line usable and short, each key its own, none of them known."""
     tx.change_all("add_record", (_row(tx, job_id, run_id, record, 1, owner) for record in fresh.values()))
-    numbers = _numbers(tx, job_id, fresh)
-    tx.change_all(
-        "put_line",
-        (
-            {"job_id": job_id, "number": record.line, "record_id": numbers[key], "kind": "first"}
-            for key, record in fresh.items()
-        ),
-    )
+    tx.change("put_lines", job_id=job_id, keys=orjson.dumps(list(fresh)).decode())
     if owner is None:
         return []
+    numbers = _numbers(tx, job_id, fresh)
     return [(Kept.new(job_id, record, numbers[key]), record.value) for key, record in fresh.items()]
 
 

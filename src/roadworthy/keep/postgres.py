@@ -49,7 +49,6 @@ class PostgresTransaction(Transaction):
         self._server = connection
         self._accounts = {}
         self._together = {}
-        self._changed = set()
         self._found: dict[str, Account] = {}
         self._sure = sure
         self._tick = 0
@@ -125,8 +124,10 @@ class PostgresTransaction(Transaction):
         """
         if self._claims and self._bought():
             raise Again
-        for scope in sorted(self._changed):
-            before, after = self._found[scope], self._accounts[scope]
+        for scope, after in sorted(self._accounts.items()):
+            before = self._found[scope]
+            if after.tick == before.tick:
+                continue
             if not self._sure:
                 self.change("new_budget", scope=scope)
             if after.limit_pico != before.limit_pico:
@@ -139,7 +140,6 @@ class PostgresTransaction(Transaction):
             sure = self._sure or moved["spent_pico"] + moved["reserved_pico"] <= 0
             if any(moved.values()) and not self.change("move_budget", scope=scope, sure=int(sure), **moved):
                 raise Again
-        self._changed.clear()
 
     def _bought(self) -> bool:
         """Whether one of the requests that are claimed here has a reply by now."""

@@ -19,7 +19,7 @@ R = TypeVar("R")
 class Account:
     """One cap: what may be spent, what is spent, what is promised to attempts on the wire. Pico-dollars.
 
-    It belongs to its transaction, which changes it in place and writes it at the end.
+    It belongs to its transaction: what changes it in place moves its tick on, and it is written at the end.
 
     Attributes:
         limit_pico: the cap; None where there is none, the account still counts.
@@ -60,7 +60,7 @@ class Transaction:
         self._statements = statements()
         self._accounts: dict[str, Account] = {}
         self._together: dict[tuple[str, ...], list[Account]] = {}
-        self._changed: set[str] = set()
+        self._ticks: dict[str, int] = {}
         self.now = now
 
     def row(self, query: str, /, **values: Value) -> Row | None:
@@ -96,6 +96,7 @@ class Transaction:
             row = self.row("budget", scope=scope)
             held = Account(scope) if row is None else _account(scope, row)
             self._accounts[scope] = held
+            self._ticks[scope] = held.tick
         return held
 
     def accounts(self, scopes: tuple[str, ...]) -> list[Account]:
@@ -113,33 +114,15 @@ class Transaction:
         """Change what may be spent; it is written with the transaction."""
         account.limit_pico = limit_pico
         account.tick += 1
-        self._changed.add(account.scope)
-
-    def promise(self, scopes: tuple[str, ...], amount_pico: int) -> None:
-        """Set an amount aside in each of these accounts; it is written with the transaction."""
-        for account in self.accounts(scopes):
-            account.reserved_pico += amount_pico
-            account.tick += 1
-        self._changed.update(scopes)
-
-    def settle(self, scopes: tuple[str, ...], promised_pico: int, cost_pico: int) -> None:
-        """Put what was spent in the place of a promise; it is written with the transaction."""
-        overrun_pico = max(0, cost_pico - promised_pico)
-        for account in self.accounts(scopes):
-            account.reserved_pico -= promised_pico
-            account.spent_pico += cost_pico
-            account.overrun_pico += overrun_pico
-            account.tick += 1
-        self._changed.update(scopes)
 
     def claimed(self, key: bytes) -> None:
         """A request was claimed; where others write meanwhile, it is looked at once more before the commit."""
 
     def flush(self) -> None:
         """Write the accounts that changed; called once, right before the commit."""
-        for scope in sorted(self._changed):
-            account = self._accounts[scope]
-            self.change("put_budget", **_columns(account))
+        for scope, account in sorted(self._accounts.items()):
+            if account.tick != self._ticks[scope]:
+                self.change("put_budget", **_columns(account))
 
 
 Change: TypeAlias = Callable[[Transaction], R]

@@ -3,6 +3,11 @@
 -- numbers_among: The numbers of the records with some keys, a JSON list.
 SELECT key, id FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
 
+-- put_lines: Say that lines of the input are the first sight of records that are new, by a JSON list of their keys.
+INSERT INTO line (job_id, number, record_id, kind) SELECT job_id, line, id, 'first' FROM record
+WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys))
+ON CONFLICT (job_id, number) DO UPDATE SET record_id = excluded.record_id, kind = excluded.kind;
+
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents, and no body.
 SELECT body IS NOT NULL, id, job_id, key, version, line, NULL, body_hash, outcome, waiting_for, reason, value, confidence,
   certified, model, mended, attempts, cost_pico, deaths, question_id, stale_run, state, pieces
