@@ -33,8 +33,16 @@ class Pin:
         """The same, kept under a number."""
         if question_id == self.question_id:
             return self
-        own = (self.record_id, self.step, self.version, self.fixed, self.body)
-        return Pin(*own, question_id, self.sample, self.examples)
+        return Pin(
+            self.record_id,
+            self.step,
+            self.version,
+            self.fixed,
+            self.body,
+            question_id,
+            self.sample,
+            self.examples,
+        )
 
 
 @quick(frozen=True, slots=True)

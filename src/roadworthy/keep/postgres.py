@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -176,14 +176,7 @@ class PostgresStore:
         self.owner = self._begin()
         beat_s = settings.lease_s / _BEATS_A_LEASE
         self._writer = Writer(self._run, settings.commit_rows_max, idle=self._beat, idle_s=beat_s)
-
-    def write(self, change: Change[R]) -> Awaitable[R]:
-        """Run `change` in the next durable transaction and return its result."""
-        return self._writer.write(change)
-
-    def write_now(self, change: Change[R]) -> R:
-        """The same from a thread without an event loop; blocks."""
-        return self._writer.write_now(change)
+        self.write, self.write_now = self._writer.write, self._writer.write_now
 
     def read(self, look: Change[R]) -> R:
         """Look at what is committed; the reader's connection serves one look at a time."""

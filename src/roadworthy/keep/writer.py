@@ -30,26 +30,22 @@ class _Gathered:
     Without a loop: what one thread has to write.
     """
 
-    __slots__ = ("_waiters", "changes", "loop", "results")
+    __slots__ = ("changes", "loop", "results", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self.loop = loop
         self.changes: list[Change[object]] = []
         self.results: list[object] = []
-        self._waiters: list[_Waiter] = []
-
-    def add(self, change: Change[object], waiter: _Waiter) -> None:
-        self.changes.append(change)
-        self._waiters.append(waiter)
+        self.waiters: list[_Waiter] = []
 
     def end(self, error: BaseException | None) -> None:
         """Tell who waits; runs in the waiters' loop where they have one."""
         if error is None:
-            for waiter, result in zip(self._waiters, self.results, strict=True):
+            for waiter, result in zip(self.waiters, self.results, strict=True):
                 if not waiter.done():
                     waiter.set_result(result)
         else:
-            for waiter in self._waiters:
+            for waiter in self.waiters:
                 if not waiter.done():
                     waiter.set_exception(error)
 
@@ -88,14 +84,16 @@ class Writer:
         if gathered is None:
             gathered = self._gathered[loop] = _Gathered(loop)
             loop.call_soon(self._hand_over, loop)
-        gathered.add(change, waiter)
+        gathered.changes.append(change)
+        gathered.waiters.append(waiter)
         return waiter  # type: ignore[return-value] # its result is the change's
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop."""
         waiter: Future[object] = Future()
         gathered = _Gathered(None)
-        gathered.add(change, waiter)
+        gathered.changes.append(change)
+        gathered.waiters.append(waiter)
         self._put(gathered)
         return waiter.result()  # type: ignore[return-value] # its result is the change's
 
