@@ -15,7 +15,7 @@ from roadworthy.call.meter import Ask, NoMoney, Settlement
 from roadworthy.keep import attempts, store
 from roadworthy.keep.attempts import Charge
 from roadworthy.keep.record import Fate
-from roadworthy.keep.transaction import Account, Transaction
+from roadworthy.keep.transaction import Transaction
 from roadworthy.run import desk
 from roadworthy.run.desk import Desk
 
@@ -104,24 +104,24 @@ def check_then_increment() -> None:
     async def looked(self: Desk, ask: Ask) -> object:
         await self.finish()
         scopes = self.session.payer.scopes
-        for account in self.session.runtime.store.read(lambda tx: [tx.account(scope) for scope in scopes]):
-            if not account.room_for(ask.worst_pico):
-                return NoMoney(
-                    account.scope,
-                    account.limit_pico or 0,
-                    account.spent_pico,
-                    account.reserved_pico,
-                    ask.worst_pico,
-                )
+        accounts = self.session.runtime.store.read(lambda tx: tx.accounts(scopes))
+        if (account := attempts.without_room(accounts, ask.worst_pico)) is not None:
+            return NoMoney(
+                account.scope,
+                account.limit_pico or 0,
+                account.spent_pico,
+                account.reserved_pico,
+                ask.worst_pico,
+            )
         return await first_open(self, ask, unchecked)
 
     def unchecked(tx: Transaction, *given: Any) -> Any:
-        honest = Account.room_for
-        _bend(Account, "room_for", lambda _account, _amount: True)
+        honest = attempts.without_room
+        _bend(attempts, "without_room", lambda _accounts, _amount: None)
         try:
             return attempts.open_attempt(tx, *given)
         finally:
-            _bend(Account, "room_for", honest)
+            _bend(attempts, "without_room", honest)
 
     _bend(Desk, "open", looked)
 

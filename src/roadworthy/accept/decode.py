@@ -8,8 +8,7 @@ given up.
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -61,24 +60,31 @@ class Line:
 
 def decode_lines(lines: Iterator[RawLine]) -> Iterator[Line]:
     """Each line as text, in order. U+FFFD never appears without a cleaning that names the bytes it stands for."""
-    charset: str | None = None
-    ahead: deque[RawLine] = deque()
-    while True:
-        line = ahead.popleft() if ahead else next(lines, None)
-        if line is None:
-            return
-        marked = line.number == 1 and line.raw.startswith(_UTF8_MARK)
-        bare = replace(line, raw=line.raw[len(_UTF8_MARK) :]) if marked else line
-        decoded = _plainly(bare)
+    first = next(lines, None)
+    if first is None:
+        return
+    if first.raw.startswith(_UTF8_MARK):
+        bare = replace(first, raw=first.raw[len(_UTF8_MARK) :])
+        decoded = _decoded(chain((bare,), lines))
+        line = next(decoded)
+        notes = (Cleaning("bom", "", _UTF8_MARK.hex(" "), ""), *line.cleanings)
+        yield replace(line, raw=first.raw, cleanings=notes)
+    else:
+        decoded = _decoded(chain((first,), lines))
+    yield from decoded
+
+
+def _decoded(lines: Iterator[RawLine]) -> Iterator[Line]:
+    """The same without a thought for the mark at the beginning; from the first line that is not UTF-8 a charset is guessed."""
+    for line in lines:
+        decoded = _plainly(line)
         if decoded is None:
-            if charset is None:
-                ahead.extend(_looked_ahead(lines))
-                charset = guess_charset(_sample(chain((bare,), ahead)))
-            decoded = _by_charset(bare, charset)
-        if marked:
-            notes = (Cleaning("bom", "", _UTF8_MARK.hex(" "), ""), *decoded.cleanings)
-            decoded = replace(decoded, raw=line.raw, cleanings=notes)
-        yield decoded
+            ahead = [line, *_looked_ahead(lines)]
+            charset = guess_charset(_sample(ahead))
+            for one in chain(ahead, lines):
+                yield _plainly(one) or _by_charset(one, charset)
+        else:
+            yield decoded
 
 
 def guess_charset(sample: bytes) -> str:
@@ -154,7 +160,7 @@ def _looked_ahead(lines: Iterator[RawLine]) -> Iterator[RawLine]:
         yield line
 
 
-def _sample(lines: Iterator[RawLine]) -> bytes:
+def _sample(lines: Iterable[RawLine]) -> bytes:
     sample = bytearray()
     for line in lines:
         if len(sample) >= SAMPLE_BYTES_MAX:

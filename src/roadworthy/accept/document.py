@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn
 
 from roadworthy.accept.reason import WrongRecord, path_of, shown
 from roadworthy.accept.record import Json
@@ -37,9 +37,10 @@ def read_document(text: str, depth_max: int) -> Json:
     Raises:
         WrongRecord: not JSON, too deep, a name given twice, NaN or Infinity, or a number no double can hold.
     """
-    _refuse_depth(text, depth_max)
+    if text.count("{") + text.count("[") > depth_max:
+        _refuse_depth(text, depth_max)
     try:
-        return cast("Json", _DECODER.decode(text))
+        body: Json = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 40])
         what = f"not JSON: {error.msg.removesuffix(' at')} at column {error.pos + 1}, near {near}"
@@ -48,6 +49,7 @@ def read_document(text: str, depth_max: int) -> Json:
         raise _too_deep(depth_max) from error
     except ValueError as error:  # an integer of more digits than Python converts (4,300)
         raise WrongRecord(f"not usable JSON: {error}", "Write the number as a string.") from error
+    return body
 
 
 def refuse_foreign(body: object, depth_max: int, path: tuple[object, ...] = ()) -> None:
@@ -92,8 +94,6 @@ def refuse_long_text(body: Json, chars_max: int, path: tuple[object, ...] = ()) 
 
 
 def _refuse_depth(text: str, depth_max: int) -> None:
-    if text.count("{") + text.count("[") <= depth_max:
-        return
     depth = 0
     for token in _TOKEN.finditer(text):
         mark = token.group()[0]

@@ -15,6 +15,7 @@ from roadworthy.accept.record import Json
 
 KEY_CHARS_MAX: Final = 256
 KEY_FIELD: Final = "id"
+_OWN_FIELD: Final = f"the field `{KEY_FIELD}`"
 
 Key: TypeAlias = "str | Callable[..., object] | None"
 """What `step(key=...)` takes: a field's name, a function of the validated value, or None for the field `id`."""
@@ -59,14 +60,12 @@ def record_key(body: Json, value: object, key: Key, content: bytes | None = None
         WrongRecord: the named field or the function gives no usable key, or the key has more than 256 characters
             or control characters.
     """
+    if key is None:
+        text = _key_text(_field(body, KEY_FIELD))
+        return _within(text, _OWN_FIELD) if text else (content or body_hash(body)).hex()[:16]
     if callable(key):
         return checked_key(_called(key, value), "the step's key function")
-    if key is not None:
-        return checked_key(_field(body, key), f"the key field `{key}`")
-    own = _field(body, KEY_FIELD)
-    if _is_key(own):
-        return checked_key(own, f"the field `{KEY_FIELD}`")
-    return (content or body_hash(body)).hex()[:16]
+    return checked_key(_field(body, key), f"the key field `{key}`")
 
 
 def own_key(body: Json, key: Key) -> str | None:
@@ -84,12 +83,16 @@ def checked_key(found: object, where: str) -> str:
     Raises:
         WrongRecord: it is not text or an integer, or is empty, too long, or holds control characters.
     """
-    if not _is_key(found):
+    text = _key_text(found)
+    if not text:
         raise WrongRecord(
             f"{where} gives {shown(found)}, and a key is text or an integer, not empty",
             "Give each record a key of its own.",
         )
-    text = str(found)
+    return _within(text, where)
+
+
+def _within(text: str, where: str) -> str:
     if len(text) > KEY_CHARS_MAX:
         raise WrongRecord(
             f"{where} gives a key of {len(text)} characters, it begins {shown(text[:40])}",
@@ -102,10 +105,11 @@ def checked_key(found: object, where: str) -> str:
     return text
 
 
-def _is_key(found: object) -> bool:
+def _key_text(found: object) -> str:
+    """What was found as a key; "" where it cannot be one."""
     if isinstance(found, str):
-        return bool(found.strip())
-    return isinstance(found, int) and not isinstance(found, bool)
+        return str(found) if found.strip() else ""
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else ""
 
 
 def _field(body: Json, name: str) -> object:

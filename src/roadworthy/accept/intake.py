@@ -18,7 +18,7 @@ from roadworthy.accept.decode import Line
 from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
 from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
 from roadworthy.accept.long import MARK, LongText, long_hash
-from roadworthy.accept.paper import FACTS, TEXT, Paper, Picture, body_of, picture_body
+from roadworthy.accept.paper import FACTS, TEXT, Paper, body_of, picture_body
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Cleaning, Json, Record, Unusable
 from roadworthy.accept.schema import RecordSchema
@@ -26,6 +26,7 @@ from roadworthy.accept.source import Source
 from roadworthy.accept.table import Row
 
 GIVEN: Final = "the value given"
+_PLAIN: Final = (Line, Row, Cells)
 LARGE: Final = 1_000
 """Bytes; what is smaller does not say its size: counting it would cost more than it saves."""
 
@@ -44,19 +45,19 @@ def read_records(
     Raises:
         WrongUse: the source or the record type cannot be used at all.
     """
+    name = source.name
     for unit in source:
-        if isinstance(unit, Unusable):
+        if isinstance(unit, _PLAIN):
+            yield _taken(unit, name, schema, key, settings)
+        elif isinstance(unit, Unusable):
             yield unit
         elif isinstance(unit, Paper):
             document = unit.document
             found = _Found(document.key, unit.number, body_of(document), document.cleanings, unit.long)
-            yield _taken_document(found, source.name, schema, key)
-        elif isinstance(unit, Picture):
-            yield _taken_document(
-                _Found(unit.name, unit.number, picture_body(unit)), source.name, schema, key
-            )
+            yield _taken_document(found, name, schema, key)
         else:
-            yield _taken(unit, source.name, schema, key, settings)
+            found = _Found(unit.name, unit.number, picture_body(unit))
+            yield _taken_document(found, name, schema, key)
 
 
 def record_from_value(value: object, *, schema: RecordSchema, key: Key = None, settings: Settings) -> Record:
@@ -84,17 +85,21 @@ def _taken(
     unit: Line | Row | Cells, name: str, schema: RecordSchema, key: Key, settings: Settings
 ) -> Record | Unusable:
     body: Json = None
+    cleanings = unit.cleanings
+    size = unit.size if isinstance(unit, Cells) else len(unit.raw)
     try:
-        body = _parsed(unit, settings)
-        body, cleanings = _cleaned(body, unit, settings)
-        if not isinstance(unit, Line) and isinstance(body, dict):
+        body = _parsed(unit, size, settings)
+        # JSON in ASCII without a \u escape holds nothing to clean, and that is most of the world's JSONL.
+        if not isinstance(unit, Line) or "\\u" in unit.text or not unit.text.isascii():
+            body, cleaned = clean_body(body, depth_max=settings.json_depth_max)
+            cleanings += cleaned
+        if isinstance(unit, Line) or not isinstance(body, dict):
+            value = schema.validate(body)
+        else:
             body, value, filled = _row_value(body, schema, "" if isinstance(unit, Row) else None)
             cleanings += filled
-        else:
-            value = schema.validate(body)
-        cleanings = unit.cleanings + cleanings
         record = _identified(body, value, key, unit.number, _raw(unit) if cleanings else None, cleanings)
-        return replace(record, size=size) if (size := _size(unit)) > LARGE else record
+        return replace(record, size=size) if size > LARGE else record
     except WrongRecord as wrong:
         place = "row" if isinstance(unit, Cells) else "line"
         own = own_key(body, key) or f"{place}-{unit.number}"
@@ -105,10 +110,6 @@ def _taken(
 def _raw(unit: Line | Row | Cells) -> bytes | None:
     """The bytes that it was; a row of a database or of Parquet is no bytes."""
     return None if isinstance(unit, Cells) else unit.raw
-
-
-def _size(unit: Line | Row | Cells) -> int:
-    return unit.size if isinstance(unit, Cells) else len(unit.raw)
 
 
 @quick(frozen=True, slots=True)
@@ -156,28 +157,25 @@ def _chars(body: dict[str, Json]) -> int:
     return sum(len(text) for text in held if isinstance(text, str))
 
 
-def _parsed(unit: Line | Row | Cells, settings: Settings) -> Json:
-    if not isinstance(unit, Line):
-        body: Json = dict(unit.cells)
-    else:
+def _parsed(unit: Line | Row | Cells, size: int, settings: Settings) -> Json:
+    if isinstance(unit, Line):
         body = read_document(unit.text, settings.json_depth_max)
-        if isinstance(body, list):
-            raise WrongRecord(
-                f"a JSON array where one object is expected, {shown(body)}",
-                "`jq -c '.[]' FILE` writes the items of an array one per line.",
-            )
-        if not isinstance(body, dict | str):
-            raise WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
-    if _size(unit) > settings.field_chars_max:  # no field can be longer than all the bytes
+        if not isinstance(body, dict) and not isinstance(body, str):
+            raise _no_object(body)
+    else:
+        body = dict(unit.cells)
+    if size > settings.field_chars_max:  # no field can be longer than all the bytes
         refuse_long_text(body, settings.field_chars_max)
     return body
 
 
-def _cleaned(body: Json, unit: Line | Row | Cells, settings: Settings) -> tuple[Json, tuple[Cleaning, ...]]:
-    # JSON in ASCII without a \u escape holds nothing to clean, and that is most of the world's JSONL.
-    if isinstance(unit, Line) and unit.text.isascii() and "\\u" not in unit.text:
-        return body, ()
-    return clean_body(body, depth_max=settings.json_depth_max)
+def _no_object(body: Json) -> WrongRecord:
+    if isinstance(body, list):
+        return WrongRecord(
+            f"a JSON array where one object is expected, {shown(body)}",
+            "`jq -c '.[]' FILE` writes the items of an array one per line.",
+        )
+    return WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
 
 
 def _row_value(

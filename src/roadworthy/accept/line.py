@@ -6,6 +6,7 @@ import codecs
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO, Final
 
 from roadworthy._errors import WrongUse
@@ -57,15 +58,14 @@ def read_lines(stream: BinaryIO, name: str, settings: Settings) -> Iterator[RawL
     inflow = _Inflow(stream, name, settings.file_bytes_max)
     lines = io.BufferedReader(inflow, _CHUNK_BYTES)
     longest = settings.line_bytes_max
-    number = 0
-    while raw := lines.readline(longest + 2):
-        number += 1
+    for number, raw in enumerate(iter(partial(lines.readline, longest + 2), b""), start=1):
         inflow.line = number
-        cut = len(raw) > longest and len(raw.rstrip(b"\r\n")) > longest
-        if cut:
+        if len(raw) > longest and len(raw.rstrip(b"\r\n")) > longest:
             _skip(lines, raw)
-        yield RawLine(number, raw[:longest] if cut else raw, inflow.charset, cut)
-    if number == 0:
+            yield RawLine(number, raw[:longest], inflow.charset, cut=True)
+        else:
+            yield RawLine(number, raw, inflow.charset)
+    if not inflow.line:
         raise WrongUse(f"{name} is empty. Give at least one record.")
 
 

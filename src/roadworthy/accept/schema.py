@@ -45,11 +45,8 @@ class RecordSchema:
             )
         self.kind = kind
         self.key_field = key_field
-
-    @property
-    def is_text(self) -> bool:
-        """The record is one text: `str`."""
-        return self.kind is str
+        self.is_text = kind is str
+        """The record is one text."""
 
     def validate(self, body: Json) -> object:
         """The cleaned body as the step's type.
@@ -66,7 +63,7 @@ class RecordSchema:
         if self.is_text:
             return self._text(body)
         try:
-            return self._adapter.validate_json(_json(body))
+            return self._adapter.validator.validate_json(_json(body))
         except ValidationError as error:
             faults = error.errors(include_url=False)
             fields = tuple(str(fault["loc"][0]) for fault in faults if fault["loc"])

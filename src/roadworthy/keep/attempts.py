@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from roadworthy._failpoints import failpoint
@@ -34,8 +34,16 @@ class Pin:
         """The same, kept under a number."""
         if question_id == self.question_id:
             return self
-        own = (self.record_id, self.step, self.version, self.fixed, self.body)
-        return Pin(*own, question_id, self.sample, self.examples)
+        return Pin(
+            self.record_id,
+            self.step,
+            self.version,
+            self.fixed,
+            self.body,
+            question_id,
+            self.sample,
+            self.examples,
+        )
 
 
 @quick(frozen=True, slots=True)
@@ -90,40 +98,81 @@ def find_reply(tx: Transaction, key: bytes) -> Reply | None:
 
 def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | Reply | Busy | NoMoney:
     """Look up, claim, check every cap and note the intent, in one transaction."""
-    accounts = [tx.account(scope) for scope in payer.scopes]
-    full = next((account for account in accounts if not account.room_for(ask.worst_pico)), None)
+    accounts = tx.accounts(payer.scopes)
+    full = without_room(accounts, ask.worst_pico)
     at_once = tx.concurrent and full is None and not pin.question_id
-    known = None if at_once else _standing(tx, ask.key)
-    if known is not None:
-        return _known(known)
+    prefix = key64(ask.key)
+    # Hardly ever anything is known, and an index alone tells that; the whole look-up is a join.
+    if not at_once and tx.row("key_seen", key64=prefix) is not None:
+        known = tx.row("request", key64=prefix, key=ask.key)
+        if known is not None:
+            return _known(known)
     if full is not None:
         return _no_money(full, ask)
-    found = (_claim_with_question if at_once else _claim)(tx, ask, pin, payer, tx.next_tick(accounts[0]))
+    values: dict[str, Value] = {
+        "key64": prefix,
+        "key": ask.key,
+        "record_id": pin.record_id,
+        "step": pin.step,
+        "version": pin.version,
+        "fixed": pin.fixed,
+        "body": pin.body,
+        "sample": pin.sample,
+        "run_id": payer.run_id,
+        "owner": payer.owner,
+        "period": payer.period,
+        "model": ask.model,
+        "words": ask.words or None,
+        "output_cap": ask.output_cap,
+        "reserved_pico": ask.worst_pico,
+        "now": tx.now,
+        "tick": tx.next_tick(accounts[0]),
+    }
+    found = (_claim_with_question if at_once else _claim)(tx, pin, values)
     if isinstance(found, Opened):
-        for account in accounts:
-            tx.move_account(account, 0, ask.worst_pico)
-        tx.claimed(ask.key)
+        _promise(accounts, ask.worst_pico)
+        if tx.concurrent:
+            tx.claimed(ask.key)
         failpoint("intent_written")
     return found
 
 
-def _standing(tx: Transaction, key: bytes) -> Row | None:
-    """What is known of a request. Hardly ever anything, and an index alone tells that; the whole look-up is a join."""
-    prefix = key64(key)
-    return tx.row("request", key64=prefix, key=key) if tx.row("key_seen", key64=prefix) is not None else None
+def without_room(accounts: Iterable[Account], amount_pico: int) -> Account | None:
+    """The first of these accounts in which so much more cannot be promised."""
+    for account in accounts:
+        limit = account.limit_pico
+        if limit is not None and account.spent_pico + account.reserved_pico + amount_pico > limit:
+            return account
+    return None
 
 
-def _claim(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> Opened:
-    question_id = pin.question_id or _pin(tx, pin)
-    attempt_id = tx.add("add_attempt", question_id=question_id, **_intent(tx, ask, pin, payer, tick))
-    return Opened(attempt_id, question_id)
+def _promise(accounts: Iterable[Account], amount_pico: int) -> None:
+    for account in accounts:
+        account.reserved_pico += amount_pico
+        account.tick += 1
 
 
-def _claim_with_question(
-    tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int
-) -> Opened | Reply | Busy:
+def _settle(accounts: Iterable[Account], promised_pico: int, cost_pico: int) -> None:
+    """Put what was spent in the place of a promise."""
+    overrun_pico = cost_pico - promised_pico
+    for account in accounts:
+        account.reserved_pico -= promised_pico
+        account.spent_pico += cost_pico
+        if overrun_pico > 0:
+            account.overrun_pico += overrun_pico
+        account.tick += 1
+
+
+def _claim(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened:
+    question_id = pin.question_id or tx.add("add_question", **values)
+    if pin.examples and not pin.question_id:
+        _show_examples(tx, pin, question_id)
+    return Opened(tx.add("add_attempt", question_id=question_id, **values), question_id)
+
+
+def _claim_with_question(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:
     """The same in one round trip to a server: look up, pin the question, claim."""
-    row = tx.row("ask", **_question(pin), **_intent(tx, ask, pin, payer, tick))
+    row = tx.row("ask", **values)
     assert row is not None
     attempt_id, question_id, *known = row
     if attempt_id is None and known[0] is None:
@@ -144,36 +193,6 @@ def _no_money(account: Account, ask: Ask) -> NoMoney:
     return NoMoney(account.scope, limit, account.spent_pico, account.reserved_pico, ask.worst_pico)
 
 
-def _intent(tx: Transaction, ask: Ask, pin: Pin, payer: Payer, tick: int) -> dict[str, Value]:
-    return {
-        "key64": key64(ask.key),
-        "key": ask.key,
-        "record_id": pin.record_id,
-        "run_id": payer.run_id,
-        "owner": payer.owner,
-        "period": payer.period,
-        "model": ask.model,
-        "sample": pin.sample,
-        "words": ask.words or None,
-        "output_cap": ask.output_cap,
-        "reserved_pico": ask.worst_pico,
-        "now": tx.now,
-        "tick": tick,
-    }
-
-
-def _question(pin: Pin) -> dict[str, Value]:
-    return {"step": pin.step, "version": pin.version, "fixed": pin.fixed, "body": pin.body}
-
-
-def _pin(tx: Transaction, pin: Pin) -> int:
-    question_id = tx.add(
-        "add_question", record_id=pin.record_id, sample=pin.sample, now=tx.now, **_question(pin)
-    )
-    _show_examples(tx, pin, question_id)
-    return question_id
-
-
 def _show_examples(tx: Transaction, pin: Pin, question_id: int) -> None:
     for record_id in pin.examples:
         tx.change("add_example", record_id=record_id, question_id=question_id)
@@ -184,44 +203,33 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
 
     False if the attempt was no longer open.
     """
-    accounts = [tx.account(scope) for scope in scopes]
-    usage, replied = settlement.usage, settlement.text is not None
-    reply: dict[str, Value] = {
+    accounts = tx.accounts(scopes)
+    usage = settlement.usage
+    values: dict[str, Value] = {
+        "attempt_id": settlement.attempt_id,
+        "state": settlement.state,
+        "ending": settlement.ending._value_,  # `value` takes two Python calls
+        "cost_pico": settlement.cost_pico,
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "cached_tokens": usage.cached_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+        "served_model": settlement.served_model or None,
+        "provider_id": settlement.provider_id or None,
+        "detail": settlement.detail or None,
+        "latency_s": settlement.latency_s,
+        "tick": tx.next_tick(accounts[0]),
         "finish": settlement.finish,
         "token_probability": settlement.token_probability,
         "text": settlement.text,
     }
+    replied = settlement.text is not None
     at_once = replied and tx.concurrent
-    changed = tx.change(
-        "settle_with_reply" if at_once else "settle_attempt",
-        attempt_id=settlement.attempt_id,
-        state=settlement.state,
-        ending=settlement.ending.value,
-        cost_pico=settlement.cost_pico,
-        input_tokens=usage.input_tokens if usage else None,
-        output_tokens=usage.output_tokens if usage else None,
-        cached_tokens=usage.cached_tokens if usage else None,
-        reasoning_tokens=usage.reasoning_tokens if usage else None,
-        served_model=settlement.served_model or None,
-        provider_id=settlement.provider_id or None,
-        detail=settlement.detail or None,
-        latency_s=settlement.latency_s,
-        tick=tx.next_tick(accounts[0]),
-        **(reply if at_once else {}),
-    )
-    if not changed:
+    if not tx.change("settle_with_reply" if at_once else "settle_attempt", **values):
         return False
-    overrun = max(0, settlement.cost_pico - settlement.reserved_pico)
-    for account in accounts:
-        tx.move_account(account, settlement.cost_pico, -settlement.reserved_pico, overrun)
+    _settle(accounts, settlement.reserved_pico, settlement.cost_pico)
     if replied and not at_once:
-        tx.add(
-            "add_reply",
-            attempt_id=settlement.attempt_id,
-            ending=settlement.ending.value,
-            served_model=settlement.served_model,
-            **reply,
-        )
+        tx.add("add_reply", **values)
     failpoint("settlement_written")
     return True
 

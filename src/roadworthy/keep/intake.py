@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import orjson
 
@@ -39,7 +40,7 @@ def take_in(
 def _numbers(tx: Transaction, job_id: int, keys: Iterable[str]) -> dict[str, int]:
     """The records of a job that have some of these keys."""
     rows = tx.rows("numbers_among", job_id=job_id, keys=orjson.dumps(list(keys)).decode())
-    return {as_text(key): as_int(number) for number, key in rows}
+    return dict(cast("list[tuple[str, int]]", rows))
 
 
 def _take_fresh(
@@ -47,16 +48,10 @@ def _take_fresh(
 ) -> list[tuple[Kept, object]]:
     """Take in what is plainly new, in few statements: each line usable and short, each key its own, none of them known."""
     tx.change_all("add_record", (_row(tx, job_id, run_id, record, 1, owner) for record in fresh.values()))
-    numbers = _numbers(tx, job_id, fresh)
-    tx.change_all(
-        "put_line",
-        (
-            {"job_id": job_id, "number": record.line, "record_id": numbers[key], "kind": "first"}
-            for key, record in fresh.items()
-        ),
-    )
+    tx.change("put_lines", job_id=job_id, keys=orjson.dumps(list(fresh)).decode())
     if owner is None:
         return []
+    numbers = _numbers(tx, job_id, fresh)
     return [(Kept.new(job_id, record, numbers[key]), record.value) for key, record in fresh.items()]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -48,7 +48,7 @@ class PostgresTransaction(Transaction):
     def __init__(self, connection: psycopg.Connection[Row], now: float, *, sure: bool) -> None:
         self._server = connection
         self._accounts = {}
-        self._changed = set()
+        self._together = {}
         self._found: dict[str, Account] = {}
         self._sure = sure
         self._tick = 0
@@ -109,12 +109,8 @@ class PostgresTransaction(Transaction):
             row = self.row("next_tick")
             assert row is not None
             self._tick = as_int(row[0]) * _TICKS_A_TRANSACTION
-        return self._tick + 1
-
-    def touch(self, account: Account, tick: int) -> None:
-        """An account changed, at this place in the history of all processes."""
-        super().touch(account, tick)
-        self._tick = tick
+        self._tick += 1
+        return self._tick
 
     def claimed(self, key: bytes) -> None:
         """A request was claimed: from now to the commit nobody else sends it."""
@@ -128,8 +124,10 @@ class PostgresTransaction(Transaction):
         """
         if self._claims and self._bought():
             raise Again
-        for scope in sorted(self._changed):
-            before, after = self._found[scope], self._accounts[scope]
+        for scope, after in sorted(self._accounts.items()):
+            before = self._found[scope]
+            if after.tick == before.tick:
+                continue
             if not self._sure:
                 self.change("new_budget", scope=scope)
             if after.limit_pico != before.limit_pico:
@@ -142,7 +140,6 @@ class PostgresTransaction(Transaction):
             sure = self._sure or moved["spent_pico"] + moved["reserved_pico"] <= 0
             if any(moved.values()) and not self.change("move_budget", scope=scope, sure=int(sure), **moved):
                 raise Again
-        self._changed.clear()
 
     def _bought(self) -> bool:
         """Whether one of the requests that are claimed here has a reply by now."""
@@ -179,14 +176,7 @@ class PostgresStore:
         self.owner = self._begin()
         beat_s = settings.lease_s / _BEATS_A_LEASE
         self._writer = Writer(self._run, settings.commit_rows_max, idle=self._beat, idle_s=beat_s)
-
-    def write(self, change: Change[R]) -> Awaitable[R]:
-        """Run `change` in the next durable transaction and return its result."""
-        return self._writer.write(change)
-
-    def write_now(self, change: Change[R]) -> R:
-        """The same from a thread without an event loop; blocks."""
-        return self._writer.write_now(change)
+        self.write, self.write_now = self._writer.write, self._writer.write_now
 
     def read(self, look: Change[R]) -> R:
         """Look at what is committed; the reader's connection serves one look at a time."""
@@ -254,32 +244,31 @@ class PostgresStore:
         transaction.change("end_lease", owner=self.owner, now=transaction.now)
         failpoint("goodbye_written")
 
-    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+    def _run(self, changes: list[Change[object]]) -> list[object]:
         from psycopg import errors  # noqa: PLC0415 - an extra
 
         with self._explained():
             for turn in range(_TURNS_MAX):
                 try:
-                    self._commit(changes, sure=turn > 0)
+                    return self._commit(changes, sure=turn > 0)
                 except (Again, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
                     continue
-                return
         raise LedgerUnavailable(
             f"The ledger {self.name} is so busy that a transaction lost {_TURNS_MAX} times. Run the same command again."
         )
 
-    def _commit(self, changes: list[Callable[[Transaction], None]], *, sure: bool) -> None:
+    def _commit(self, changes: list[Change[object]], *, sure: bool) -> list[object]:
         began = time.monotonic()
         with self._connection.transaction():
             transaction = PostgresTransaction(self._connection, self._now(), sure=sure)
             self._stay_alive(transaction)
-            for change in changes:
-                change(transaction)
+            results = [change(transaction) for change in changes]
             transaction.flush()
             if time.monotonic() - began > self._settings.lease_s / _BEATS_A_LEASE:
                 self._stay_alive(transaction)  # others would see when it began, and that was long ago
             failpoint("before_commit")
         failpoint("after_commit")
+        return results
 
     def _stay_alive(self, transaction: PostgresTransaction) -> None:
         """Be heard, and hold the lease until the commit, so that nobody takes this process for dead meanwhile."""

@@ -36,19 +36,19 @@ class Kept:
     line: int
     stored: str | None
     body_hash: bytes
-    outcome: str
-    waiting_for: str
-    reason: str
-    value: str | None
-    confidence: float | None
-    certified: bool
-    model: str
-    mended: str
-    attempts: int
-    cost_pico: int
-    deaths: int
-    question_id: int
-    stale_run: int
+    outcome: str = "pending"
+    waiting_for: str = ""
+    reason: str = ""
+    value: str | None = None
+    confidence: float | None = None
+    certified: bool = False
+    model: str = ""
+    mended: str = ""
+    attempts: int = 0
+    cost_pico: int = 0
+    deaths: int = 0
+    question_id: int = 0
+    stale_run: int = 0
     state: int = 0
     pieces: int = 0
 
@@ -68,28 +68,7 @@ class Kept:
     @classmethod
     def new(cls, job_id: int, record: Record, record_id: int = 0, version: int = 1) -> Kept:
         """The record as it is taken in, or would be where the ledger does not have it."""
-        return cls(
-            id=record_id,
-            job_id=job_id,
-            key=record.key,
-            version=version,
-            line=record.line,
-            stored=None,
-            body_hash=record.body_hash,
-            outcome="pending",
-            waiting_for="",
-            reason="",
-            value=None,
-            confidence=None,
-            certified=False,
-            model="",
-            mended="",
-            attempts=0,
-            cost_pico=0,
-            deaths=0,
-            question_id=0,
-            stale_run=0,
-        )
+        return cls(record_id, job_id, record.key, version, record.line, None, record.body_hash)
 
 
 @quick(frozen=True, slots=True)

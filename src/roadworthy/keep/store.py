@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -63,18 +63,11 @@ class SqliteStore:
             except _BROKEN as error:
                 raise _explain(path, error) from error
             self._writer = Writer(self._run, settings.commit_rows_max)
+            self.write, self.write_now = self._writer.write, self._writer.write_now
             undo.callback(self._writer.close)
             self.owner, self._sign = self.write_now(self._begin)
             undo.pop_all()
         failpoint("lease_committed")
-
-    def write(self, change: Change[R]) -> Awaitable[R]:
-        """Run `change` in the next durable transaction and return its result."""
-        return self._writer.write(change)
-
-    def write_now(self, change: Change[R]) -> R:
-        """The same from a thread without an event loop; blocks."""
-        return self._writer.write_now(change)
 
     def read(self, look: Change[R]) -> R:
         """Look at what is committed. A look is short: it runs in the caller's thread."""
@@ -149,18 +142,18 @@ class SqliteStore:
         transaction.change("end_lease", owner=self.owner, now=transaction.now)
         failpoint("goodbye_written")
 
-    def _run(self, changes: list[Callable[[Transaction], None]]) -> None:
+    def _run(self, changes: list[Change[object]]) -> list[object]:
         transaction = Transaction(self._connection, self._now())
         try:
             with self._turn.taken():
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    for change in changes:
-                        change(transaction)
+                    results = [change(transaction) for change in changes]
                     transaction.flush()
                     failpoint("before_commit")
                     self._connection.execute("COMMIT")
                     failpoint("after_commit")
+                    return results
                 finally:  # after an interrupt too: nothing of it is half written
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")

@@ -19,7 +19,7 @@ R = TypeVar("R")
 class Account:
     """One cap: what may be spent, what is spent, what is promised to attempts on the wire. Pico-dollars.
 
-    It belongs to its transaction, which changes it in place and writes it at the end.
+    It belongs to its transaction: what changes it in place moves its tick on, and it is written at the end.
 
     Attributes:
         limit_pico: the cap; None where there is none, the account still counts.
@@ -33,12 +33,6 @@ class Account:
     reserved_pico: int = 0
     overrun_pico: int = 0
     tick: int = 0
-
-    def room_for(self, amount_pico: int) -> bool:
-        """Whether `amount_pico` more can be promised."""
-        return (
-            self.limit_pico is None or self.spent_pico + self.reserved_pico + amount_pico <= self.limit_pico
-        )
 
 
 class Again(Exception):
@@ -62,36 +56,38 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
+        self._execute = connection.execute
         self._statements = statements()
         self._accounts: dict[str, Account] = {}
-        self._changed: set[str] = set()
+        self._together: dict[tuple[str, ...], list[Account]] = {}
+        self._ticks: dict[str, int] = {}
         self.now = now
 
     def row(self, query: str, /, **values: Value) -> Row | None:
         """The first row of a named query, or None."""
-        found: Row | None = self._execute(query, values).fetchone()
+        statement = self._statements[query]
+        found: Row | None = self._execute(statement.sql, statement.values(values)).fetchone()
         return found
 
     def rows(self, query: str, /, **values: Value) -> list[Row]:
         """All rows of a named query; for queries that are bounded by their own LIMIT or subject."""
-        return self._execute(query, values).fetchall()
+        statement = self._statements[query]
+        return self._execute(statement.sql, statement.values(values)).fetchall()
 
     def add(self, query: str, /, **values: Value) -> int:
         """Insert one row and return its id."""
-        return self._execute(query, values).lastrowid or 0
+        statement = self._statements[query]
+        return self._execute(statement.sql, statement.values(values)).lastrowid or 0
 
     def change(self, query: str, /, **values: Value) -> int:
         """Update or delete, and return how many rows that touched."""
-        return self._execute(query, values).rowcount
+        statement = self._statements[query]
+        return self._execute(statement.sql, statement.values(values)).rowcount
 
     def change_all(self, query: str, rows: Iterable[Mapping[str, Value]]) -> None:
         """The same change for each row of values; quicker than one by one."""
         statement = self._statements[query]
         self._connection.executemany(statement.sql, map(statement.values, rows))
-
-    def _execute(self, query: str, values: Mapping[str, Value]) -> sqlite3.Cursor:
-        statement = self._statements[query]
-        return self._connection.execute(statement.sql, statement.values(values))
 
     def account(self, scope: str) -> Account:
         """The account of a scope as it stands inside this transaction."""
@@ -100,6 +96,14 @@ class Transaction:
             row = self.row("budget", scope=scope)
             held = Account(scope) if row is None else _account(scope, row)
             self._accounts[scope] = held
+            self._ticks[scope] = held.tick
+        return held
+
+    def accounts(self, scopes: tuple[str, ...]) -> list[Account]:
+        """The accounts of several scopes; the same ones are asked for by one record after another."""
+        held = self._together.get(scopes)
+        if held is None:
+            held = self._together[scopes] = [self.account(scope) for scope in scopes]
         return held
 
     def next_tick(self, account: Account) -> int:
@@ -109,30 +113,16 @@ class Transaction:
     def cap_account(self, account: Account, limit_pico: int | None) -> None:
         """Change what may be spent; it is written with the transaction."""
         account.limit_pico = limit_pico
-        self.touch(account, self.next_tick(account))
-
-    def move_account(
-        self, account: Account, spent_pico: int, reserved_pico: int, overrun_pico: int = 0
-    ) -> None:
-        """A promise or a settlement; it is written with the transaction."""
-        account.spent_pico += spent_pico
-        account.reserved_pico += reserved_pico
-        account.overrun_pico += overrun_pico
-        self.touch(account, self.next_tick(account))
-
-    def touch(self, account: Account, tick: int) -> None:
-        """An account changed, at this place in the history."""
-        account.tick = tick
-        self._changed.add(account.scope)
+        account.tick += 1
 
     def claimed(self, key: bytes) -> None:
         """A request was claimed; where others write meanwhile, it is looked at once more before the commit."""
 
     def flush(self) -> None:
         """Write the accounts that changed; called once, right before the commit."""
-        for scope in sorted(self._changed):
-            account = self._accounts[scope]
-            self.change("put_budget", **_columns(account))
+        for scope, account in sorted(self._accounts.items()):
+            if account.tick != self._ticks[scope]:
+                self.change("put_budget", **_columns(account))
 
 
 Change: TypeAlias = Callable[[Transaction], R]

@@ -11,52 +11,50 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
-from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.keep.transaction import Change
 
 if TYPE_CHECKING:
     import asyncio
 
 R = TypeVar("R")
-_Run = Callable[[list[Callable[[Transaction], None]]], None]
+_Run: TypeAlias = Callable[[list[Change[object]]], list[object]]
+_Waiter: TypeAlias = "asyncio.Future[object] | Future[object]"
 
 
-class _Job:
-    """One change, and who waits for it."""
+class _Gathered:
+    """What one turn of a loop has to write, handed over once, at its end: fewer wakes, larger transactions.
 
-    __slots__ = ("_change", "_result", "_waiter", "loop")
+    Without a loop: what one thread has to write.
+    """
 
-    def __init__(
-        self,
-        change: Change[object],
-        loop: asyncio.AbstractEventLoop | None,
-        waiter: asyncio.Future[object] | Future[object],
-    ) -> None:
-        self._change = change
-        self._waiter = waiter
-        self._result: object = None
+    __slots__ = ("changes", "loop", "results", "waiters")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self.loop = loop
-
-    def apply(self, transaction: Transaction) -> None:
-        self._result = self._change(transaction)
+        self.changes: list[Change[object]] = []
+        self.results: list[object] = []
+        self.waiters: list[_Waiter] = []
 
     def end(self, error: BaseException | None) -> None:
-        """Tell the waiter; runs in the waiter's loop where it has one."""
-        if self._waiter.done():
-            return
+        """Tell who waits; runs in the waiters' loop where they have one."""
         if error is None:
-            self._waiter.set_result(self._result)
+            for waiter, result in zip(self.waiters, self.results, strict=True):
+                if not waiter.done():
+                    waiter.set_result(result)
         else:
-            self._waiter.set_exception(error)
+            for waiter in self.waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
 
 
 class Writer:
     """The queue and its thread.
 
     Args:
-        run: performs a list of changes as one durable transaction; raises LedgerUnavailable.
+        run: performs changes as one durable transaction and returns what each said; raises LedgerUnavailable.
         rows_max: changes in one transaction at most.
         idle: called when nothing was to be written for `idle_s` seconds; None for never.
     """
@@ -68,8 +66,8 @@ class Writer:
         self._rows_max = rows_max
         self._idle = idle
         self._idle_s = idle_s if idle is not None else None
-        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
-        self._gathered: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        self._queue: queue.SimpleQueue[_Gathered | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, _Gathered] = {}
         self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
         self._broken: LedgerUnavailable | None = None
         self._thread.start()
@@ -82,14 +80,22 @@ class Writer:
         """
         loop = _loop_getter()()
         waiter: asyncio.Future[object] = loop.create_future()
-        self._gather(_Job(change, loop, waiter), loop)
-        return waiter  # type: ignore[return-value] # the job's result is the change's
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            gathered = self._gathered[loop] = _Gathered(loop)
+            loop.call_soon(self._hand_over, loop)
+        gathered.changes.append(change)
+        gathered.waiters.append(waiter)
+        return waiter  # type: ignore[return-value] # its result is the change's
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop."""
         waiter: Future[object] = Future()
-        self._put([_Job(change, None, waiter)])
-        return waiter.result()  # type: ignore[return-value] # the job's result is the change's
+        gathered = _Gathered(None)
+        gathered.changes.append(change)
+        gathered.waiters.append(waiter)
+        self._put(gathered)
+        return waiter.result()  # type: ignore[return-value] # its result is the change's
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
@@ -98,35 +104,26 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
 
-    def _gather(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
-        """What one turn of a loop has to write is handed over once, at its end: fewer wakes, larger transactions."""
-        gathered = self._gathered.get(loop)
-        if gathered is None:
-            self._gathered[loop] = [job]
-            loop.call_soon(self._hand_over, loop)
-        else:
-            gathered.append(job)
-
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs = self._gathered.pop(loop, [])
-        if not jobs:
-            return  # the ledger was closed meanwhile, and they were handed over then
+        gathered = self._gathered.pop(loop, None)
+        if gathered is None:
+            return  # the ledger was closed meanwhile, and it was handed over then
         try:
-            self._put(jobs)
+            self._put(gathered)
         except LedgerUnavailable as error:
-            _end_all(jobs, error)
+            gathered.end(error)
 
-    def _put(self, jobs: list[_Job]) -> None:
+    def _put(self, gathered: _Gathered) -> None:
         if self._broken is not None:
             raise type(self._broken)(f"The ledger's writer has stopped: {self._broken}")
-        self._queue.put(jobs)
+        self._queue.put(gathered)
 
     def _work(self) -> None:
         while True:
             batch, last = self._drain()
             try:
                 if batch:
-                    self._run([job.apply for job in batch])
+                    self._perform(batch)
                 error: BaseException | None = None
             except BaseException as caught:  # noqa: BLE001 - handed to every waiter; a silent thread strands them
                 error = caught
@@ -134,20 +131,33 @@ class Writer:
             if last:
                 return
 
-    def _drain(self) -> tuple[list[_Job], bool]:
+    def _perform(self, batch: list[_Gathered]) -> None:
+        """All that was gathered in one transaction; each gets its results."""
+        changes: list[Change[object]] = []
+        for gathered in batch:
+            changes += gathered.changes
+        results = self._run(changes)
+        start = 0
+        for gathered in batch:
+            end = start + len(gathered.changes)
+            gathered.results, start = results[start:end], end
+
+    def _drain(self) -> tuple[list[_Gathered], bool]:
         """What is waiting, up to the limit of a transaction and the turn that reaches it; and whether it is the last."""
-        batch: list[_Job] = []
+        batch: list[_Gathered] = []
+        count = 0
         try:
-            jobs = self._queue.get(timeout=self._idle_s)
+            gathered = self._queue.get(timeout=self._idle_s)
         except queue.Empty:
             self._rest()
             return batch, False
-        while jobs is not None:
-            batch += jobs
-            if len(batch) >= self._rows_max:
+        while gathered is not None:
+            batch.append(gathered)
+            count += len(gathered.changes)
+            if count >= self._rows_max:
                 return batch, False
             try:
-                jobs = self._queue.get_nowait()
+                gathered = self._queue.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True
@@ -169,20 +179,20 @@ def _loop_getter() -> Callable[[], asyncio.AbstractEventLoop]:
     return get_running_loop
 
 
-def _tell(batch: list[_Job], error: BaseException | None) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in batch:
-        if job.loop is None:
-            job.end(error)
+def _tell(batch: list[_Gathered], error: BaseException | None) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Gathered]] = {}
+    for gathered in batch:
+        if gathered.loop is None:
+            gathered.end(error)
         else:
-            by_loop.setdefault(job.loop, []).append(job)
-    for loop, jobs in by_loop.items():
+            by_loop.setdefault(gathered.loop, []).append(gathered)
+    for loop, turns in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_end_all, jobs, error)
+            loop.call_soon_threadsafe(_end_all, turns, error)
         except RuntimeError:
             continue  # the loop is closed: whoever waited is gone, the change stands
 
 
-def _end_all(jobs: list[_Job], error: BaseException | None) -> None:
-    for job in jobs:
-        job.end(error)
+def _end_all(turns: list[_Gathered], error: BaseException | None) -> None:
+    for gathered in turns:
+        gathered.end(error)

@@ -287,7 +287,8 @@ class Desk:
         found: list[Opened | Reply | Busy | NoMoney] = []
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
-            self._charge(tx, owed)
+            if owed is not _NOTHING_OWED:
+                self._charge(tx, owed)
             if version is not None:
                 version(tx)
             if cap is not None:
@@ -338,22 +339,23 @@ class Desk:
         Where an attempt was taken from this process meanwhile, because it was held for dead, the outcome that came of
         it is not written: whoever took it over decides.
         """
-        owed, recounts, runtime = self._take_owed(), self.session.recounts, self.session.runtime
+        owed, session = self._take_owed(), self.session
+        runtime, record_id, recounts = session.runtime, session.kept.id, session.recounts
         if not (owed.settlements or fate or change or recounts):
             return runtime.durable(None, 0)
 
         def last(tx: Transaction) -> None:
             charge, in_time = self._pay(tx, owed)
             if fate is not None and in_time:
-                keep(tx, self.session.kept.id, fate, charge)
-            elif charge.attempts and not self.session.defers:
-                charge_record(tx, self.session.kept.id, charge)
+                keep(tx, record_id, fate, charge)
+            elif charge.attempts and not session.defers:
+                charge_record(tx, record_id, charge)
             if recounts:
-                tx.change("recount_record", record_id=self.session.kept.id)
+                tx.change("recount_record", record_id=record_id)
             if change is not None and in_time:
                 change(tx)
-            if fate is not None:
-                self.session.look_after(tx)
+            if fate is not None and session.after is not None:
+                session.after(tx)
 
         return runtime.durable(runtime.store.write(last), len(owed.settlements))
 
@@ -374,8 +376,9 @@ class Desk:
         attempts = cost = 0
         for words in owed.remarks:
             self._note(tx, "served_model", words)
+        scopes = self.session.payer.scopes
         for settlement in owed.settlements:
-            if not settle_attempt(tx, settlement, self.session.payer.scopes):
+            if not settle_attempt(tx, settlement, scopes):
                 continue
             attempts += 1
             cost += settlement.cost_pico

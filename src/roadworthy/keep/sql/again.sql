@@ -1,7 +1,12 @@
 -- What the ledger holds of records that come again: looked up for many of them at once, or for one in one statement.
 
 -- numbers_among: The numbers of the records with some keys, a JSON list.
-SELECT id, key FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
+SELECT key, id FROM record WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys));
+
+-- put_lines: Say that lines of the input are the first sight of records that are new, by a JSON list of their keys.
+INSERT INTO line (job_id, number, record_id, kind) SELECT job_id, line, id, 'first' FROM record
+WHERE job_id = :job_id AND key IN (SELECT value FROM json_each(:keys))
+ON CONFLICT (job_id, number) DO UPDATE SET record_id = excluded.record_id, kind = excluded.kind;
 
 -- newest_among: The newest versions of some keys of a job, a JSON list, the newest last; whether each has contents and stands somewhere, as the first of its line, and no body.
 SELECT body IS NOT NULL AND outcome <> 'pending' AND EXISTS (SELECT 1 FROM line

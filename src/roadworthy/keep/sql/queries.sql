@@ -227,7 +227,7 @@ WHERE id = :record_id;
 
 -- add_reply: Keep what the model sent back.
 INSERT INTO reply (attempt_id, ending, finish, served_model, token_probability, text)
-VALUES (:attempt_id, :ending, :finish, :served_model, :token_probability, :text);
+VALUES (:attempt_id, :ending, :finish, coalesce(:served_model, ''), :token_probability, :text);
 
 -- last_served: What a provider called a model when it last answered for it.
 SELECT served_model FROM attempt WHERE model = :model AND served_model IS NOT NULL ORDER BY id DESC LIMIT 1;
