@@ -15,7 +15,7 @@ from roadworthy.keep.held import HELD_MOST, Held, held_of
 from roadworthy.keep.pieces import add_pieces
 from roadworthy.keep.record import Kept, json_text, kept_of
 from roadworthy.keep.records import claim, find_record
-from roadworthy.keep.transaction import Row, Transaction, Value, as_int, as_text
+from roadworthy.keep.transaction import Row, Transaction, Value, as_int
 
 
 def take_in(
