@@ -75,7 +75,7 @@ class Driver:
         if ask.refused:
             return NoReply("unusable", f"{ask.model}: {ask.refused}")
         lane = rung.lane  # a key that is replaced meanwhile gives the rung another one
-        retry = Retry(self._settings, lane.retry_tokens)
+        retry: Retry | None = None
         while True:
             refused = await self._admit(lane, ask, deadline)
             if refused is not None:
@@ -97,6 +97,7 @@ class Driver:
             outcome = await self._send(rung, lane, ask, meter, opened, deadline)
             if outcome.ending in REPLIES:
                 return _reply(ask, opened, outcome)
+            retry = retry or Retry(self._settings, lane.retry_tokens)
             refused = await self._again(retry, lane, ask, outcome, deadline)
             if refused is not None:
                 return refused
