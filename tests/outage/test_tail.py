@@ -1,0 +1,67 @@
+"""A worker goes on while its outcome is on its way to the disk; nobody hears of it before it is there."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.ledgers import ask
+from tests.outage.bench import an_app, notes, provider
+
+from roadworthy._events import Event, RecordEnded
+from roadworthy.run.job import Job
+from roadworthy.run.options import Options
+
+RECORDS = 60
+
+
+async def run(url: str, look: Callable[[str, Path], None], concurrency: int) -> tuple[int, int]:
+    """A run in which `look` is called with each record's key when it is told to have ended; accepted, and commits."""
+    app, entry = an_app()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, RecordEnded):
+            look(event.key, Path(runtime.store.name))
+
+    runtime = app.start({"OPENAI_BASE_URL": url}, tell=tell)
+    commits = 0
+    perform: Any = runtime.store._writer._run  # type: ignore[attr-defined] # what performs one transaction
+
+    def counted(changes: list[Any]) -> Any:
+        nonlocal commits
+        commits += 1
+        return perform(changes)
+
+    runtime.store._writer._run = counted  # type: ignore[attr-defined] # as above
+    try:
+        job = Job(runtime, entry, notes(RECORDS), Options(job="tail", concurrency=concurrency))
+        began = commits
+        summary, status = await job.run()
+    finally:
+        await runtime.close()
+    assert status == 0
+    return summary.accepted, commits - began
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_record_is_told_to_have_ended_when_its_outcome_is_on_disk(concurrency: int) -> None:
+    """Whoever hears that a record is done would act on an outcome that a crash takes back."""
+    told: list[str] = []
+
+    def look(key: str, ledger: Path) -> None:
+        rows = ask(str(ledger), "SELECT key FROM record WHERE outcome = 'accepted'")
+        assert (key,) in rows
+        told.append(key)
+
+    with provider(latency_ms=5.0) as sim:
+        accepted, _commits = asyncio.run(run(sim.url, look, concurrency))
+    assert accepted == len(told) == len(set(told)) == RECORDS
+
+
+def test_an_outcome_and_the_next_intent_of_a_worker_are_one_commit() -> None:
+    """One worker would take two commits a record, and wait for the second before it asks anything."""
+    with provider(latency_ms=5.0) as sim:
+        accepted, commits = asyncio.run(run(sim.url, lambda _key, _ledger: None, 1))
+    assert accepted == RECORDS
+    assert commits <= RECORDS * 1.3 + 10
