@@ -16,8 +16,9 @@ import orjson
 from roadworthy.accept.image import Image
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import Form, Message
-from roadworthy.call.reply import Ending, Outcome, Usage
+from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
+from roadworthy.call.wire.completion import plain_completion
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
 from roadworthy.call.wire.stream import Assembly
 from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, object_in, objects, part_of
@@ -87,6 +88,10 @@ class OpenAIChat(Wire):
         """OpenAI's own where it is asked, else whatever a compatible endpoint serves."""
         own = self._cap_field == "max_completion_tokens"
         return openai_image_tokens(image) if own else any_image_tokens(image)
+
+    def plain(self, exchange: Exchange) -> Outcome | None:
+        """In one pass, as nearly every answer is."""
+        return plain_completion(exchange.body, exchange.headers)
 
     def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """The first choice."""

@@ -80,6 +80,11 @@ class Wire(ABC):
     def streamed(self, body: dict[str, object]) -> dict[str, object]:
         """The same request, asking for a stream."""
 
+    def plain(self, exchange: Exchange) -> Outcome | None:
+        """What a whole answer says that is well and as the documents have it, where there is a quicker way to see that."""
+        del exchange
+        return None
+
     @abstractmethod
     def answer(self, said: Mapping[str, Any], headers: Mapping[str, str]) -> Outcome:
         """Classify a body that claims success and holds no error; the headers name it where it has no id of its own."""
@@ -116,6 +121,8 @@ class Wire(ABC):
             ending = _NEVER_LEFT.get(exchange.error, Ending.UNKNOWN)
             detail = one_line(exchange.detail or exchange.error)
             return Outcome(ending, provider_id=provider_id_of(exchange.headers), detail=detail)
+        if status == 200 and (well := self.plain(exchange)) is not None:
+            return well
         said = as_object(exchange.body)
         claims = 200 <= status < 300
         error = self.error(said or {}, {} if claims else exchange.headers)
