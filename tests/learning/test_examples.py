@@ -79,6 +79,24 @@ def test_what_is_forgotten_is_shown_to_nobody(build: Build) -> None:
     assert text_of("N0003") not in json.dumps(asked(shop, "later record number 1"))
 
 
+def test_a_step_that_shows_none_any_more_asks_no_old_question_anew(build: Build) -> None:
+    """Taking `examples=` away would buy every answer that was given with examples once more (P2, P7)."""
+    later = {f"later record number {number}": ("glad", 0.9) for number in range(3)}
+    shop = build({**notes(), **later}, f"{STEP}2")
+    give(shop, notes())
+    shop.run()
+    label(shop, dict.fromkeys(notes(), "glad"))
+    shop.json("learn", "shop.py:feel", "--apply")
+    give(shop, later)
+    shop.run("feel", "--job", "later")
+    before = asked(shop, "later record number 1")
+    assert before[0].count("Example") == 2
+    shop.open(f"{STEP}0", {})
+    again = shop.run("feel", "--job", "later")
+    assert (again["attempts"], again["reused"]) == (0, 3)
+    assert asked(shop, "later record number 1") == before
+
+
 def test_rolling_back_shows_none(build: Build) -> None:
     """Examples that did harm would stay."""
     later = {f"later record number {number}": ("glad", 0.9) for number in range(2)}

@@ -49,9 +49,11 @@ def test_an_outcome_that_cannot_be_written_ends_the_run() -> None:
             tail.add(broken())
         with pytest.raises(LedgerUnavailable, match="disk is full"):
             await tail.serve()
+        tail.add(broken())  # by a worker that was not stopped yet
+        await tail.rest()
         return tried
 
-    assert asyncio.run(asyncio.wait_for(go(), 60)) == 3
+    assert asyncio.run(asyncio.wait_for(go(), 60)) == 4
 
 
 def test_an_interrupt_lets_what_was_handed_over_get_to_its_end() -> None:
@@ -78,6 +80,7 @@ def test_an_interrupt_lets_what_was_handed_over_get_to_its_end() -> None:
         serving.cancel()
         await asyncio.wait([serving])
         assert serving.cancelled()
+        await tail.rest()
         return sorted(told)
 
     assert asyncio.run(asyncio.wait_for(go(), 60)) == [0, 1, 2]

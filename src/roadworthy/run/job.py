@@ -200,15 +200,18 @@ class Job:
         """Feed records to a bounded pool of workers; memory does not grow with their number."""
         belt = self._belt = Belt(self._runtime.settings.queue_max)
         tail = Tail()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(tail.serve())
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(self._concurrency):
-                    workers.create_task(self._serve(belt, tail))
-                async for batch in batches:
-                    await belt.put(batch)
-                belt.end()
-            tail.end()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(tail.serve())
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(self._concurrency):
+                        workers.create_task(self._serve(belt, tail))
+                    async for batch in batches:
+                        await belt.put(batch)
+                    belt.end()
+                tail.end()
+        finally:
+            await tail.rest()
 
     async def _serve(self, belt: Belt[Taken], tail: Tail) -> None:
         """Work on one record after the other. A cancellation that a library swallowed on the way still ends it."""

@@ -50,8 +50,7 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
     if step.examples and (held is None or held.refreshed):
         learned = session.learned.of(step.name)
         question = with_examples(question, runtime.showing.of(step, learned, but=record_id))
-    moves = step.context is not None or step.examples > 0  # else the hash says that the words are the same
-    body = question_body(question).decode() if held is None or moves else held.body
+    body = question_body(question).decode()  # examples and passages are no part of what it was found by
     if held is None or (step.examples and held.refreshed and held.body != body):
         shown, sample = tuple([one.record for one in question.examples]), 0 if held is None else held.sample
         return Pinned(question, Pin(record_id, step.name, today, fixed, body, 0, sample, shown), mask)

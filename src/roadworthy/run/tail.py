@@ -34,19 +34,21 @@ class Tail:
         self._came.set()
 
     async def serve(self) -> None:
-        """See every record to its end.
+        """See every record to its end, until `end`.
 
         Raises:
-            LedgerUnavailable: an outcome could not be written; the others under way were tried too.
+            LedgerUnavailable: an outcome could not be written.
         """
         held = self._held
-        try:
-            while True:
-                while held:
-                    await held.popleft()
-                if self._ended:
-                    return
-                self._came.clear()
-                await self._came.wait()
-        finally:  # after an interrupt too: what is handed over gets to its end
-            await asyncio.gather(*held, return_exceptions=True)
+        while True:
+            while held:
+                await held.popleft()
+            if self._ended:
+                return
+            self._came.clear()
+            await self._came.wait()
+
+    async def rest(self) -> None:
+        """What is left once the workers have stopped, after a fault or an interrupt: it is handed over, and gets to its end."""
+        left, self._held = self._held, deque()
+        await asyncio.gather(*left, return_exceptions=True)

@@ -140,6 +140,13 @@ def test_both_ways_say_the_same_where_a_name_stands_twice(twice: bytes, *, first
     both(b"{" + twice + b"," + text[1:] if first else text[:-1] + b"," + twice + b"}")
 
 
+@pytest.mark.parametrize("depth", [500, 990, 1_000, 1_100, 100_000])
+def test_both_ways_say_the_same_of_what_is_deep(depth: int) -> None:
+    """A field that nobody asked for would end a request without an outcome, and its slot with it."""
+    text = orjson.dumps(WELL)
+    both(b'{"x":' + b"[" * depth + b"]" * depth + b"," + text[1:])
+
+
 def test_an_answer_as_the_documents_have_it_is_read_in_one_pass() -> None:
     """The quick way would be there and never gone, and nobody would see it."""
     found = plain_completion(orjson.dumps(WELL), HEADERS)

@@ -19,6 +19,7 @@ from roadworthy.call.wire.anthropic import AnthropicMessages, VertexAnthropic
 from roadworthy.call.wire.converse import BedrockConverse
 from roadworthy.call.wire.gemini import GeminiContent
 from roadworthy.call.wire.openai_chat import OpenAIChat
+from roadworthy.call.wire.openai_embeddings import OpenAIEmbeddings
 from roadworthy.call.wire.openai_responses import OpenAIResponses
 from roadworthy.call.wire.wire import Terms, Wire, Wording
 
@@ -381,3 +382,10 @@ def test_a_prompt_that_was_cut_in_silence_is_noticed(request_bytes: int, tokens:
     """An answer to half a record would be accepted as one to all of it."""
     assert was_cut(request_bytes, Usage(input_tokens=tokens)) is cut
     assert not was_cut(request_bytes, None)
+
+
+def test_an_embedder_is_asked_again_for_the_same_vectors() -> None:
+    """Vectors that came broken would end a record with a message about a model that is named where it belongs."""
+    asked = Question("v", b"f", (Message("user", '{"texts":["a"]}'),))
+    wire = OpenAIEmbeddings()
+    assert body(wire, Model("openai:m"), asked, again="Mend it.") == body(wire, Model("openai:m"), asked)

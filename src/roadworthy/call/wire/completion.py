@@ -81,7 +81,7 @@ def plain_completion(body: bytes, headers: Mapping[str, str]) -> Outcome | None:
     """What such a body says; None where it is another one."""
     try:
         said = _DECODER.decode(body)
-    except (DecodeError, UnicodeDecodeError):
+    except (DecodeError, UnicodeDecodeError, RecursionError):
         return None
     text = said.choices[0].message.content
     if not text.strip():

@@ -26,6 +26,7 @@ class OpenAIEmbeddings(Wire):
     """Embeddings as OpenAI speaks them; the question's last message is a JSON object with `texts`."""
 
     name = "openai embeddings"
+    takes_words = False
 
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """One address for all models."""

@@ -54,10 +54,12 @@ class Wire(ABC):
     Attributes:
         name: for messages and lanes.
         dialect: how it wants a schema, by the names of `ask.form`; "" for the strict one.
+        takes_words: whether a question can be asked with words added to it.
     """
 
     name: ClassVar[str]
     dialect: ClassVar[str] = ""
+    takes_words: ClassVar[bool] = True
 
     @abstractmethod
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
@@ -186,7 +188,7 @@ class Wording:
             again: what a re-ask adds to the last user message.
         """
         messages = question.messages
-        if self._words or again:
+        if (self._words or again) and self._wire.takes_words:
             messages = _with_words(messages, self._words, again)
         return {**self._frame, **self._wire.said(messages)}
 
