@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from tests.ledgers import ask
@@ -16,16 +16,27 @@ from roadworthy.run.options import Options
 RECORDS = 60
 
 
+class Heard:
+    """Hears of ended records alone, as the progress line does; whoever traces is told all in a record's own task."""
+
+    hears: Final = frozenset({RecordEnded})
+
+    def __init__(self, look: Callable[[str, Path], None]) -> None:
+        self._look = look
+        self.ledger = Path()
+
+    def __call__(self, event: Event) -> None:
+        """Look at the ledger."""
+        if isinstance(event, RecordEnded):
+            self._look(event.key, self.ledger)
+
+
 async def run(url: str, look: Callable[[str, Path], None], concurrency: int) -> tuple[int, int]:
     """A run in which `look` is called with each record's key when it is told to have ended; accepted, and commits."""
     app, entry = an_app()
-
-    def tell(event: Event) -> None:
-        if isinstance(event, RecordEnded):
-            look(event.key, Path(runtime.store.name))
-
+    tell = Heard(look)
     runtime = app.start({"OPENAI_BASE_URL": url}, tell=tell)
-    commits = 0
+    tell.ledger, commits = Path(runtime.store.name), 0
     perform: Any = runtime.store._writer._run  # type: ignore[attr-defined] # what performs one transaction
 
     def counted(changes: list[Any]) -> Any:

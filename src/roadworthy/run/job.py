@@ -227,10 +227,9 @@ class Job:
         fresh = kept.outcome == "pending" and not kept.attempts
         if runtime.stopped or (self._known and fresh):
             return
-        judged = self._known
-        session = begin(
-            runtime, kept, self.run_id, offline=judged, held=taken.held, tail=None if judged else tail
-        )
+        # Judging writes hardly anything, and whoever traces a record hears all of it in one task.
+        after = None if self._known or runtime.traced else tail
+        session = begin(runtime, kept, self.run_id, offline=self._known, held=taken.held, tail=after)
         try:
             value = self._revive(kept) if taken.value is None else taken.value
             fate = await run_record(self._entry, value, session)

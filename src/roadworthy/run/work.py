@@ -106,21 +106,20 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
         fate = _broken(bug, session)
     writing = _write(session, desk, fate, doubt, draw)
-    ending = _ended(step, value, desk, found, fate, writing)
+    full = found is not None and _saw(step, value, desk, found)
     if session.tail is None:
-        return await ending
-    session.tail.add(ending)
-    return fate
+        await writing
+    else:
+        session.tail.add(_ended(fate, session, writing))
+    if full:
+        await _keep_reading(step, session.runtime)
+    return fate if session.tail is not None else _told(fate, session)
 
 
-async def _ended(
-    step: Step[R, T], value: R, desk: Desk, found: Verdict[T] | None, fate: Fate, writing: Awaitable[None]
-) -> Fate:
-    """The outcome of one step is durable: its answer counts, and whoever listens hears of it."""
+async def _ended(fate: Fate, session: Session, writing: Awaitable[None]) -> None:
+    """The outcome is durable, and whoever listens hears of it."""
     await writing
-    if found is not None and _saw(step, value, desk, found):
-        await _keep_reading(step, desk.session.runtime)
-    return _told(fate, desk.session)
+    _told(fate, session)
 
 
 async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) -> Fate:
