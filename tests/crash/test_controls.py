@@ -92,7 +92,7 @@ def test_a_provider_that_counts_at_the_end_is_seen_and_hides_what_the_honest_one
             folder = tmp_path / name
             folder.mkdir()
             trial = Trial(folder, str(folder / "ledger.db"), sim, "triage")
-            sim.script({"faults": {}, "latency_ms": 60})
+            sim.script({"faults": {}, "latency_ms": 300})  # so that no answer comes in while the kill does
             trial.kill("before_send:30")
             sim.script({"latency_ms": 1})
             trial.run("give_back")

@@ -10,7 +10,17 @@ from roadworthy._quick import quick
 from roadworthy.call.meter import RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.row import RowOf
-from roadworthy.keep.transaction import Account, Again, Row, Transaction, Value, as_int, as_text, damaged
+from roadworthy.keep.transaction import (
+    Account,
+    Again,
+    Row,
+    Transaction,
+    Value,
+    as_bytes,
+    as_int,
+    as_text,
+    damaged,
+)
 
 
 @quick(frozen=True, slots=True)
@@ -100,13 +110,12 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
     """Look up, claim, check every cap and note the intent, in one transaction."""
     accounts = tx.accounts(payer.scopes)
     full = without_room(accounts, ask.worst_pico)
-    at_once = tx.concurrent and full is None and not pin.question_id
     prefix = key64(ask.key)
-    # Hardly ever anything is known, and an index alone tells that; the whole look-up is a join.
-    if not at_once and tx.row("key_seen", key64=prefix) is not None:
-        known = tx.row("request", key64=prefix, key=ask.key)
+    pinned = pin.question_id > 0
+    if full is not None or pinned:
+        known = _look_up(tx, prefix, ask.key)
         if known is not None:
-            return _known(known)
+            return known
     if full is not None:
         return _no_money(full, ask)
     values: dict[str, Value] = {
@@ -128,7 +137,8 @@ def open_attempt(tx: Transaction, ask: Ask, pin: Pin, payer: Payer) -> Opened | 
         "now": tx.now,
         "tick": tx.next_tick(accounts[0]),
     }
-    found = (_claim_with_question if at_once else _claim)(tx, pin, values)
+    claim = _claim if pinned else _claim_at_once if tx.concurrent else _claim_first
+    found = claim(tx, pin, values)
     if isinstance(found, Opened):
         _promise(accounts, ask.worst_pico)
         if tx.concurrent:
@@ -163,16 +173,36 @@ def _settle(accounts: Iterable[Account], promised_pico: int, cost_pico: int) -> 
         account.tick += 1
 
 
+def _look_up(tx: Transaction, prefix: int, key: bytes) -> Reply | Busy | None:
+    """What is known of a request. Hardly ever is anything, and an index alone tells that; the whole look-up is a join."""
+    if tx.row("key_seen", key64=prefix) is None:
+        return None
+    row = tx.row("request", key64=prefix, key=key)
+    return None if row is None else _known(row)
+
+
 def _claim(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened:
-    question_id = pin.question_id or tx.add("add_question", **values)
-    if pin.examples and not pin.question_id:
-        _show_examples(tx, pin, question_id)
-    return Opened(tx.add("add_attempt", question_id=question_id, **values), question_id)
+    """The intent of a request whose question is pinned already."""
+    values["question_id"] = pin.question_id
+    return Opened(tx.add("add_attempt", values), pin.question_id)
 
 
-def _claim_with_question(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:
+def _claim_first(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:
+    """The same with its question, which is pinned in the very statement that finds nothing known of the request."""
+    question_id = tx.add("add_first_question", values)
+    if not question_id:
+        known = _look_up(tx, as_int(values["key64"]), as_bytes(values["key"]))
+        if known is not None:
+            return known
+        question_id = tx.add("add_question", values)
+    _show_examples(tx, pin, question_id)
+    values["question_id"] = question_id
+    return Opened(tx.add("add_attempt", values), question_id)
+
+
+def _claim_at_once(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:
     """The same in one round trip to a server: look up, pin the question, claim."""
-    row = tx.row("ask", **values)
+    row = tx.row("ask", values)
     assert row is not None
     attempt_id, question_id, *known = row
     if attempt_id is None and known[0] is None:
@@ -225,11 +255,11 @@ def settle_attempt(tx: Transaction, settlement: Settlement, scopes: tuple[str, .
     }
     replied = settlement.text is not None
     at_once = replied and tx.concurrent
-    if not tx.change("settle_with_reply" if at_once else "settle_attempt", **values):
+    if not tx.change("settle_with_reply" if at_once else "settle_attempt", values):
         return False
     _settle(accounts, settlement.reserved_pico, settlement.cost_pico)
     if replied and not at_once:
-        tx.add("add_reply", **values)
+        tx.add("add_reply", values)
     failpoint("settlement_written")
     return True
 

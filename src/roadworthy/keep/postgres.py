@@ -23,7 +23,17 @@ from roadworthy._settings import Settings
 from roadworthy.keep.attempts import key64
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.queries import migrations, postgres_queries
-from roadworthy.keep.transaction import Account, Again, Change, Row, TakenForDead, Transaction, Value, as_int
+from roadworthy.keep.transaction import (
+    Account,
+    Again,
+    Change,
+    Row,
+    TakenForDead,
+    Transaction,
+    Value,
+    Values,
+    as_int,
+)
 from roadworthy.keep.writer import Writer
 
 if TYPE_CHECKING:
@@ -55,29 +65,29 @@ class PostgresTransaction(Transaction):
         self._claims: list[bytes] = []
         self.now = now
 
-    def row(self, query: str, /, **values: Value) -> Row | None:
+    def row(self, query: str, given: Values | None = None, /, **values: Value) -> Row | None:
         """The first row of a named query, or None."""
-        return self._run(query, values).fetchone()
+        return self._run(query, given or values).fetchone()
 
-    def rows(self, query: str, /, **values: Value) -> list[Row]:
+    def rows(self, query: str, given: Values | None = None, /, **values: Value) -> list[Row]:
         """All rows of a named query."""
-        return self._run(query, values).fetchall()
+        return self._run(query, given or values).fetchall()
 
-    def add(self, query: str, /, **values: Value) -> int:
+    def add(self, query: str, given: Values | None = None, /, **values: Value) -> int:
         """Insert one row and return its number; 0 where a row like it is there.
 
         Raises:
             Again: the intent of the same request is on the wire since the last look.
         """
-        done = self._run(query, values)
+        done = self._run(query, given or values)
         row = done.fetchone() if done.description else None
         if row is None and query == "add_attempt":
             raise Again
         return 0 if row is None else as_int(row[0])
 
-    def change(self, query: str, /, **values: Value) -> int:
+    def change(self, query: str, given: Values | None = None, /, **values: Value) -> int:
         """Update or delete, and return how many rows that touched."""
-        return self._run(query, values).rowcount
+        return self._run(query, given or values).rowcount
 
     def change_all(self, query: str, rows: Iterable[Mapping[str, Value]]) -> None:
         """The same change for each row of values, sent without waiting for each other."""
@@ -146,7 +156,7 @@ class PostgresTransaction(Transaction):
         values = {"prefixes": list(map(key64, self._claims)), "keys": self._claims}
         return self._server.execute(postgres_queries()["bought_among"], values).fetchone() is not None
 
-    def _run(self, query: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
+    def _run(self, query: str, values: Values) -> psycopg.Cursor[Row]:
         return self._server.execute(postgres_queries()[query], values)
 
 

@@ -114,6 +114,14 @@ def standing(tx: Transaction, job_id: int) -> Standing:
     return Standing(dict(outcomes), dict(waiting), dict(kinds), tuple(models.most_common()))
 
 
+def open_records(tx: Transaction, job_id: int) -> dict[str, int]:
+    """How many records of a job's input are not at their end: `pending`, or what they wait for.
+
+    However many have ended, no more is read than what has not: a run looks at this after each round.
+    """
+    return {as_text(what): as_int(count) for what, count in tx.rows("open_records", job_id=job_id)}
+
+
 def fates(tx: Transaction, job_id: int) -> tuple[dict[str, int], dict[str, int]]:
     """How many lines of a job have which outcome, and how many wait for what."""
     outcomes = dict.fromkeys(OUTCOMES, 0)

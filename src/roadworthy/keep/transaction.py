@@ -12,6 +12,7 @@ from roadworthy.keep.queries import statements
 
 Value: TypeAlias = "str | bytes | int | float | None"
 Row: TypeAlias = "tuple[Value, ...]"
+Values: TypeAlias = "Mapping[str, Value]"
 R = TypeVar("R")
 
 
@@ -46,7 +47,8 @@ class TakenForDead(LedgerUnavailable):
 class Transaction:
     """The one way to read and write the ledger. Text that a database refuses never gets this far.
 
-    Accounts are read once and written once per transaction, however many changes it holds.
+    Accounts are read once and written once per transaction, however many changes it holds. Values are given by name, or
+    as one mapping where several statements take their own out of it.
 
     Attributes:
         concurrent: others may write while this transaction is open; where not, what was looked up still holds.
@@ -63,26 +65,27 @@ class Transaction:
         self._ticks: dict[str, int] = {}
         self.now = now
 
-    def row(self, query: str, /, **values: Value) -> Row | None:
+    def row(self, query: str, given: Values | None = None, /, **values: Value) -> Row | None:
         """The first row of a named query, or None."""
         statement = self._statements[query]
-        found: Row | None = self._execute(statement.sql, statement.values(values)).fetchone()
+        found: Row | None = self._execute(statement.sql, statement.values(given or values)).fetchone()
         return found
 
-    def rows(self, query: str, /, **values: Value) -> list[Row]:
+    def rows(self, query: str, given: Values | None = None, /, **values: Value) -> list[Row]:
         """All rows of a named query; for queries that are bounded by their own LIMIT or subject."""
         statement = self._statements[query]
-        return self._execute(statement.sql, statement.values(values)).fetchall()
+        return self._execute(statement.sql, statement.values(given or values)).fetchall()
 
-    def add(self, query: str, /, **values: Value) -> int:
-        """Insert one row and return its id."""
+    def add(self, query: str, given: Values | None = None, /, **values: Value) -> int:
+        """Insert one row and return its id; 0 where none was inserted."""
         statement = self._statements[query]
-        return self._execute(statement.sql, statement.values(values)).lastrowid or 0
+        done = self._execute(statement.sql, statement.values(given or values))
+        return done.lastrowid or 0 if done.rowcount else 0
 
-    def change(self, query: str, /, **values: Value) -> int:
+    def change(self, query: str, given: Values | None = None, /, **values: Value) -> int:
         """Update or delete, and return how many rows that touched."""
         statement = self._statements[query]
-        return self._execute(statement.sql, statement.values(values)).rowcount
+        return self._execute(statement.sql, statement.values(given or values)).rowcount
 
     def change_all(self, query: str, rows: Iterable[Mapping[str, Value]]) -> None:
         """The same change for each row of values; quicker than one by one."""

@@ -26,7 +26,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.alarms import standing_alarms
 from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_all, put_back_failed
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import claim_unfinished, fates, find_record, keep
+from roadworthy.keep.records import claim_unfinished, find_record, keep, open_records
 from roadworthy.keep.reviews import is_decided
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.observe.certified import claims
@@ -48,12 +48,15 @@ from roadworthy.run.work import begin, run_record
 DONE, SOME_FAILED, STOPPED, INTERRUPTED = 0, 1, 3, 130
 _CLAIMED_AHEAD = 2  # records claimed per worker, so that other processes find some too
 _OTHERS_PAUSE_S = 0.5
+_GOES_ON = {"pending", "budget", "provider"}
+"""What a record stands at that a round may go on with."""
 
 
 @quick(slots=True)
 class _Stale:
     """What an edit would ask again: found by judging stored replies under today's rules."""
 
+    marked: bool = False
     answered: int = 0
     count: int = 0
     worst_pico: int = 0
@@ -101,15 +104,16 @@ class Job:
         Raises:
             WrongUse: an edit would ask more answered records anew than the guard lets pass.
         """
-        status = INTERRUPTED
+        status, summary = INTERRUPTED, None
         try:
             await self._until_cancelled(self._all_of_it())
             await asyncio.to_thread(self._stamp)
             if self._options.output is not None:
                 await asyncio.to_thread(write_output, self._runtime.store, self.job_id, self._options.output)
-            status = self._status()
+            summary = self.summary()
+            status = self._status(summary)
         finally:
-            summary = self.end(status)
+            summary = self.end(status, summary)
         return summary, status
 
     def _stamp(self) -> None:
@@ -119,9 +123,9 @@ class Job:
             runtime.tell(Noted(f"warning: {words}"))
         stamp_all(runtime.store, runtime.plan.name, runtime.plan.promises, runtime.settings)
 
-    def end(self, status: int) -> Summary:
+    def end(self, status: int, summary: Summary | None = None) -> Summary:
         """Note how the run ended, the first time; an interrupt may come before `run` has taken its first step."""
-        summary = self.summary()
+        summary = summary or self.summary()
         if not self._ended:
             self._ended = True
             text = orjson.dumps(summary.as_json()).decode()
@@ -257,6 +261,7 @@ class Job:
             edited = kept.waiting_for != "review" or not self._runtime.store.read(
                 lambda tx: is_decided(tx, kept.id)
             )
+            self._stale.marked = True
             self._stale.count += edited
             self._stale.worst_pico += missing.worst_pico if edited else 0
             await self._runtime.store.write(
@@ -287,11 +292,11 @@ class Job:
         further, and where money was lost unseen.
         """
         runtime, settings = self._runtime, self._runtime.settings
-        stuck, before, unseen = 0, self._standing().get("provider", 0), runtime.tally.unknown
+        stuck, before, unseen = 0, self._open().get("provider", 0), runtime.tally.unknown
         while not runtime.stopped and stuck <= settings.park_rounds_max:
             began = runtime.clock.monotonic()
             worked = await self._round()
-            waiting = self._standing()
+            waiting = self._open()
             if waiting.get("budget"):
                 runtime.stopped = "budget"
             elif worked and (left := waiting.get("provider", 0)):
@@ -304,9 +309,9 @@ class Job:
             elif not await self._others_work():
                 return
 
-    def _standing(self) -> dict[str, int]:
-        """How many records wait for what."""
-        return self._runtime.store.read(lambda tx: fates(tx, self.job_id))[1]
+    def _open(self) -> dict[str, int]:
+        """How many records are pending, and how many wait for what."""
+        return self._runtime.store.read(lambda tx: open_records(tx, self.job_id))
 
     def _silent_s(self, since: float) -> float | None:
         """How long a lane that was wanted since `since` has brought nothing but failures; None where none has."""
@@ -323,6 +328,9 @@ class Job:
         return True
 
     async def _round(self) -> int:
+        """Work on what can be gone on with; how many records that were. Where the ledger has none, nothing is searched."""
+        if not (self._stale.marked or self._options.stale_run or _GOES_ON & self._open().keys()):
+            return 0
         worked, owner = 0, self._runtime.store.owner
         count = _CLAIMED_AHEAD * self._concurrency
 
@@ -359,11 +367,11 @@ class Job:
                 self._runtime.tell(Noted(f"{stops}: {reason}", f"{stops}: {waiting_for}"))
             self._runtime.stopped = self._runtime.stopped or waiting_for
 
-    def _status(self) -> int:
-        outcomes, waiting = self._runtime.store.read(lambda tx: fates(tx, self.job_id))
-        if self._runtime.stopped or waiting.get("budget") or waiting.get("provider") or outcomes["pending"]:
+    def _status(self, summary: Summary) -> int:
+        waiting = summary.waiting
+        if self._runtime.stopped or waiting.get("budget") or waiting.get("provider") or summary.pending:
             return STOPPED
-        return SOME_FAILED if outcomes["failed"] else DONE
+        return SOME_FAILED if summary.failed else DONE
 
     def _summarize(self, tx: Transaction) -> Summary:
         did = self._runtime.tally

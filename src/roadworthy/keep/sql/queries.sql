@@ -61,7 +61,8 @@ RETURNING id;
 
 -- others_work: How many records of a job other living processes work on.
 SELECT count(*) FROM record JOIN lease ON lease.owner = record.owner
-WHERE record.job_id = :job_id AND record.owner <> :owner AND lease.ended_at IS NULL AND record.outcome = 'pending';
+WHERE record.job_id = :job_id AND record.outcome IN ('pending', 'waiting') AND record.owner <> :owner
+  AND lease.ended_at IS NULL AND record.outcome = 'pending';
 
 -- see_record: Note where in the newest input a record is.
 UPDATE record SET line = :line WHERE id = :record_id;
@@ -137,6 +138,11 @@ SELECT record.outcome, coalesce(record.waiting_for, ''), count(*)
 FROM line JOIN record ON record.id = line.record_id WHERE line.job_id = :job_id
 GROUP BY record.outcome, coalesce(record.waiting_for, '');
 
+-- open_records: How many records of a job are not at their end, by what they wait for; out of the index of those alone.
+SELECT CASE record.outcome WHEN 'pending' THEN 'pending' ELSE coalesce(record.waiting_for, '') END, count(*)
+FROM record WHERE record.job_id = :job_id AND record.outcome IN ('pending', 'waiting') AND EXISTS (SELECT 1 FROM line
+  WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id) GROUP BY 1;
+
 -- standing: How many lines of a job, of each kind, stand where, and whose answer they have; in one pass over all of it.
 SELECT line.kind, record.outcome, record.waiting_for, record.model, count(*)
 FROM line JOIN record ON record.id = line.record_id WHERE line.job_id = :job_id
@@ -186,6 +192,11 @@ SELECT id, step, version, body, sample, created_at FROM question WHERE record_id
 -- add_question: Pin a question.
 INSERT INTO question (record_id, step, version, fixed, body, sample, created_at)
 VALUES (:record_id, :step, :version, :fixed, :body, :sample, :now);
+
+-- add_first_question: The same, unless an attempt's key begins as the request's does: then something may be known of it.
+INSERT INTO question (record_id, step, version, fixed, body, sample, created_at)
+SELECT :record_id, :step, :version, :fixed, :body, :sample, :now
+WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE key64 = :key64);
 
 -- reply_by_key: The reply to a request, if it was ever bought; the whole key is compared.
 SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability

@@ -7,7 +7,7 @@ from typing import Any
 
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.keep.batches import open_batches, queued
-from roadworthy.keep.records import fates
+from roadworthy.keep.records import open_records
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.run.batch.office import Office
 from roadworthy.run.batch.tray import Tray
@@ -46,7 +46,7 @@ class BatchJob(Job):
             await self._office.close()
 
     def _can_go_on(self) -> bool:
-        return bool(self._runtime.store.read(lambda tx: fates(tx, self.job_id))[0]["pending"])
+        return "pending" in self._runtime.store.read(lambda tx: open_records(tx, self.job_id))
 
 
 def begin_job(
