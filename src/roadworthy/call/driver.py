@@ -248,6 +248,10 @@ class Driver:
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:
         """The lane learns from an ending; a person hears when it closes, when it goes down and when it is back."""
+        if outcome.ending in REPLIES and not lane.down:  # an answer changes no lane that is up
+            lane.saw(outcome, now, ask.tokens_likely)
+            self._wake(lane)
+            return
         before = lane.health
         lane.saw(outcome, now, ask.tokens_likely)
         self._wake(lane)

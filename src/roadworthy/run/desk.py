@@ -74,6 +74,17 @@ class Desk:
         about: what the step is asked about.
     """
 
+    asked = False
+    """Whether something was bought for this step now."""
+    vouched: str | None = None
+    """The answer, as JSON, that a person has audited and found right."""
+    _question: Question | None = None
+    _pin: Pin | None = None
+    _mask: Mask | None = None
+    _value: object = None
+    _rank = 0
+    _version: Change[None] | None = None
+
     def __init__(self, session: Session, step: str, about: object) -> None:
         self.session = session
         self.step = step
@@ -83,18 +94,8 @@ class Desk:
         self._remarks: list[str] = []
         self._closed: list[str] = []
         self.refusals: list[str] = []  # why models could not take this request
-        self._question: Question | None = None
-        self._pin: Pin | None = None
-        self._mask: Mask | None = None
-        self._value: object = None
-        self._rank = 0
-        self._version: Change[None] | None = None
-        self.asked = False
-        """Whether something was bought for this step now."""
         self.learned = session.learned.of(step)
         """What the app's state holds of the step, for this record."""
-        self.vouched: str | None = None
-        """The answer, as JSON, that a person has audited and found right."""
 
     @property
     def kept(self) -> Kept:
