@@ -76,6 +76,24 @@ def _ticks(ledger: str) -> Rows:
     return ask(ledger, "SELECT opened_tick, settled_tick, reserved_pico, cost_pico FROM attempt")
 
 
+def test_a_request_is_known_by_its_whole_key(store: Ledger, ledger: str) -> None:
+    """A request whose key only begins like another's would get that one's answer, or be asked without a question."""
+    payer = job(store, None)
+    one = replace(request(1), key=b"12345678" + b"a" * 24)
+    other = replace(one, key=b"12345678" + b"b" * 24)
+    opened = store.write_now(lambda tx: open_attempt(tx, one, PIN, payer))
+    assert isinstance(opened, Opened)
+    assert store.write_now(lambda tx: open_attempt(tx, one, PIN, payer)) == Busy(store.owner)
+    beside = store.write_now(lambda tx: open_attempt(tx, other, PIN, payer))
+    assert isinstance(beside, Opened)
+    assert beside.question_id not in {0, opened.question_id}
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 60, text="one"), payer.scopes))
+    bought = store.write_now(lambda tx: open_attempt(tx, one, PIN, payer))
+    assert isinstance(bought, Reply)
+    assert bought.text == "one"
+    assert ask(ledger, "SELECT count(*) FROM question") == [(2,)]
+
+
 def test_a_cap_holds_under_any_concurrency(store: Ledger, ledger: str) -> None:
     """Concurrent callers could together promise more than the cap allows."""
     payer = job(store, 1_000)

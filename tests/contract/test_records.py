@@ -16,7 +16,7 @@ from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Fate
-from roadworthy.keep.records import claim_unfinished, fates, find_record, keep, page_lines
+from roadworthy.keep.records import claim_unfinished, fates, find_record, keep, open_records, page_lines
 from roadworthy.keep.store import SqliteStore
 
 
@@ -156,6 +156,20 @@ def test_unfinished_are_pending_and_waiting_for_money_or_provider(store: Ledger)
         store.write_now(lambda tx, i=kept.id, f=fate: keep(tx, i, f))  # type: ignore[misc] # a lambda's default
     found = store.write_now(lambda tx: claim_unfinished(tx, job, run, after=0, count=10, owner=store.owner))
     assert [kept.key for _, kept in found] == ["2", "3", "6"]
+    left = {"pending": 1, "budget": 1, "provider": 1, "review": 1}
+    assert store.read(lambda tx: open_records(tx, job)) == left
+
+
+def test_what_is_left_of_a_job_is_left_of_its_input(store: Ledger) -> None:
+    """A run would go round for a record that its input no longer has, and that it never comes by."""
+    job, run = begin(store)
+    batch: list[Record | Unusable] = [record(key, key, line) for line, key in enumerate("abc", start=1)]
+    store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
+    shorter: list[Record | Unusable] = [record("c", "c", 1)]
+    store.write_now(lambda tx: take_in(tx, job, run, shorter, owner=store.owner))
+    store.write_now(lambda tx: tx.change("drop_lines_after", job_id=job, number=1))
+    assert store.read(lambda tx: open_records(tx, job)) == {"pending": 1}
+    assert store.read(lambda tx: fates(tx, job))[0]["pending"] == 1
 
 
 @settings(deadline=None)  # a disk that others use keeps a test waiting
