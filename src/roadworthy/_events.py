@@ -54,12 +54,17 @@ class RecordBegan:
 
 @quick(frozen=True, slots=True)
 class RecordEnded:
-    """A record reached an outcome, or stands and waits."""
+    """A record reached an outcome, or stands and waits.
+
+    Attributes:
+        spent_pico: what the run has spent by now, in pico-dollars.
+    """
 
     key: str
     outcome: str
     reused: bool
     waiting_for: str = ""
+    spent_pico: int = 0
 
 
 @quick(frozen=True, slots=True)
@@ -193,6 +198,11 @@ SPANS: Final = frozenset({RecordBegan, StepBegan, StepEnded, CallBegan, CallEnde
 
 def silence(_event: Event) -> None:
     """The listener that hears nothing."""
+
+
+def hears(listener: Listener, kind: type) -> bool:
+    """Whether a listener is told of events of a kind: who does not say what it `hears` hears everything."""
+    return listener is not silence and kind in getattr(listener, "hears", (kind,))
 
 
 def hears_spans(listener: Listener) -> bool:

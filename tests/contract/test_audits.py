@@ -73,9 +73,9 @@ def test_a_promise_costs_one_statement_an_answer_and_none_where_it_is_not_made(
     said: list[str] = []
 
     def noted(method: Callable[..., object]) -> Callable[..., object]:
-        def call(self: Transaction, query: str, /, **values: object) -> object:
+        def call(self: Transaction, query: str, /, *given: object, **values: object) -> object:
             said.append(query)
-            return method(self, query, **values)
+            return method(self, query, *given, **values)
 
         return call
 

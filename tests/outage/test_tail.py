@@ -10,6 +10,7 @@ from tests.ledgers import ask
 from tests.outage.bench import an_app, notes, provider
 
 from roadworthy._events import Event, RecordEnded
+from roadworthy.call.price import usd
 from roadworthy.run.job import Job
 from roadworthy.run.options import Options
 
@@ -24,11 +25,13 @@ class Heard:
     def __init__(self, look: Callable[[str, Path], None]) -> None:
         self._look = look
         self.ledger = Path()
+        self.spent_pico: list[int] = []
 
     def __call__(self, event: Event) -> None:
         """Look at the ledger."""
         if isinstance(event, RecordEnded):
             self._look(event.key, self.ledger)
+            self.spent_pico.append(event.spent_pico)
 
 
 async def run(url: str, look: Callable[[str, Path], None], concurrency: int) -> tuple[int, int]:
@@ -52,6 +55,8 @@ async def run(url: str, look: Callable[[str, Path], None], concurrency: int) -> 
     finally:
         await runtime.close()
     assert status == 0
+    assert tell.spent_pico == sorted(tell.spent_pico)
+    assert usd(tell.spent_pico[-1]) == summary.cost_usd > 0, "what a progress line shows is what was spent"
     return summary.accepted, commits - began
 
 

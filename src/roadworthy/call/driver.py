@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from roadworthy._clock import Clock
-from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried
+from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried, hears
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
 from roadworthy._settings import Settings
@@ -64,6 +64,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._tell = tell
+        self._tells_attempts = hears(tell, AttemptEnded)
         self._queues: dict[str, dict[asyncio.Future[None], None]] = {}  # in order; whoever leaves is removed
 
     async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
@@ -243,7 +244,8 @@ class Driver:
             failpoint("reply_owed")
         else:
             await meter.settle(settlement)
-        self._tell(_ended(settlement))
+        if self._tells_attempts:
+            self._tell(_ended(settlement))
         return outcome
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:

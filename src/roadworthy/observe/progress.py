@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Final, TextIO
 
-from roadworthy._events import AttemptEnded, Event, LaneChanged, Noted, RecordEnded
+from roadworthy._events import Event, LaneChanged, Noted, RecordEnded
 from roadworthy.call.price import usd
 from roadworthy.observe.log import why
 from roadworthy.observe.sink import LibraryLine, Sink
@@ -26,7 +26,7 @@ class Progress(LibraryLine):
         details: whether a provider's own words are shown: to whoever runs a command, and in no log.
     """
 
-    hears: Final = frozenset({RecordEnded, AttemptEnded, LaneChanged, Noted})
+    hears: Final = frozenset({RecordEnded, LaneChanged, Noted})
 
     def __init__(
         self, total: int, budget_pico: int | None, out: TextIO | None = None, *, details: bool = True
@@ -48,8 +48,7 @@ class Progress(LibraryLine):
         """Hear an event; print now and then."""
         if isinstance(event, RecordEnded):
             self._done += 1
-        elif isinstance(event, AttemptEnded):
-            self._spent += event.cost_pico
+            self._spent = event.spent_pico
         elif isinstance(event, LaneChanged):
             reason = event.reason if self._details else why(event.reason)
             self._say(f"{event.lane} {event.state}: {reason}")

@@ -154,7 +154,8 @@ def _told(fate: Fate, session: Session) -> Fate:
         runtime.tally.escalated += session.escalated
         if (session.repaired or session.mended) and fate.outcome == "accepted":
             runtime.tally.repaired += 1
-    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not asked, fate.waiting_for))
+    spent_pico = runtime.tally.cost_pico
+    runtime.tell(RecordEnded(session.kept.key, fate.outcome, not asked, fate.waiting_for, spent_pico))
     return fate
 
 
