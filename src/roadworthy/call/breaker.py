@@ -60,6 +60,8 @@ class Breaker:
             in_flight: requests that are still on the wire.
         """
         trips = TREATMENT[ending].trips
+        # What went back instead of out brings no ending: no more can be old than is on the wire, the probe apart.
+        self._stale = min(self._stale, in_flight + (not self._probing))
         if not trips and ending is not Ending.THROTTLED:
             if self.open or self._failures:
                 self.heal()

@@ -11,6 +11,8 @@ import json
 import math
 import re
 
+import orjson
+
 from roadworthy._errors import Fault
 from roadworthy._settings import Settings
 from roadworthy.accept.record import Json
@@ -31,6 +33,9 @@ def parse_answer(text: str, settings: Settings) -> Json:
         _refuse_size(text, settings.answer_bytes_max)
     if text.count("{") + text.count("[") > settings.json_depth_max:
         _refuse_depth(text, settings.json_depth_max)
+    plain = text.isascii() and "\\u" not in text
+    if plain and (found := _compact(text)) is not None:
+        return found
     try:
         value: Json
         value, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
@@ -42,7 +47,19 @@ def parse_answer(text: str, settings: Settings) -> Json:
         raise _malformed("The answer nests too deeply. Make it flatter.") from error
     except ValueError as error:
         raise _malformed("The answer has a number with too many digits. Write a shorter number.") from error
-    return value if text.isascii() and "\\u" not in text else _storable(value)
+    return value if plain else _storable(value)
+
+
+def _compact(text: str) -> dict[str, Json] | None:
+    """The object in JSON without white space, as models write it under a schema; None for any other text.
+
+    What is written back as the very same bytes had no key twice and no number that was read as another one.
+    """
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) and orjson.dumps(found) == text.encode() else None
 
 
 def _malformed(message: str) -> Fault:

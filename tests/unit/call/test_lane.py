@@ -183,6 +183,20 @@ def test_one_probe_goes_after_a_break_and_none_is_taken_for_it_before() -> None:
     assert lane.admit(over, 1) > 0, "one request alone"
 
 
+def test_a_probe_is_told_from_what_never_went() -> None:
+    """A request that waited for its turn when the lane went down, and went back, would be waited for ever: nobody tries again."""
+    lane = Lane("l", replace(DEFAULTS, breaker_failures=1, breaker_open_s=1.0))
+    failed = Outcome(Ending.TRANSIENT)
+    assert [lane.admit(0.0, 1), lane.admit(0.0, 1)] == [0.0, 0.0]
+    lane.saw(failed, 0.0, 1)
+    lane.give_back(0.0, 1)
+    now = lane.tried_at
+    assert lane.admit(now, 1) == 0.0
+    lane.saw(failed, now, 1)
+    assert lane.tried_at > now, "the probe failed: it is tried again, later"
+    assert lane.admit(lane.tried_at, 1) == 0.0
+
+
 def test_throttling_that_names_no_time_pauses_for_the_floor() -> None:
     """A 429 without a Retry-After would pause the lane for longer than the setting says."""
     lane = Lane("l", replace(DEFAULTS, throttle_floor_s=0.25))

@@ -172,11 +172,26 @@ def test_size_counts_bytes() -> None:
         max_leaves=20,
     ),
     st.booleans(),
+    st.sampled_from([(", ", ": "), (",", ":")]),
 )
-def test_what_json_writes_is_read_back(value: Any, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+def test_what_json_writes_is_read_back(value: Any, ascii_only: bool, between: tuple[str, str]) -> None:  # noqa: FBT001 - drawn
     """If this fails, some right answer is changed or refused."""
-    text = json.dumps(value, ensure_ascii=ascii_only)
-    assert parse_answer(text, DEFAULTS) == value
+    text = json.dumps({"value": value}, ensure_ascii=ascii_only, separators=between)
+    assert parse_answer(text, DEFAULTS) == {"value": value}
+    assert repr(parse_answer(text, DEFAULTS)) == repr({"value": value}), "1 is no 1.0, and -0.0 is no 0"
+
+
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_compact_or_not_a_key_stands_once_and_a_number_is_what_it_says(key: str) -> None:
+    """If this fails, an answer without white space passes where the same one with some is refused."""
+    for between in ("", " "):
+        twice = f'{{"a":{between}1,{between}"{key}":{between}1}}'
+        assert accepted(twice) == (key == "b")
+        assert parse_answer(f'{{"a":{between}12345678901234567890123}}', DEFAULTS) == {
+            "a": 12345678901234567890123
+        }
+        assert not accepted(f'{{"a":{between}1e999}}')
+        assert not accepted(f'{{"a":{between}NaN}}')
 
 
 @given(st.text(st.sampled_from('{}[]",:\\u0d8ntrfalse1e9.- \n'), max_size=40))
