@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from roadworthy._settings import Settings
+from roadworthy._threads import starting_behind
 from roadworthy.call.address import is_loopback
 from roadworthy.call.reply import Exchange
 
@@ -169,7 +170,8 @@ class PyreqwestTransport:
                 .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
-            self._clients[local] = (builder.no_proxy() if local else builder).build()
+            with starting_behind():  # its thread starts with the first client
+                self._clients[local] = (builder.no_proxy() if local else builder).build()
         from pyreqwest.http import Url  # noqa: PLC0415 - with the first call
 
         found = self._by_url[url] = self._clients[local], Url(url)

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from roadworthy._errors import LedgerUnavailable
+from roadworthy._threads import wake_in_turn
 from roadworthy.keep.transaction import Change
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Writer:
         self._queue.put(gathered)
 
     def _work(self) -> None:
+        wake_in_turn()
         while True:
             batch, last = self._drain()
             try:
