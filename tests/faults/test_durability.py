@@ -37,7 +37,7 @@ def requests_of(sim: RunningSimulator) -> int:
 
 @pytest.mark.fault("D1")
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("failpoint", ["before_commit:9", "after_commit:14", "before_send:11"])
+@pytest.mark.parametrize("failpoint", ["before_commit:9", "after_commit:8", "before_send:11"])
 def test_a_process_that_is_killed_loses_no_record_and_buys_no_answer_twice(
     bench: Bench, failpoint: str
 ) -> None:
