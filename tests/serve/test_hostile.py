@@ -195,6 +195,16 @@ def test_what_a_caller_sends_writes_no_line_of_the_output(file_build: Build) -> 
 
 
 @pytest.mark.fault("E15")
+def test_a_key_with_line_breaks_is_looked_for_like_any_other(shared: Counter) -> None:
+    """The caller would be told that the method is wrong (405), where no record has such a key."""
+    key = quote("a\nb\rc\x85d\u2028e\r\nf", safe="")
+    found = shared.call("GET", f"/v1/records/{key}")
+    ruled = shared.call("POST", f"/v1/records/{key}/feedback", {"ruling": "right"})
+    assert (found.status, ruled.status) == (404, 404)
+    assert found.json["detail"] == ruled.json["detail"] != "Not Found", "no route knew the path"
+
+
+@pytest.mark.fault("E15")
 def test_a_key_writes_no_header(shared: Counter) -> None:
     """A key with a line break would write headers, or a second answer, into the response that names it."""
     key = "k\r\nSet-Cookie: roadworthy=FORGED\r\n\r\n<script>"

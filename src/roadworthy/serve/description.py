@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from roadworthy.serve.caller import role_of
 from roadworthy.serve.problem import MEDIA_TYPE, Told
+from roadworthy.serve.records import KEY
 from roadworthy.serve.service import Service
 from roadworthy.serve.standing import Feedback, Standing
 
@@ -109,7 +110,7 @@ def _bodies(service: Service) -> dict[str, Described]:
     lines = {kind: {"schema": {"type": "string"}} for kind in _TABLES}
     return {
         "/v1/records/{step}": {_JSON: {"schema": {"$ref": "#/components/schemas/Record"}}},
-        "/v1/records/{key:path}/feedback": {_JSON: {"schema": {"$ref": "#/components/schemas/Feedback"}}},
+        f"/v1/records/{KEY}/feedback": {_JSON: {"schema": {"$ref": "#/components/schemas/Feedback"}}},
         "/v1/jobs/{step}": lines,
         "/v1/chat/completions": {_JSON: {"schema": _chat(service)}},
     }

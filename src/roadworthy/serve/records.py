@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Header, Request, Response
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from roadworthy.keep.record import Kept
 from roadworthy.serve.body import read_json
@@ -28,6 +29,17 @@ _REJECTED: Final[dict[str, Any]] = {
     "model": Standing,
     "description": "The record cannot be used (a problem), or a person or a workflow rejected it (its standing).",
 }
+
+
+class _AnyText(PathConvertor):
+    """What a path may hold in a key's place: starlette's own for whole paths stops at a line break."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("any", _AnyText())
+KEY: Final = "{key:any}"
+"""A record's key in the path of a route; it may hold slashes."""
 
 
 def add_records(http: FastAPI, service: Service) -> None:
@@ -57,14 +69,12 @@ def add_records(http: FastAPI, service: Service) -> None:
         """Hand over one record, as JSON. 200 with its outcome, 202 with an address where it waits or goes on, 422 where it is rejected."""
         return await take_record(service, step, request, caller)
 
-    @http.get("/v1/records/{key:path}", tags=["records"], response_model=Standing, responses=_PROBLEMS)
+    @http.get(f"/v1/records/{KEY}", tags=["records"], response_model=Standing, responses=_PROBLEMS)
     async def find(key: str, caller: Annotated[Caller, Depends(MaySubmit)]) -> Response:
         """Where a record stands: the newest version of its key."""
         return told_again(service.find(caller, key)[0])
 
-    @http.post(
-        "/v1/records/{key:path}/feedback", tags=["records"], response_model=Standing, responses=_PROBLEMS
-    )
+    @http.post(f"/v1/records/{KEY}/feedback", tags=["records"], response_model=Standing, responses=_PROBLEMS)
     async def feedback(key: str, request: Request, caller: Annotated[Caller, Depends(MayReview)]) -> Response:
         """Say whether the answer is right. It answers the question to a person where one waits, and becomes a label."""
         given = _feedback(await read_json(request, settings))

@@ -19,6 +19,7 @@ from roadworthy.serve.console.page import render
 from roadworthy.serve.console.session import COOKIE, LASTS_S, Away, SeesAll, Visit, Visits
 from roadworthy.serve.console.view import Wanted
 from roadworthy.serve.problem import Problem, on_problem
+from roadworthy.serve.records import KEY
 from roadworthy.serve.service import Service
 
 _SCRIPT: Final = "text/javascript; charset=utf-8"
@@ -117,7 +118,7 @@ def _add_records(http: FastAPI, service: Service) -> None:
         named = {"Content-Disposition": 'attachment; filename="records.csv"'}
         return Response(b"".join(rows), media_type="text/csv; charset=utf-8", headers=named)
 
-    @http.get("/records/{key:path}", include_in_schema=False)
+    @http.get(f"/records/{KEY}", include_in_schema=False)
     async def record(key: str, visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
         look = look_at(service)
         found = look.read(lambda tx: stories(tx, look.app, key))
