@@ -92,8 +92,9 @@ def test_a_provider_that_counts_at_the_end_is_seen_and_hides_what_the_honest_one
             folder = tmp_path / name
             folder.mkdir()
             trial = Trial(folder, str(folder / "ledger.db"), sim, "triage")
-            sim.script({"faults": {}, "latency_ms": 300})  # so that no answer comes in while the kill does
-            trial.kill("before_send:30")
+            # Eight workers in step: at the last of their fourth requests all answers before are on disk, and none comes.
+            sim.script({"faults": {}, "latency_ms": 300})
+            trial.kill("before_send:32")
             sim.script({"latency_ms": 1})
             trial.run("give_back")
             said[name] = trial.violations(AT_END)

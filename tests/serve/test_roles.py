@@ -23,7 +23,7 @@ from roadworthy.serve.service import Service
 NOTE = {"id": "n1", "text": "what a day"}
 VALUES = {
     "{step}": "feel",
-    "{key:path}": "n1",
+    "{key:any}": "n1",
     "{job_id}": "1",
     "{number}": "1",
     "{gate}": "1",
@@ -142,7 +142,7 @@ def test_the_table_is_whole(table: list[Known]) -> None:
     """The test above would pass because it looked at nothing."""
     places = {(known.method, known.path): known.role for known in table}
     assert places["POST", "/v1/records/{step}"] == "submit"
-    assert places["POST", "/v1/records/{key:path}/feedback"] == "review"
+    assert places["POST", "/v1/records/{key:any}/feedback"] == "review"
     assert places["GET", "/metrics"] == "operate"
     assert places["GET", "/desk"] == "review"
     assert {role for role in places.values() if role} == {"submit", "review", "operate"}
