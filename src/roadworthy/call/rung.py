@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 import orjson
 
+from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
@@ -230,18 +231,22 @@ class FunctionRung:
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Call the function once. What it raises is an ending: what its client met on the wire, else a bug of its own."""
         given = ask.subject if self._function.takes_record else "\n\n".join(orjson.loads(ask.body)["prompt"])
-        try:
+        raised: list[BaseException] = []
+        with told_to(raised.append):
             async with asyncio.timeout(timeout_s):
                 answer = await self._call(given)
             text = storable(
                 answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
             )
-        except Exception as error:  # noqa: BLE001 - the door to somebody else's code; kept with the attempt
-            outcome = read_raised(error, now)
-            words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
-            seen = None if outcome.ending is Ending.UNKNOWN else Usage()
-            return replace(outcome, detail=words, usage=seen)
-        return Outcome(Ending.OK if text.strip() else Ending.EMPTY, text=text, finish="stop", usage=Usage())
+            ending = Ending.OK if text.strip() else Ending.EMPTY
+            return Outcome(ending, text=text, finish="stop", usage=Usage())
+        return self._broken(raised[0], now)
+
+    def _broken(self, error: BaseException, now: float) -> Outcome:
+        """How an attempt ended whose function raised."""
+        outcome = read_raised(error, now)
+        words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
+        return replace(outcome, detail=words, usage=None if outcome.ending is Ending.UNKNOWN else Usage())
 
     async def _call(self, given: object) -> object:
         if inspect.iscoroutinefunction(self._function.fn):

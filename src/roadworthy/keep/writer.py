@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from roadworthy._edge import told_to
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._threads import wake_in_turn
 from roadworthy.keep.transaction import Change
@@ -123,13 +124,13 @@ class Writer:
         wake_in_turn()
         while True:
             batch, last = self._drain()
-            try:
+            errors: list[BaseException] = []
+            with told_to(
+                errors.append, kinds=(BaseException,)
+            ):  # a thread that ended silently would strand who waits
                 if batch:
                     self._perform(batch)
-                error: BaseException | None = None
-            except BaseException as caught:  # noqa: BLE001 - handed to every waiter; a silent thread strands them
-                error = caught
-            _tell(batch, error)
+            _tell(batch, errors[0] if errors else None)
             if last:
                 return
 

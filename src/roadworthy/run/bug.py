@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
+from roadworthy._edge import told_to
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected
 from roadworthy._events import Noted
 from roadworthy._whence import whence
@@ -29,16 +29,12 @@ def tell_bug(runtime: Runtime, entry: str, what: str, bug: BaseException) -> Non
     runtime.tell(Noted(f"{what}: {place}: {one_line(str(bug))}", f"{entry}: {place}"))
 
 
-@contextmanager
-def bugs_told(session: Session, entry: str, what: str) -> Iterator[None]:
+def bugs_told(session: Session, entry: str, what: str) -> told_to:
     """The team's code, gone through where nothing is bought or written: a bug in it ends that, as in a run, and is told.
 
     Args:
         what: what came to nothing, said of the record: `would fail`.
     """
-    try:
-        yield
-    except (Failed, Rejected, LedgerUnavailable):
-        raise
-    except Exception as bug:  # noqa: BLE001 - somebody else's code; told with its place, once for each place
-        tell_bug(session.runtime, entry, f"{entry} of {session.kept.key} {what}", bug)
+    whose = f"{entry} of {session.kept.key} {what}"
+    hear = partial(tell_bug, session.runtime, entry, whose)
+    return told_to(hear, but=(Failed, Rejected, LedgerUnavailable))

@@ -154,7 +154,7 @@ class Job:
                 raise
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await asyncio.wait((watching,))
 
     async def _watch(self, working: asyncio.Task[None]) -> None:
         """Look now and then; it costs a call nothing."""

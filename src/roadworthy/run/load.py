@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
+from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
 from roadworthy._whence import whence
@@ -79,17 +81,18 @@ def _run_file(path: Path, prefix: str) -> ModuleType:
     sys.modules[spec.name] = module
     sys.path.insert(0, str(resolved.parent))
     try:
-        loader.exec_module(module)
-    except WrongUse:
-        raise
-    except Exception as error:
-        # The door to the team's own file: what it raises is told with its place, and nothing runs.
-        place = whence(error)
-        at = f" at {place}" if place else ""
-        raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}{at}: {error}.") from error
+        with told_to(partial(_cannot_load, path), but=(WrongUse,)):
+            loader.exec_module(module)
     finally:
         sys.path.remove(str(resolved.parent))
     return module
+
+
+def _cannot_load(path: Path, error: BaseException) -> NoReturn:
+    """What the team's own file raised is told with its place, and nothing runs."""
+    place = whence(error)
+    at = f" at {place}" if place else ""
+    raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}{at}: {error}.") from error
 
 
 def _import(place: str, target: str) -> ModuleType:

@@ -138,7 +138,9 @@ class _Actor:
 
     def end(self) -> None:
         """Ray ends its process with SIGKILL; to the ledger it is as any other death."""
-        with contextlib.suppress(Exception):  # it is gone, or its node is: all the same here
+        with contextlib.suppress(
+            self._ray.exceptions.RayError
+        ):  # it is gone, or its node is: all the same here
             self._ray.kill(self._actor, no_restart=True)
 
 

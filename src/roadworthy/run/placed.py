@@ -133,7 +133,7 @@ class PlacedJob(Job):
                 watching.result()  # what ended the watch ends the run
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await asyncio.wait((watching,))
         self._runtime.stopped = self._runtime.stopped or self._fleet.stopped
 
     async def _watch_ledger(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
+from roadworthy._edge import told_to
 from roadworthy._errors import Failed, RoadworthyError, Waiting
 from roadworthy._quick import quick
 from roadworthy.accept.passage import Passage
@@ -131,12 +132,13 @@ async def _each(jobs: Iterator[_Job[R, T]], session: Session) -> list[_Piece[T]]
     async def worker() -> None:
         while not stops and (taken := next(numbered, None)) is not None:
             number, job = taken
-            try:
-                answers[number] = _Piece(await _answer(job, session), job.start, job.end)
-            except WouldAsk as would:
-                missing.append(would)
-            except (Waiting, Exception) as stop:  # noqa: BLE001 - raised again, or told, once the others have ended
-                stops.append(stop)
+            with told_to(
+                stops.append, kinds=(Waiting, Exception)
+            ):  # the first is raised once the others have ended
+                try:
+                    answers[number] = _Piece(await _answer(job, session), job.start, job.end)
+                except WouldAsk as would:
+                    missing.append(would)
 
     count = 1 if session.offline else session.runtime.settings.parts_at_once
     await asyncio.gather(*(worker() for _ in range(count)))

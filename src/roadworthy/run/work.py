@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import Noted, RecordBegan, RecordEnded
@@ -33,6 +33,8 @@ from roadworthy.run.watch import LOOKED_AT_BYTES
 
 R = TypeVar("R")
 T = TypeVar("T")
+_Fated: TypeAlias = "tuple[Fate, Doubt | None, Draw | None, Verdict[Any] | None]"
+"""A record's fate, the question to a person, the audit coin, and what was answered, where a model answered."""
 
 
 def begin(
@@ -85,26 +87,26 @@ async def _give_up(session: Session) -> Fate:
     return _told(fate, session)
 
 
-async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
-    desk = Desk(session, step.name, value)
-    doubt: Doubt | None = None
-    draw: Draw | None = None
-    found: Verdict[T] | None = None
-    auditor = session.runtime.auditor
+async def _fated(asking: Awaitable[_Fated], session: Session, desk: Desk | None = None) -> _Fated:
+    """The worker's edge: whatever comes of a record is its fate. An interrupt alone goes on, and a ledger that is away."""
     try:
-        found = await ask_step(step, value, desk)
-        verdict, draw = auditor.judge(step, desk, found)
-        session.certified.append(auditor.is_certified(step))
-        fate, doubt = _fate(verdict, session), _doubt(verdict, desk)
+        return await asking
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
     except LedgerUnavailable:
         raise
     except asyncio.CancelledError:
-        await asyncio.shield(desk.finish())  # a reply that came is kept, whatever stops us
+        if desk is not None:
+            await asyncio.shield(desk.finish())  # a reply that came is kept, whatever stops us
         raise
-    except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a prompt or check is this record's fate
+    except Exception as bug:  # noqa: BLE001 - a bug in the team's code: kept as the record's reason, with its place
         fate = _broken(bug, session)
+    return fate, None, None, None
+
+
+async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
+    desk = Desk(session, step.name, value)
+    fate, doubt, draw, found = await _fated(_judged(step, value, desk), session, desk)
     writing = _write(session, desk, fate, doubt, draw)
     full = found is not None and _saw(step, value, desk, found)
     if session.tail is None:
@@ -116,6 +118,14 @@ async def _run_single(step: Step[R, T], value: R, session: Session) -> Fate:
     return fate if session.tail is not None else _told(fate, session)
 
 
+async def _judged(step: Step[R, T], value: R, desk: Desk) -> _Fated:
+    session, auditor = desk.session, desk.session.runtime.auditor
+    found = await ask_step(step, value, desk)
+    verdict, draw = auditor.judge(step, desk, found)
+    session.certified.append(auditor.is_certified(step))
+    return _fate(verdict, session), _doubt(verdict, desk), draw, found
+
+
 async def _ended(fate: Fate, session: Session, writing: Awaitable[None]) -> None:
     """The outcome is durable, and whoever listens hears of it."""
     await writing
@@ -123,26 +133,24 @@ async def _ended(fate: Fate, session: Session, writing: Awaitable[None]) -> None
 
 
 async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) -> Fate:
-    try:
-        with in_session(session):
-            answer = await workflow.body(value)
-        fate = Fate(
-            "accepted",
-            value=json_text(_plain(answer)),
-            confidence=min(session.confidences, default=None),
-            certified=bool(session.certified) and all(session.certified),
-            model=", ".join(dict.fromkeys(session.models)),
-            mended=", ".join(dict.fromkeys(session.mended)),
-            state=session.learned.number,
-        )
-    except (Waiting, Rejected, Failed) as stop:
-        fate = _stopped(stop, session)
-    except LedgerUnavailable:
-        raise
-    except Exception as bug:  # noqa: BLE001 - the worker's edge: a bug in a workflow is this record's fate
-        fate = _broken(bug, session)
+    fate, *_ = await _fated(_followed(workflow, value, session), session)
     await _write(session, None, fate, None)
     return _told(fate, session)
+
+
+async def _followed(workflow: Workflow[R, T], value: R, session: Session) -> _Fated:
+    with in_session(session):
+        answer = await workflow.body(value)
+    fate = Fate(
+        "accepted",
+        value=json_text(_plain(answer)),
+        confidence=min(session.confidences, default=None),
+        certified=bool(session.certified) and all(session.certified),
+        model=", ".join(dict.fromkeys(session.models)),
+        mended=", ".join(dict.fromkeys(session.mended)),
+        state=session.learned.number,
+    )
+    return fate, None, None, None
 
 
 def _told(fate: Fate, session: Session) -> Fate:

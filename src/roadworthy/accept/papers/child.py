@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy._whence import whence
@@ -73,27 +74,26 @@ def answer(line: str, send: Callable[[str], None]) -> dict[str, object]:
     asked = json.loads(line)
     settings = Settings(**asked["settings"])
     _allow_cpu(settings.document_cpu_s)
-    try:
+    slips: list[BaseException] = []
+    with told_to(slips.append):
         found = read_here(Path(asked["path"]), asked["key"], asked["kind"], settings, send)
         return {"document": asdict(found)}
-    except WrongRecord as wrong:
-        return {"wrong": [wrong.what, wrong.remedy]}
-    except WrongUse as wrong:
-        return {"use": str(wrong)}
-    except (MemoryError, RecursionError):
-        return {
-            "wrong": [
-                "reading it takes more memory than is allowed",
-                "Split it, or raise document_memory_bytes.",
-            ]
-        }
-    except Exception as error:  # noqa: BLE001 - a parser's slip over one document is that document's fate, with its place
-        return {
-            "wrong": [
-                f"it cannot be read: {type(error).__name__} at {whence(error)}: {error}",
-                "Save it again, or as plain text.",
-            ]
-        }
+    return _refused(slips[0])
+
+
+def _refused(slip: BaseException) -> dict[str, object]:
+    """The answer for a document that cannot be used; a parser's slip over it is its fate alone, with its place."""
+    match slip:
+        case WrongRecord():
+            return {"wrong": [slip.what, slip.remedy]}
+        case WrongUse():
+            return {"use": str(slip)}
+        case MemoryError() | RecursionError():
+            what = "reading it takes more memory than is allowed"
+            return {"wrong": [what, "Split it, or raise document_memory_bytes."]}
+        case _:
+            what = f"it cannot be read: {type(slip).__name__} at {whence(slip)}: {slip}"
+            return {"wrong": [what, "Save it again, or as plain text."]}
 
 
 def _allow_cpu(seconds: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import dataclasses
 import importlib
@@ -206,7 +205,7 @@ class Desk:
 
         async def one(call: Json) -> None:
             async with gate:
-                with self._told_of(call) as ending:
+                with Ending(call["id"], self._out) as ending:
                     given = argument(call["record"], self._kind)
                     ending.state = "raised"
                     ending.returned(await self._function(given))
@@ -214,29 +213,37 @@ class Desk:
         await asyncio.gather(*(one(call) for call in calls))
 
     def _call(self, call: Json) -> None:
-        with self._told_of(call) as ending:
+        with Ending(call["id"], self._out) as ending:
             given = argument(call["record"], self._kind)
             ending.state = "raised"
             ending.returned(self._function(given))
 
-    @contextlib.contextmanager
-    def _told_of(self, call: Json) -> typing.Iterator[Ending]:
-        """Whatever somebody else's code does in a call, how it ended is told to the parent."""
-        ending, began = Ending(), time.monotonic()
-        try:
-            yield ending
-        except BaseException as error:  # noqa: BLE001 - recorded; the calls after it go on
-            ending.raised(error)
-        said = {"id": call["id"], "state": ending.state, **ending.said}
-        self._out.say({**said, "seconds": time.monotonic() - began})
-
 
 class Ending:
-    """How one call ended; "refused" until the function has its argument."""
+    """How one call ended; "refused" until the function has its argument.
 
-    def __init__(self) -> None:
+    Whatever somebody else's code raises in the call ends here and is told to the parent; the calls after it go on.
+    """
+
+    def __init__(self, number: Json, out: Out) -> None:
         self.state = "refused"
         self.said: dict[str, str] = {}
+        self._number = number
+        self._out = out
+        self._began = time.monotonic()
+
+    def __enter__(self) -> typing.Self:
+        """The call begins."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """The call has ended."""
+        del kind, trace
+        if error is not None:
+            self.raised(error)
+        said = {"id": self._number, "state": self.state, **self.said}
+        self._out.say({**said, "seconds": time.monotonic() - self._began})
+        return True
 
     def returned(self, value: Json) -> None:
         """It came back; a value that is no JSON counts as raised."""
@@ -257,6 +264,25 @@ class Ending:
         }
 
 
+class Loading:
+    """The function's file runs. Whatever it raises is told to the parent, and ends the process."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+
+    def __enter__(self) -> None:
+        """It begins."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """It has run."""
+        del kind, trace
+        if error is not None:
+            last = traceback.format_exception(error)[-3:]
+            words = f"{type(error).__name__}: {error}"[:_MESSAGE_CHARS_MAX]
+            self._out.say({"broken": words, "trace": last})
+            os._exit(3)
+
+
 def main() -> None:
     """Read what to do from one pipe, tell what happened on the other."""
     commands = os.fdopen(int(sys.argv[1]), "rb")
@@ -266,12 +292,8 @@ def main() -> None:
     limit(told["memory_bytes"], told["file_bytes"])
     wall(told["port"], out)
     locked = lock_ports(told["port"])
-    try:
+    with Loading(out):
         desk = Desk(load(told["place"], told["name"]), out)
-    except BaseException as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-        last = traceback.format_exception(error)[-3:]
-        out.say({"broken": f"{type(error).__name__}: {error}"[:_MESSAGE_CHARS_MAX], "trace": last})
-        os._exit(3)
     out.say({"ready": {**desk.told(), "native_tcp_locked": locked}})
     for line in commands:
         command = json.loads(line)

@@ -14,10 +14,12 @@ import os
 import sys
 import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from roadworthy import _failpoints
+from roadworthy._edge import told_to
 from roadworthy._whence import whence
 from roadworthy.vet.naked.child import Out, limit, lock_ports, wall
 
@@ -71,15 +73,17 @@ def do(task: dict[str, Any]) -> None:
     sys.argv = ["roadworthy", *task["words"]]
     if task["words"][0] == "describe":
         described = importlib.import_module("roadworthy.vet.road.declared")
-        try:
+        with told_to(partial(_end_broken, out)):
             out.say({"declared": described.declare(*task["words"][1:])})
-        except Exception as error:  # noqa: BLE001 - somebody else's code; whatever it does is told to the parent
-            trace = "".join(traceback.format_exception(error))
-            sys.stderr.write(trace)  # kept with what the child printed
-            out.say({"broken": f"{type(error).__name__} at {whence(error)}: {error}"[:2_000]})
-            sys.exit(BROKEN)
         return
     importlib.import_module("roadworthy.__main__").main()
+
+
+def _end_broken(out: Out, error: BaseException) -> NoReturn:
+    """Whatever the app's file raised is told to the parent, and the process ends."""
+    sys.stderr.write("".join(traceback.format_exception(error)))  # kept with what the child printed
+    out.say({"broken": f"{type(error).__name__} at {whence(error)}: {error}"[:2_000]})
+    sys.exit(BROKEN)
 
 
 if __name__ == "__main__":

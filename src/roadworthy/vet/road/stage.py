@@ -10,6 +10,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
 from roadworthy.vet.road.finding import Finding, StageResult, not_tested
@@ -92,20 +93,17 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell, place: tuple[int, int
     began = time.monotonic()
     findings: list[Finding] = []
     pictures: list[Picture] = []
-    try:
+
+    def found(finding: Finding) -> None:
+        findings.append(finding)
+        tell.found(stage.title, finding)
+
+    with told_to(lambda error: found(_broke(stage, error)), but=(WrongUse,)):
         for item in stage.trial(subject):
             if isinstance(item, Finding):
-                findings.append(item)
-                tell.found(stage.title, item)
+                found(item)
             else:
                 pictures.append(item)
-    except WrongUse:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever breaks a stage, the others still have something to say
-        said = f"The stage itself broke: {type(error).__name__}: {error}"[:_SAID_CHARS_MAX]
-        trace = tuple("".join(traceback.format_exception(error)).splitlines()[-_TRACE_LINES:])
-        findings.append(replace(not_tested("stage", stage.question, said), evidence=trace))
-        tell.found(stage.title, findings[-1])
     result = StageResult(
         name=stage.name,
         title=stage.title,
@@ -116,6 +114,13 @@ def _pass_through(stage: Stage[S], subject: S, tell: Tell, place: tuple[int, int
     )
     tell.ends(result)
     return result
+
+
+def _broke(stage: Stage[S], error: BaseException) -> Finding:
+    """Whatever breaks a stage, the others still have something to say."""
+    said = f"The stage itself broke: {type(error).__name__}: {error}"[:_SAID_CHARS_MAX]
+    trace = tuple("".join(traceback.format_exception(error)).splitlines()[-_TRACE_LINES:])
+    return replace(not_tested("stage", stage.question, said), evidence=trace)
 
 
 def choose(stages: Sequence[Stage[S]], only: Sequence[str]) -> tuple[Stage[S], ...]:
