@@ -99,7 +99,7 @@ class Over(Exception):
 class Nodes:
     """A head and a second node, each with a worker pool of its own; the second one can be lost and comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str) -> None:
         os.environ.update(LOOPBACK)
         from ray.cluster_utils import Cluster  # noqa: PLC0415 - it reads the environment when it is imported
 
@@ -109,6 +109,8 @@ class Nodes:
             "object_store_memory": STORE_BYTES,
         }
         self._node = node
+        self._provider = provider
+        os.environ["OPENAI_BASE_URL"] = provider
         self._cluster: Any = Cluster(
             initialize_head=True, head_node_args={**node, "include_dashboard": False}
         )
@@ -127,6 +129,8 @@ class Nodes:
     def whole(self) -> None:
         """Have two nodes again."""
         if self._second is None:
+            # Its workers have the environment of whoever starts it.
+            os.environ["OPENAI_BASE_URL"] = self._provider
             self._second = self._cluster.add_node(**self._node)
 
     def close(self) -> None:
@@ -333,8 +337,7 @@ def soaking() -> Iterator[Soak]:
             prices=prices, default_answer='{"value": "glad"}', latency_ms=60.0, faults=FAULTS
         ) as sim,
     ):
-        os.environ["OPENAI_BASE_URL"] = sim.url
-        nodes = Nodes()
+        nodes = Nodes(sim.url)
         print("the cluster is up", file=sys.stderr, flush=True)
         try:
             yield Soak(nodes, server, sim)
