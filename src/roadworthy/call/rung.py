@@ -58,6 +58,9 @@ class Rung(Protocol):
     ) -> Ask:
         """The request for a question: `words` added for a re-ask, the output cap times `room`."""
 
+    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+        """The identity of that request alone, by which its reply is looked up: it is priced where it is bought."""
+
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Send it, at most once, and classify what comes back. `now`: UTC seconds, for dates in headers."""
 
@@ -115,8 +118,7 @@ class EndpointRung:
         How an answer is read, whole or as a stream, is no part of its identity.
         """
         cap = self._cap * room
-        wording = self._wordings.get(room) or self._worded(room)
-        said = wording.body(question, words)
+        said = (self._wordings.get(room) or self._worded(room)).body(question, words)
         plain = body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         if self._model.stream:
             body = orjson.dumps(self._endpoint.wire.streamed(said), option=orjson.OPT_SORT_KEYS)
@@ -130,6 +132,12 @@ class EndpointRung:
         refused = f"too_long: likely {likely} tokens, it takes {most}" if most and likely > most else ""
         key = request_key(namespace, self.name, plain, sample)
         return Ask(self.name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
+
+    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+        """The identity of that request alone."""
+        said = (self._wordings.get(room) or self._worded(room)).body(question, words)
+        plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        return digest(plain, after=_asker(namespace, self.name, sample))
 
     def _worded(self, room: int) -> Wording:
         """How its requests with so much room are worded; the same for all records."""
@@ -227,6 +235,10 @@ class FunctionRung:
             subject=subject,
             refused=_NO_PICTURES if seen and not self._function.takes_record else "",
         )
+
+    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+        """The identity of that request alone."""
+        return self.ask(question, None, words=words, room=room, namespace=namespace, sample=sample).key
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Call the function once. What it raises is an ending: what its client met on the wire, else a bug of its own."""

@@ -219,22 +219,16 @@ class Desk:
         assert pin is not None
         if room > 1 and not rung.grows:
             return []
-        ask = rung.ask(
-            question,
-            self._value,
-            words=words,
-            room=room,
-            namespace=session.namespace,
-            sample=pin.sample * 1_000 + number,
-        )
+        namespace, sample = session.namespace, pin.sample * 1_000 + number
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         if session.offline or not session.fresh:
-            known = session.find_reply(ask.key)
-            if known is not None:
+            key = rung.key(question, words=words, room=room, namespace=namespace, sample=sample)
+            if (known := session.find_reply(key)) is not None:
                 self._reuse(known)
                 return [known]
         if not buy:
             return []
+        ask = rung.ask(question, self._value, words=words, room=room, namespace=namespace, sample=sample)
         if session.offline:
             raise self._would_ask(rung, ask)
         runtime = session.runtime

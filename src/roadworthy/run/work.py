@@ -280,6 +280,8 @@ def _write(
     session.changed = session.asked or not same
     if not session.changed:
         doubt, draw = _unput(doubt, session), _undrawn(draw, session)
+        if doubt is None and draw is None and not session.recounts:
+            return session.runtime.durable(None, 0)  # nobody was asked, so nothing is owed either
     change = None
     if doubt is not None or draw is not None or kept.outcome != "pending":
         change = _besides(session, desk, doubt, draw, was_accepted=not same and kept.outcome == "accepted")
