@@ -2,10 +2,53 @@
 
 import hashlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from roadworthy.call.rung import request_key
+from roadworthy import Function, Model, Price, Prompt
+from roadworthy._settings import DEFAULTS
+from roadworthy.ask.build import build_question
+from roadworthy.ask.schema import compile_schema
+from roadworthy.call.batch.rung import BatchRung
+from roadworthy.call.endpoint import find_endpoint
+from roadworthy.call.lane import Lane
+from roadworthy.call.rung import EndpointRung, FunctionRung, Rung, request_key
+from roadworthy.call.transport import PyreqwestTransport
+
+KEYS = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-test", "GEMINI_API_KEY": "sk-test"}
+PRICE = Price(input="0.1", output="0.4")
+
+
+class Topic(BaseModel):
+    """An answer."""
+
+    topic: str
+
+
+SCHEMA = compile_schema(Topic)
+
+
+def endpoint_rung(name: str, *, stream: bool = False) -> EndpointRung:
+    """A provider's model, made ready."""
+    model = Model(name, price=PRICE, stream=stream)
+    endpoint = find_endpoint(model, KEYS, {})
+    lane, transport = Lane(endpoint.lane, DEFAULTS), PyreqwestTransport(DEFAULTS)
+    return EndpointRung(model, endpoint, SCHEMA, lane, transport, DEFAULTS, logprobs=False)
+
+
+def rungs() -> dict[str, Rung]:
+    """One of each kind."""
+    function = Function(lambda text: text, usd_per_call="0.01", name="words")
+    return {
+        "openai": endpoint_rung("openai:gpt-5-nano"),
+        "streamed": endpoint_rung("openai:gpt-5-nano", stream=True),
+        "anthropic": endpoint_rung("anthropic:claude-haiku-4-5"),
+        "gemini": endpoint_rung("gemini:gemini-3.8-flash"),
+        "batch": BatchRung(endpoint_rung("openai:gpt-5-nano")),
+        "function": FunctionRung(function, SCHEMA, Lane("words", DEFAULTS), DEFAULTS),
+    }
 
 
 def test_the_keys_of_old_ledgers_are_made_again() -> None:
@@ -22,3 +65,27 @@ def test_each_part_is_hashed_with_its_length(namespace: str, model: str, body: b
     parts = (namespace.encode(), model.encode(), str(sample).encode(), body)
     text = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     assert request_key(namespace, model, body, sample) == hashlib.sha256(text).digest()
+
+
+@pytest.mark.parametrize("kind", list(rungs()))
+@pytest.mark.parametrize(
+    ("words", "room", "sample"), [("", 1, 0), ("Mend it.", 1, 0), ("", 2, 3), ("", 1, 1_000)]
+)
+def test_what_is_looked_up_is_what_would_be_bought(kind: str, words: str, room: int, sample: int) -> None:
+    """A reply that the ledger holds would not be found, and be bought a second time."""
+    question = build_question(Prompt("Which topic?", "a note"), SCHEMA)
+    rung = rungs()[kind]
+    key = rung.key(question, words=words, room=room, namespace="t", sample=sample)
+    ask = rung.ask(question, None, words=words, room=room, namespace="t", sample=sample)
+    assert key == ask.key
+
+
+def test_a_reply_is_the_same_one_streamed_or_in_a_batch() -> None:
+    """Whoever turns streaming on, or sends in batches, would pay for every answer again."""
+    question = build_question(Prompt("Which topic?", "a note"), SCHEMA)
+    made = rungs()
+    keys = {
+        made[kind].key(question, words="", room=1, namespace="t", sample=0)
+        for kind in ("openai", "streamed", "batch")
+    }
+    assert len(keys) == 1
