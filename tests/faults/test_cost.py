@@ -471,3 +471,37 @@ def test_a_deadline_passes_while_a_lane_is_paced(bench: Bench) -> None:
             assert done == len(sim.requests()) < 10
 
     go(scenario())
+
+
+@pytest.mark.fault("C5")
+def test_a_days_cap_holds_in_the_days_after_it_too(bench: Bench) -> None:
+    """Whatever works over midnight, as a service does, would have no cap from then on."""
+
+    class Shifted(SystemClock):
+        """A clock that can be set."""
+
+        days = 0
+
+        def now(self) -> float:
+            return super().now() + self.days * 86_400.0
+
+    async def scenario() -> None:
+        clock = Shifted()
+        bench.clock(clock)
+        async with Simulator(prices=PRICES) as sim:
+            bench.provider(sim.url)
+            step = bench.topics(budget_usd="0.0002", budget_period="day")
+
+            def turns(event: Event) -> None:
+                if isinstance(event, AttemptEnded):
+                    clock.days = int(len(sim.requests()) > 3)
+
+            ran = await bench.run(step, notes(200), hear=turns, concurrency=1)
+            assert (ran.status, ran.summary.waiting.get("budget", 0) > 0) == (3, True)
+        caps = bench.ask(
+            "SELECT limit_pico, spent_pico FROM budget WHERE scope LIKE 'app:%' AND spent_pico > 0"
+        )
+        assert len(caps) == 2, "the day changed while it worked"
+        assert all(limit == 200_000_000 and spent <= limit for limit, spent in caps), caps
+
+    go(scenario())

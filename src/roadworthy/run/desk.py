@@ -278,7 +278,8 @@ class Desk:
         assert pin is not None
         owed = self._take_owed()
         version, self._version = self._version, None
-        payer, cap = self.session.payer, self.session.runtime.plan.record_budget_pico
+        payer, runtime = self.session.payer, self.session.runtime
+        cap = runtime.plan.record_budget_pico
         found: list[Opened | Reply | Busy | NoMoney] = []
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
@@ -286,23 +287,26 @@ class Desk:
                 self._charge(tx, owed)
             if version is not None:
                 version(tx)
+            if payer.period != runtime.capped:  # a day or month has begun since the work did
+                set_cap(tx, payer.scopes[1], runtime.plan.budget_pico)
             if cap is not None:
                 set_cap(tx, payer.scopes[-1], cap)
             found[:] = [opener(tx, ask, pin, payer)]
             return found[0]
 
         try:
-            opened = await self.session.runtime.store.write(change)
+            opened = await runtime.store.write(change)
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(ask, found))
             raise
-        self.session.runtime.settled(len(owed.settlements))
+        runtime.capped = payer.period
+        runtime.settled(len(owed.settlements))
         if isinstance(opened, Opened):
             failpoint("intent_committed")
             self.session.asked = self.asked = True
             self._pin = pin.kept(opened.question_id)
             self.session.question_id = opened.question_id
-            self.session.runtime.tally.attempts += 1
+            runtime.tally.attempts += 1
         return opened
 
     async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney]) -> None:

@@ -86,6 +86,8 @@ class Runtime:
         self.clock = clock or SystemClock()
         self._namespaces: dict[int, str] = {}
         self._period = (-1.0, "")
+        self.capped: str | None = None
+        """The period whose account has the app's cap from this process; a later one's gets it with its first intent."""
         self._payer = ((-1.0, 0, 0, 0), Payer((), "", 0, 0))
         self.tally = Did()
         self.tell = tell
@@ -220,10 +222,12 @@ class Runtime:
 
     def set_caps(self, job_id: int, job_cap_pico: int | None) -> None:
         """Write the app's cap for this period and the job's."""
-        job, app = scopes_of(self.plan.payer, self.period(), job_id)[:2]
+        period = self.period()
+        job, app = scopes_of(self.plan.payer, period, job_id)[:2]
         self.store.write_now(
             lambda tx: (set_cap(tx, job, job_cap_pico), set_cap(tx, app, self.plan.budget_pico))
         )
+        self.capped = period
 
     def reap(self) -> list[int]:
         """Charge what processes that are gone had on the wire."""
