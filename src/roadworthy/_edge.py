@@ -11,6 +11,18 @@ from collections.abc import Callable
 from types import TracebackType
 
 
+def is_interrupted() -> bool:
+    """Whether somebody has asked the task that runs to stop.
+
+    A `CancelledError` without that is nobody's interrupt: somebody's code cancelled a task or a future of its own and
+    awaited it.
+    """
+    from asyncio import current_task  # noqa: PLC0415 - heavy, and there by now where somebody awaits
+
+    task = current_task()
+    return task is None or task.cancelling() > 0
+
+
 class told_to:  # noqa: N801 - read as a verb, like `contextlib.suppress`
     """Whatever is raised inside ends here and is told to `hear`; what follows goes on.
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from roadworthy._clock import Clock
+from roadworthy._edge import is_interrupted
 from roadworthy._events import AttemptEnded, LaneChanged, Listener, Retried, hears
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
@@ -223,13 +224,13 @@ class Driver:
         try:
             outcome = await rung.send(ask, timeout_s, self._clock.now())
         except asyncio.CancelledError:
-            lost = Outcome(Ending.UNKNOWN, detail="interrupted before the answer came")
-            lane.saw(lost, self._clock.monotonic(), ask.tokens_likely)
-            self._wake(lane)
-            await asyncio.shield(
-                meter.settle(settle(rung, ask, opened, lost, self._clock.monotonic() - began))
-            )
-            raise
+            outcome = Outcome(Ending.UNKNOWN, detail="interrupted before the answer came")
+            if is_interrupted():
+                now = self._clock.monotonic()
+                lane.saw(outcome, now, ask.tokens_likely)
+                self._wake(lane)
+                await asyncio.shield(meter.settle(settle(rung, ask, opened, outcome, now - began)))
+                raise
         failpoint("after_send")
         now = self._clock.monotonic()
         self._saw(lane, outcome, now, ask)

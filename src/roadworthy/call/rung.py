@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 import orjson
 
-from roadworthy._edge import told_to
+from roadworthy._edge import is_interrupted, told_to
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
@@ -244,14 +244,15 @@ class FunctionRung:
         """Call the function once. What it raises is an ending: what its client met on the wire, else a bug of its own."""
         given = ask.subject if self._function.takes_record else "\n\n".join(orjson.loads(ask.body)["prompt"])
         raised: list[BaseException] = []
-        with told_to(raised.append):
-            async with asyncio.timeout(timeout_s):
-                answer = await self._call(given)
-            text = storable(
-                answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode()
-            )
-            ending = Ending.OK if text.strip() else Ending.EMPTY
-            return Outcome(ending, text=text, finish="stop", usage=Usage())
+        try:
+            with told_to(raised.append):
+                async with asyncio.timeout(timeout_s):
+                    answer = await self._call(given)
+                return _answered(answer)
+        except asyncio.CancelledError as error:
+            if is_interrupted():
+                raise
+            raised.append(error)  # of a task that the function itself cancelled
         return self._broken(raised[0], now)
 
     def _broken(self, error: BaseException, now: float) -> Outcome:
@@ -269,6 +270,13 @@ class FunctionRung:
         """Its price a call, whatever came back."""
         del usage
         return self._price_pico
+
+
+def _answered(answer: object) -> Outcome:
+    """A function's answer, as text; any other object as JSON."""
+    text = storable(answer if isinstance(answer, str) else orjson.dumps(answer, default=_plain).decode())
+    ending = Ending.OK if text.strip() else Ending.EMPTY
+    return Outcome(ending, text=text, finish="stop", usage=Usage())
 
 
 def output_cap(model: Model, schema: OutputSchema, settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -91,6 +92,8 @@ class Session:
         held: what the ledger was found to hold of the record, among others; None where it is looked up when it is wanted.
         tail: who waits for the outcome to be durable; None where whoever runs the record does.
         changed: whether what the ledger says of the record was written in this session.
+        under_way: the ends of those steps of a workflow that have begun.
+        over: whether the workflow has ended.
         fresh: whether the ledger holds nothing but the record itself: no question, no reply, no ruling to look for.
         may_be_ruled: whether a person may have ruled on it, as far as is known without looking the ruling up.
     """
@@ -118,6 +121,8 @@ class Session:
     witness: list[Witnessed] | None = None
     held: Held | None = None
     tail: Tail | None = None
+    under_way: set[asyncio.Future[None]] = field(default_factory=set)
+    over: bool = False
     changed: bool = False
     fresh: bool = False
     may_be_ruled: bool = False

@@ -21,11 +21,12 @@ from roadworthy.learn import lesson
 from roadworthy.learn.judgement import Judgement
 from roadworthy.run.bug import bugs_told
 from roadworthy.run.entry import Step, Workflow
+from roadworthy.run.follow import follow
 from roadworthy.run.lessons import Labelled
 from roadworthy.run.pupil import accepted
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
-from roadworthy.run.session import Witnessed, WouldAsk, in_session
+from roadworthy.run.session import Witnessed, WouldAsk
 from roadworthy.run.subject import subject_of
 from roadworthy.run.work import begin
 
@@ -88,8 +89,7 @@ async def witnessed(runtime: Runtime, workflow: Workflow[Any, Any], kept: Kept) 
     told = bugs_told(session, workflow.name, "could not be gone through to its end")
     with suppress(WouldAsk, Waiting, Rejected, Failed), told:
         value = revived(workflow.record_schema, kept, runtime.store)
-        with in_session(session):
-            await workflow.body(value)
+        await follow(workflow, value, session)
     return seen
 
 

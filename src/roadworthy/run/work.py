@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
+from roadworthy._edge import is_interrupted
 from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiting
 from roadworthy._events import Noted, RecordBegan, RecordEnded
 from roadworthy._failpoints import failpoint
@@ -24,8 +25,9 @@ from roadworthy.run.auditor import Draw
 from roadworthy.run.bug import bugs_told
 from roadworthy.run.desk import Desk
 from roadworthy.run.entry import Entry, Step, Workflow
+from roadworthy.run.follow import follow, under_way
 from roadworthy.run.runtime import Runtime
-from roadworthy.run.session import Session, Witnessed, in_session
+from roadworthy.run.session import Session, Witnessed
 from roadworthy.run.split import ask_step
 from roadworthy.run.subject import head_of
 from roadworthy.run.tail import Tail
@@ -95,10 +97,12 @@ async def _fated(asking: Awaitable[_Fated], session: Session, desk: Desk | None 
         fate = _stopped(stop, session)
     except LedgerUnavailable:
         raise
-    except asyncio.CancelledError:
-        if desk is not None:
-            await asyncio.shield(desk.finish())  # a reply that came is kept, whatever stops us
-        raise
+    except asyncio.CancelledError as stop:
+        if is_interrupted():
+            if desk is not None:
+                await asyncio.shield(desk.finish())  # a reply that came is kept, whatever stops us
+            raise
+        fate = _broken(stop, session)  # a task of the team's own was cancelled and awaited
     except Exception as bug:  # noqa: BLE001 - a bug in the team's code: kept as the record's reason, with its place
         fate = _broken(bug, session)
     return fate, None, None, None
@@ -139,8 +143,7 @@ async def _run_workflow(workflow: Workflow[R, T], value: R, session: Session) ->
 
 
 async def _followed(workflow: Workflow[R, T], value: R, session: Session) -> _Fated:
-    with in_session(session):
-        answer = await workflow.body(value)
+    answer = await follow(workflow, value, session)
     fate = Fate(
         "accepted",
         value=json_text(_plain(answer)),
@@ -169,6 +172,11 @@ def _told(fate: Fate, session: Session) -> Fate:
 
 async def step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     """One step inside a workflow: its answer, or the exception that suspends or ends the record."""
+    with under_way(session, step.name):
+        return await _step_in_workflow(step, value, session)
+
+
+async def _step_in_workflow(step: Step[R, T], value: R, session: Session) -> T:
     desk = Desk(session, step.name, value)
     auditor = session.runtime.auditor
     seen = Witnessed(step.name, value)
@@ -262,7 +270,7 @@ def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
             return Fate("failed", reason=stop.reason, question_id=session.question_id)
 
 
-def _broken(bug: Exception, session: Session) -> Fate:
+def _broken(bug: BaseException, session: Session) -> Fate:
     """A bug in the team's code: the record fails, and the reason says where in their file."""
     place = f" at {where}" if (where := whence(bug)) else ""
     what = struck_out(bug.message if isinstance(bug, Fault) else str(bug))
@@ -359,8 +367,7 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
             await ask_step(entry, value, Desk(session, entry.name, value))
         else:
             assert isinstance(entry, Workflow)
-            with in_session(session):
-                await entry.body(value)
+            await follow(entry, value, session)
     return True
 
 
