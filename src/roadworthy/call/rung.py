@@ -17,7 +17,7 @@ from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
 from roadworthy._whence import whence
 from roadworthy.ask.digest import digest, measured
-from roadworthy.ask.part import storable
+from roadworthy.ask.part import json_bytes, storable
 from roadworthy.ask.question import OutputSchema, Question
 from roadworthy.call.auth import NotAuthorized
 from roadworthy.call.endpoint import Endpoint, find_endpoint
@@ -58,7 +58,9 @@ class Rung(Protocol):
     ) -> Ask:
         """The request for a question: `words` added for a re-ask, the output cap times `room`."""
 
-    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+    def key(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> bytes:
         """The identity of that request alone, by which its reply is looked up: it is priced where it is bought."""
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
@@ -133,8 +135,11 @@ class EndpointRung:
         key = request_key(namespace, self.name, plain, sample)
         return Ask(self.name, body, key, words, cap, worst, likely + cap, subject, refused, (seen, sizes))
 
-    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+    def key(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> bytes:
         """The identity of that request alone."""
+        del subject
         said = (self._wordings.get(room) or self._worded(room)).body(question, words)
         plain = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         return digest(plain, after=_asker(namespace, self.name, sample))
@@ -217,12 +222,14 @@ class FunctionRung:
     def ask(
         self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
     ) -> Ask:
-        """The call for a question; the request is the prompt's text and the schema it must meet."""
+        """The call for a question; the request is the prompt's text, the schema it must meet, and the record it is given."""
         messages = [message.text for message in question.messages]
         seen = [image.sha256 for image in question.images]
         if words:
             messages.append(words)
         said: dict[str, object] = {"prompt": messages, "schema": self._schema.canonical.decode()}
+        if self._function.takes_record:
+            said["record"] = digest(json_bytes(subject)).hex()
         body = orjson.dumps(said | {"images": seen} if seen else said)
         return Ask(
             model=self.name,
@@ -236,9 +243,11 @@ class FunctionRung:
             refused=_NO_PICTURES if seen and not self._function.takes_record else "",
         )
 
-    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+    def key(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> bytes:
         """The identity of that request alone."""
-        return self.ask(question, None, words=words, room=room, namespace=namespace, sample=sample).key
+        return self.ask(question, subject, words=words, room=room, namespace=namespace, sample=sample).key
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Call the function once. What it raises is an ending: what its client met on the wire, else a bug of its own."""

@@ -187,6 +187,27 @@ def _claim(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened:
     return Opened(tx.add("add_attempt", values), pin.question_id)
 
 
+def pin_question(tx: Transaction, pin: Pin) -> int:
+    """Pin a question whose reply another record has bought; its number."""
+    question_id = tx.add(
+        "add_question",
+        record_id=pin.record_id,
+        step=pin.step,
+        version=pin.version,
+        fixed=pin.fixed,
+        body=pin.body,
+        sample=pin.sample,
+        now=tx.now,
+    )
+    _show_examples(tx, pin, question_id)
+    return question_id
+
+
+def is_of(tx: Transaction, attempt_id: int, key: bytes, record_id: int) -> bool:
+    """Whether an attempt is this record's, for this request."""
+    return tx.row("attempt_is_of", attempt_id=attempt_id, key=key, record_id=record_id) is not None
+
+
 def _claim_first(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:
     """The same with its question, which is pinned in the very statement that finds nothing known of the request."""
     question_id = tx.add("add_first_question", values)

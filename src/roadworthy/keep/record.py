@@ -24,7 +24,7 @@ class Kept:
             was forgotten, never usable, or is still to be read. `run.revive.revived` makes the record's value of it.
         value: the accepted answer as JSON text.
         mended: what deterministic mending the answer needed, "" for none.
-        stale_run: the run that found the answer out of date, 0 for none.
+        stale_run: the run that found the answer out of date, 0 for none; -1 where it stood at an end and was put back.
         state: the number of the app's state that it was accepted in.
         pieces: how many pieces its text lies in beside the body, which has a mark for it; 0 where the body is whole.
     """

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from roadworthy._errors import Rejected, Waiting
+from roadworthy._errors import Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
 from roadworthy.ask.question import Question
 from roadworthy.call.driver import NoReply, never_sent
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
-from roadworthy.call.reply import Ending, Reply
+from roadworthy.call.reply import Reply
 from roadworthy.call.rung import Rung
 from roadworthy.call.tokens import PRIOR_TOKENS_A_BYTE
 from roadworthy.check.checked import Checked, Valid
-from roadworthy.decide.verdict import Accept, Fail, Verdict
+from roadworthy.decide.verdict import Verdict
 from roadworthy.keep.attempts import (
     NO_CHARGE,
     Charge,
     Opener,
     Pin,
     charge_record,
+    is_of,
     key64,
     open_attempt,
+    pin_question,
     settle_attempt,
 )
 from roadworthy.keep.jobs import note, set_cap
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import keep
-from roadworthy.keep.rulings import AUDIT, BATCH, PERSON, find_ruling
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import shown
-from roadworthy.run.pinning import kept_passages, pinned
+from roadworthy.run.pinning import pinned
+from roadworthy.run.ruled import verdict_of_person
 from roadworthy.run.session import Session, WouldAsk
 from roadworthy.run.subject import subject_of
 from roadworthy.run.telling import bought, judged
@@ -83,7 +85,7 @@ class Desk:
     _mask: Mask | None = None
     _value: object = None
     _rank = 0
-    _version: Change[None] | None = None
+    _asks: Step[Any, Any] | None = None
 
     def __init__(self, session: Session, step: str, about: object) -> None:
         self.session = session
@@ -116,24 +118,7 @@ class Desk:
         """What a person decided about this step of this record, checked like any other answer."""
         if not self.session.may_be_ruled:
             return None
-        store = self.session.runtime.store
-        ruling = store.read(lambda tx: find_ruling(tx, self.session.kept.id, self.step, self.subject))
-        if ruling is None:
-            return None
-        if ruling.kind in {AUDIT, BATCH} and ruling.ruling == "right":
-            self.vouched = ruling.answer  # it stays the model's answer, as long as that is what comes of it
-            return None
-        who = ruling.who
-        if ruling.answer is None:
-            raise Rejected(self.session.kept.key, f"ruled {who}")
-        reply = Reply(
-            attempt=0, model=PERSON, ending=Ending.OK, text=ruling.answer, finish="stop", reused=True
-        )
-        passages = kept_passages(step, value, self.session.kept.id, store, self.session.runtime.settings)
-        checked = step.prepared.checker.check(reply, value, passages)
-        if isinstance(checked, Valid):
-            return Accept(checked, 1.0, f"ruled {who}")
-        return Fail(f"ruled {who}, but that answer is not valid: {checked.fault.message}")
+        return verdict_of_person(step, value, self)
 
     def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
         """What a reply to the pinned question is worth."""
@@ -154,10 +139,7 @@ class Desk:
         """Build the question, or take the one that was pinned for the same words and data."""
         found = await pinned(step, value, self.session)
         self._question, self._pin, self._mask, self._value = found.question, found.pin, found.mask, value
-        if (
-            not self.session.offline
-        ):  # who only looks writes nothing, and must not use up the first sight of it
-            self._version = self.session.runtime.unseen_version(step, found.question)
+        self._asks = step
 
     def ladder(self, step: Step[R, T], *, buy: bool) -> Iterator[Rung]:
         """The models of the step, cheapest first; `buy` as for `replies`."""
@@ -222,7 +204,8 @@ class Desk:
         namespace, sample = session.namespace, pin.sample * 1_000 + number
         # A fresh record's reply is looked for with the intent; only an offline session must know before.
         if session.offline or not session.fresh:
-            key = rung.key(question, words=words, room=room, namespace=namespace, sample=sample)
+            about = self._value
+            key = rung.key(question, about, words=words, room=room, namespace=namespace, sample=sample)
             if (known := session.find_reply(key)) is not None:
                 self._reuse(known)
                 return [known]
@@ -230,6 +213,9 @@ class Desk:
             return []
         ask = rung.ask(question, self._value, words=words, room=room, namespace=namespace, sample=sample)
         if session.offline:
+            if ask.refused:  # it cannot be bought: as in a run, the next model is asked
+                self.refusals.append(f"{ask.model}: {ask.refused}")
+                return []
             raise self._would_ask(rung, ask)
         runtime = session.runtime
         buying = runtime.buyer.buy(rung, ask, self, session.deadline)
@@ -277,10 +263,11 @@ class Desk:
         pin = self._pin
         assert pin is not None
         owed = self._take_owed()
-        version, self._version = self._version, None
+        version = self._unseen_version()
         payer, runtime = self.session.payer, self.session.runtime
         cap = runtime.plan.record_budget_pico
         found: list[Opened | Reply | Busy | NoMoney] = []
+        question_ids: list[int] = []
 
         def change(tx: Transaction) -> Opened | Reply | Busy | NoMoney:
             if owed is not _NOTHING_OWED:
@@ -292,6 +279,10 @@ class Desk:
             if cap is not None:
                 set_cap(tx, payer.scopes[-1], cap)
             found[:] = [opener(tx, ask, pin, payer)]
+            if not pin.question_id and isinstance(
+                found[0], Reply
+            ):  # bought by another record: asked all the same
+                question_ids[:] = [pin_question(tx, pin)]
             return found[0]
 
         try:
@@ -304,16 +295,27 @@ class Desk:
         if isinstance(opened, Opened):
             failpoint("intent_committed")
             self.session.asked = self.asked = True
-            self._pin = pin.kept(opened.question_id)
-            self.session.question_id = opened.question_id
             runtime.tally.attempts += 1
+            question_ids = [opened.question_id]
+        if question_ids:
+            self._pin = pin.kept(question_ids[0])
+            self.session.question_id = question_ids[0]
         return opened
 
+    def _unseen_version(self) -> Change[None] | None:
+        """The change that keeps the text behind the question's version, with the first intent."""
+        assert self._asks is not None and self._question is not None  # noqa: PT018 - of one `pin`
+        return self.session.runtime.unseen_version(self._asks, self._question)
+
     async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney]) -> None:
-        """Nobody waits for what was opened any more; changes are written in order, so it is known after one more."""
-        await self.session.runtime.store.write(lambda _tx: None)
-        if found and isinstance(found[0], Opened):
-            await self.settle(never_sent(ask, found[0], "interrupted before it was sent"))
+        """Nobody waits for what was opened any more; changes are written in order, so it is known after one more.
+
+        Where its transaction failed, the attempt's number may be another record's by now.
+        """
+        if found and isinstance(opened := found[0], Opened):
+            owned = partial(is_of, attempt_id=opened.attempt_id, key=ask.key, record_id=self.session.kept.id)
+            if await self.session.runtime.store.write(owned):
+                await self.settle(never_sent(ask, opened, "interrupted before it was sent"))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""

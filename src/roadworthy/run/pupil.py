@@ -60,9 +60,11 @@ class StudentRung:
         key = request_key(namespace, self.name, body, sample)
         return Ask(self.name, body, key, words, output_cap=1, worst_pico=0, tokens_likely=0, subject=subject)
 
-    def key(self, question: Question, *, words: str, room: int, namespace: str, sample: int) -> bytes:
+    def key(
+        self, question: Question, subject: object, *, words: str, room: int, namespace: str, sample: int
+    ) -> bytes:
         """The identity of that request alone."""
-        return self.ask(question, None, words=words, room=room, namespace=namespace, sample=sample).key
+        return self.ask(question, subject, words=words, room=room, namespace=namespace, sample=sample).key
 
     async def send(self, ask: Ask, timeout_s: float, now: float) -> Outcome:
         """Answer, in a thread of its own."""

@@ -129,7 +129,7 @@ class Session:
 
     def __post_init__(self) -> None:
         kept, held = self.kept, self.held
-        self.fresh = kept.outcome == "pending" and not kept.attempts and not kept.deaths
+        self.fresh = kept.outcome == "pending" and not (kept.attempts or kept.deaths or kept.stale_run)
         self.may_be_ruled = not self.fresh and (held is None or kept.id in held.ruled)
 
     def find_reply(self, key: bytes) -> Reply | None:

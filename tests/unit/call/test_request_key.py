@@ -75,7 +75,7 @@ def test_what_is_looked_up_is_what_would_be_bought(kind: str, words: str, room: 
     """A reply that the ledger holds would not be found, and be bought a second time."""
     question = build_question(Prompt("Which topic?", "a note"), SCHEMA)
     rung = rungs()[kind]
-    key = rung.key(question, words=words, room=room, namespace="t", sample=sample)
+    key = rung.key(question, None, words=words, room=room, namespace="t", sample=sample)
     ask = rung.ask(question, None, words=words, room=room, namespace="t", sample=sample)
     assert key == ask.key
 
@@ -85,7 +85,7 @@ def test_a_reply_is_the_same_one_streamed_or_in_a_batch() -> None:
     question = build_question(Prompt("Which topic?", "a note"), SCHEMA)
     made = rungs()
     keys = {
-        made[kind].key(question, words="", room=1, namespace="t", sample=0)
+        made[kind].key(question, None, words="", room=1, namespace="t", sample=0)
         for kind in ("openai", "streamed", "batch")
     }
     assert len(keys) == 1

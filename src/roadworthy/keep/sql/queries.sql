@@ -172,14 +172,14 @@ UPDATE question SET sample = sample + 1 WHERE id IN
   (SELECT question_id FROM record WHERE job_id = :job_id AND outcome = 'failed' AND question_id IS NOT NULL);
 
 -- retry_failed_records: Put failed records back.
-UPDATE record SET outcome = 'pending', reason = NULL, deaths = 0
+UPDATE record SET outcome = 'pending', reason = NULL, deaths = 0, stale_run = -1
 WHERE job_id = :job_id AND outcome = 'failed' AND body IS NOT NULL;
 
 -- refresh_questions: Raise the sample number of every question of a job.
 UPDATE question SET sample = sample + 1, refreshed = 1 WHERE record_id IN (SELECT id FROM record WHERE job_id = :job_id);
 
 -- refresh_records: Put every answered record of a job back.
-UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL
+UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL, stale_run = -1
 WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting') AND body IS NOT NULL;
 
 -- question: The pinned question of a record's step for what does not move.
@@ -202,6 +202,9 @@ WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE key64 = :key64);
 SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability
 FROM attempt JOIN reply ON reply.attempt_id = attempt.id
 WHERE attempt.key64 = :key64 AND attempt.key = :key LIMIT 1;
+
+-- attempt_is_of: Whether an attempt is a record's, for one request.
+SELECT 1 FROM attempt WHERE id = :attempt_id AND key = :key AND record_id = :record_id;
 
 -- key_seen: Whether an attempt's key begins so: hardly ever, and this is in the index, where the whole look-up is a join.
 SELECT 1 FROM attempt WHERE key64 = :key64 LIMIT 1;
@@ -643,7 +646,8 @@ UPDATE record SET certified = 0 WHERE certified = 1 AND id IN (SELECT audit.reco
     WHERE later.record_id = audit.record_id AND later.id > audit.id AND other.step = epoch.step));
 
 -- put_back_record: Put a record back, so that it is run again from the top.
-UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL, value = NULL, owner = NULL, updated_at = :now
+UPDATE record SET outcome = 'pending', waiting_for = NULL, reason = NULL, value = NULL, owner = NULL, stale_run = -1,
+  updated_at = :now
 WHERE id = :record_id AND outcome IN ('accepted', 'waiting', 'failed');
 
 -- forget_audits: Remove what an audit recognizes an answer by.
