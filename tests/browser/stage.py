@@ -71,13 +71,20 @@ class Stage:
         lines = (self.folder / "answers.jsonl").read_text("utf-8").splitlines()
         return {row["id"]: row["label"] for row in map(json.loads, lines) if "label" in row}
 
-    def people(self, *kinds: str, most: int = 10_000) -> int:
-        """A person who knows the truth rules on what waits: on the newest `most` questions of these kinds."""
+    def before_the_first(self, kind: str) -> str:
+        """The desk before the oldest open question of a kind: how many audits come first is drawn for each ledger."""
+        query = f"SELECT min(id) - 1 FROM review WHERE kind = '{kind}' AND ruling IS NULL"
+        number = self.ask(query)[0][0]
+        assert number is not None, f"no {kind} waits"
+        return f"/desk?after={number}"
+
+    def people(self, *kinds: str, most: int = 10_000, leave: int = 0) -> int:
+        """A person who knows the truth rules on what waits: on the newest `most` of these kinds but the oldest `leave`."""
         store, truth, ruled = open_ledger(str(self.folder / "triage.db"), DEFAULTS), self.truth(), 0
         try:
             waiting = store.read(lambda tx: open_reviews(tx, APP, 0, 10_000, "ann"))
             fitting = [one for one in waiting if one.kind in kinds and one.suggestion and one.key in truth]
-            for waiter in fitting[-most:]:
+            for waiter in fitting[leave:][-most:]:
                 ruled += _rule(store, waiter, truth[waiter.key])
         finally:
             store.close()

@@ -21,7 +21,7 @@ def share_of(eyes: Eyes) -> float:
 
 def test_ten_reviews_by_keyboard_move_the_certificate(eyes: Eyes, stage: Stage) -> None:
     """A reviewer would need a mouse, would lose their place, or their rulings would not count."""
-    stage.people("audit", most=45)
+    stage.people("audit", leave=15)
     assert eyes.go("/desk") == 200
     before, open_before = share_of(eyes), int(eyes.text("aside header .soft").split()[0])
     seen = []
@@ -50,11 +50,10 @@ def test_ten_reviews_by_keyboard_move_the_certificate(eyes: Eyes, stage: Stage) 
     assert eyes.clean, (eyes.ran, eyes.outside, eyes.policy, eyes.told)
 
 
-def test_a_correction_is_typed_and_sent_by_keyboard(eyes: Eyes) -> None:
+def test_a_correction_is_typed_and_sent_by_keyboard(eyes: Eyes, stage: Stage) -> None:
     """A wrong answer could be called wrong and not be put right without a mouse."""
-    eyes.go("/desk")
-    while eyes.text(".ask .badge") != "audit":
-        eyes.press("s")
+    eyes.go(stage.before_the_first("audit"))
+    assert eyes.text(".ask .badge") == "audit"
     key = eyes.text(".ask h2")
     eyes.page.keyboard.press("w")
     right = re.sub(r'"queue": "\w+"', '"queue": "other"', eyes.page.locator("#answer").input_value())
@@ -135,9 +134,7 @@ def _pair_of_two_answers(eyes: Eyes, stage: Stage) -> tuple[str, int]:
 
 def test_a_version_is_promoted_and_rolled_back(eyes: Eyes, stage: Stage) -> None:
     """An operator could not put a candidate in force in the browser, or not take it back."""
-    eyes.go("/desk?after=80")
-    while "two versions" not in eyes.text(".question"):
-        eyes.press("s")
+    eyes.go(stage.before_the_first("gate"))
     assert "two versions" in eyes.text(".question")
     eyes.press("2" if eyes.page.locator('[data-key="2"]').count() else "0")
     stage.people("gate")
