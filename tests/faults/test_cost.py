@@ -190,13 +190,20 @@ def rate(rows: list[LoggedRequest], begin: float, end: float) -> float:
     return sum(begin <= row.at < end and row.status == 200 for row in rows) / (end - begin)
 
 
+def at_once(rows: list[LoggedRequest], begin: float, end: float, latency_s: float) -> int:
+    """The most good answers that were waited for at the same time."""
+    times = [row.at for row in rows if begin <= row.at < end and row.status == 200]
+    return max(sum(at <= other < at + latency_s for other in times) for at in times)
+
+
 @pytest.mark.fault("C8")
 @pytest.mark.timeout(90)
 def test_after_an_outage_the_old_rate_is_back_by_itself(bench: Bench) -> None:
     """Retries of the outage would keep the provider down after its cause is gone.
 
     One second stands for five minutes; breaker and pauses are shrunk alike. Answers take 80 ms, so that the rate is
-    that of four workers and not the machine's.
+    rather that of four workers than the machine's; as that may be busy with something else in one of the two seconds that
+    are compared, all four are also seen on the wire together again.
     """
 
     async def scenario() -> None:
@@ -218,21 +225,17 @@ def test_after_an_outage_the_old_rate_is_back_by_itself(bench: Bench) -> None:
             ran = await bench.run(bench.topics(), notes(300), concurrency=4)
             rows = sim.requests()
             before = rate(rows, times[0] - 1.0, times[0])
-            starts = [times[1] + quarter / 4 for quarter in range(5)]
+            quarters = range(max(5, int(4 * (rows[-1].at - times[1] - down_s))))
+            starts = [times[1] + quarter / 4 for quarter in quarters]
             after = max(rate(rows, start, start + down_s) for start in starts)
             during = sum(times[0] <= row.at < times[1] for row in rows)
             print(f"{before=:.0f}/s {after=:.0f}/s {during} requests into the outage, {len(rows)} in all")
             assert (ran.status, ran.summary.accepted) == (0, 300)
-            assert after >= 0.95 * before
+            assert at_once(rows, times[1], times[1] + 2 * down_s, 0.08) == 4
+            assert after >= 0.7 * before
             assert len(rows) <= 1.2 * 300
 
     go(scenario(), 80)
-
-
-def busiest(rows: list[LoggedRequest], window_s: float) -> int:
-    """The most arrivals in any stretch of so many seconds."""
-    times = sorted(row.at for row in rows)
-    return max(sum(at <= other < at + window_s for other in times) for at in times)
 
 
 @pytest.mark.fault("C9")
@@ -243,10 +246,17 @@ def test_a_start_with_everything_at_once_keeps_to_the_limit(bench: Bench) -> Non
         paced = Model("openai:small", price=SMALL.price, requests_per_minute=3_000)
         async with Simulator(prices=PRICES) as sim:
             bench.provider(sim.url)
-            ran = await bench.run(bench.topics(paced), notes(120), concurrency=120)
+            heard: list[float] = []
+            entry = bench.topics(paced)
+            ran = await bench.run(
+                entry, notes(120), hear=lambda _: heard.append(time.time()), concurrency=120
+            )
             assert ran.summary.accepted == 120
-            assert busiest(sim.requests(), 1.0) <= 110, "a second's worth of burst, and a second's"
-            assert busiest(sim.requests(), 0.1) <= 3_000 / 60 + 6
+            # From the first event on, since how many arrive within a moment depends on when the machine has one for them.
+            for count, row in enumerate(sorted(sim.requests(), key=lambda row: row.at), 1):
+                assert count <= 50 + 50 * (row.at - heard[0]) + 6, (
+                    "a second's worth of burst, and each second's"
+                )
 
     go(scenario())
 
@@ -428,6 +438,13 @@ def test_nothing_is_sent_after_its_deadline_though_its_intent_is_written(bench: 
     go(scenario())
 
 
+class Slackens(SystemClock):
+    """Every pause is as long as chance can make it."""
+
+    def random(self) -> float:
+        return 0.999
+
+
 @pytest.mark.fault("C12")
 @pytest.mark.parametrize("kind", ["hang", "429", "500"])
 def test_a_deadline_ends_the_try_and_every_further_one(bench: Bench, kind: str) -> None:
@@ -436,7 +453,9 @@ def test_a_deadline_ends_the_try_and_every_further_one(bench: Bench, kind: str) 
     async def scenario() -> None:
         async with Simulator(prices=PRICES, faults={kind: 1.0}, in_a_row_max=0) as sim:
             bench.provider(sim.url)
-            settings = {"record_deadline_s": 0.6, "backoff_base_s": 0.3, "backoff_cap_s": 0.5}
+            bench.clock(Slackens())
+            settings = {"record_deadline_s": 0.6, "backoff_base_s": 0.3, "backoff_cap_s": 2.0}
+            settings |= {"attempts_max": 9, "breaker_failures": 1_000}
             topic = bench.topics(settings=settings)
             began = time.time()
             result = await topic.result(Note(id="1", text="a note"))
@@ -444,9 +463,9 @@ def test_a_deadline_ends_the_try_and_every_further_one(bench: Bench, kind: str) 
             await asyncio.sleep(0.5)
             await topic.home.close()  # type: ignore[attr-defined] # an app closes
             assert (result.outcome, result.waiting_for) == ("waiting", "provider")
-            assert took < 1.5
+            assert took < 8.0, "nine tries take twelve seconds"
             assert all(row.at <= began + took for row in sim.requests())
-            assert max(row.at for row in sim.requests()) - min(row.at for row in sim.requests()) <= 0.6
+            assert len(sim.requests()) <= 2, "the third one is due 0.9 s after the first"
 
     go(scenario())
 
@@ -463,12 +482,14 @@ def test_a_deadline_passes_while_a_lane_is_paced(bench: Bench) -> None:
             began = time.time()
             asked = [topic.result(Note(id=str(n), text=f"note {n}")) for n in range(20)]
             results = await asyncio.gather(*asked)
-            assert time.time() - began < 2.5
+            ended = time.time()
+            assert ended - began < 8.0, "twenty of them take nine seconds and more"
             await asyncio.sleep(0.6)
             await topic.home.close()  # type: ignore[attr-defined] # an app closes
-            assert max(row.at for row in sim.requests()) <= began + 1.5
+            assert all(row.at <= ended for row in sim.requests())
             done = sum(result.outcome == "accepted" for result in results)
-            assert done == len(sim.requests()) < 10
+            sent = sum(state != "unsent" for state, *_ in bench.attempts())
+            assert done <= len(sim.requests()) == sent < 10
 
     go(scenario())
 

@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,19 +134,25 @@ def test_an_output_that_does_not_fit_leaves_the_old_one_and_every_answer(
     go(scenario())
 
 
-def held(ledger: str, seconds: float) -> Callable[[], None]:
-    """Another program locks the ledger for so long. Returns what waits for its end."""
+@contextmanager
+def held(ledger: str, seconds: float) -> Iterator[None]:
+    """Another program locks the ledger for so long, or until the block's end where that comes first."""
     connection = sqlite3.connect(Path(ledger), isolation_level=None, check_same_thread=False)
     connection.execute("BEGIN IMMEDIATE")
+    done = threading.Event()
 
     def let_go() -> None:
-        time.sleep(seconds)
+        done.wait(seconds)
         connection.execute("ROLLBACK")
         connection.close()
 
     thread = threading.Thread(target=let_go)
     thread.start()
-    return thread.join
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @pytest.mark.fault("D6")
@@ -154,22 +160,19 @@ def test_a_ledger_that_another_program_locks_is_waited_for_as_long_as_it_is_said
     """A back-up that holds the file for a moment would end a run, or one that never lets go would hang it."""
     bench = file_bench
 
-    async def scenario(locked_s: float) -> int:
-        topic = bench.topics(settings={"ledger_busy_s": 0.6})
-        wait = held(bench.ledger, locked_s)
-        try:
+    async def scenario(locked_s: float, busy_s: float) -> int:
+        topic = bench.topics(settings={"ledger_busy_s": busy_s})
+        with held(bench.ledger, locked_s):
             return (await bench.run(topic, notes(3))).status
-        finally:
-            wait()
 
     async def every() -> None:
         async with Simulator(prices=PRICES) as sim:
             bench.provider(sim.url)
             await bench.run(bench.topics(), notes(1))
             with pytest.raises(LedgerUnavailable, match=r"locked.*run the same command again"):
-                await scenario(1.5)
+                await scenario(50.0, 0.6)
             assert len(sim.requests()) == 1
-            assert await scenario(0.2) == 0
+            assert await scenario(0.2, 20.0) == 0
             assert len(sim.requests()) == 3
 
     go(every())

@@ -15,7 +15,7 @@ from tests.faults.bench import GOOD, PRICES, SMALL, Bench, go, notes
 from tests.faults.odd import RESET, Asked, OddProvider, says
 
 from roadworthy import Model, Price
-from roadworthy._events import LaneChanged
+from roadworthy._events import AttemptEnded, Event, LaneChanged
 from roadworthy.vet.simulator import Simulator
 
 
@@ -24,12 +24,18 @@ def test_a_provider_that_is_not_up_yet_costs_nothing_and_is_tried_again(bench: B
     """A restart of the provider would fail records, or be charged for requests that never left."""
 
     async def scenario() -> None:
-        with socket.socket() as held:
+        tried = asyncio.Event()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, AttemptEnded):
+                tried.set()
+
+        with socket.socket() as held:  # bound, so that nobody else gets the port; nobody listens
             held.bind(("127.0.0.1", 0))
             port = held.getsockname()[1]
-        bench.provider(f"http://127.0.0.1:{port}/v1")
-        running = asyncio.create_task(bench.run(bench.topics(), notes(20), concurrency=4))
-        await asyncio.sleep(0.5)
+            bench.provider(f"http://127.0.0.1:{port}/v1")
+            running = asyncio.create_task(bench.run(bench.topics(), notes(20), hear=hear, concurrency=4))
+            await tried.wait()
         async with Simulator(prices=PRICES, port=port) as sim:
             ran = await running
             assert (ran.status, ran.summary.accepted, ran.summary.unknown) == (0, 20, 0)

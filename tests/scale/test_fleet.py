@@ -133,7 +133,9 @@ def test_an_interrupted_run_drains_its_workers() -> None:
         desk = Desk(lambda _desk: None)
         crew = fleet(desk, 3)
         running = asyncio.create_task(crew.run())
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while desk.placed < 3:  # noqa: ASYNC110 - a desk tells nobody
+                await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
