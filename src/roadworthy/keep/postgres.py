@@ -185,7 +185,9 @@ class PostgresStore:
             self._reader.autocommit = True
         self.owner = self._begin()
         beat_s = settings.lease_s / _BEATS_A_LEASE
-        self._writer = Writer(self._run, settings.commit_rows_max, idle=self._beat, idle_s=beat_s)
+        self._writer = Writer(
+            self._run, settings.commit_rows_max, name=self.name, idle=self._beat, idle_s=beat_s
+        )
         self.write, self.write_now = self._writer.write, self._writer.write_now
 
     def read(self, look: Change[R]) -> R:
@@ -233,9 +235,8 @@ class PostgresStore:
     def close(self) -> None:
         """Commit what is queued, say good-bye, let go."""
         with contextlib.suppress(LedgerUnavailable):
-            self.write_now(self._end)
+            self._writer.close(self._end)  # the last that is written: who comes later is told
             failpoint("goodbye_committed")
-        self._writer.close()
         self._reader.close()
         self._connection.close()
 

@@ -67,7 +67,7 @@ class SqliteStore:
                 self._reader = undo.enter_context(closing(_open(path, settings)))
             except _BROKEN as error:
                 raise _explain(path, error) from error
-            self._writer = Writer(self._run, settings.commit_rows_max)
+            self._writer = Writer(self._run, settings.commit_rows_max, name=self.name)
             self.write, self.write_now = self._writer.write, self._writer.write_now
             undo.callback(self._writer.close)
             self.owner, self._sign = self.write_now(self._begin)
@@ -103,12 +103,14 @@ class SqliteStore:
     def close(self) -> None:
         """Commit what is queued, say good-bye, close the file.
 
-        A ledger that cannot be written is closed all the same; the next process sees that this one is gone.
+        A ledger that cannot be written is closed all the same; the next process sees that this one is gone. Closing it
+        again does nothing: its descriptors' numbers may be another file's by then.
         """
+        if self._writer.closed:
+            return
         with suppress(LedgerUnavailable):
-            self.write_now(self._end)
+            self._writer.close(self._end)  # the last that is written: who comes later is told
             failpoint("goodbye_committed")
-        self._writer.close()
         self._sign.end()
         self._reader.close()
         self._connection.close()

@@ -52,73 +52,131 @@ class _Gathered:
                     waiter.set_exception(error)
 
 
+def _alone(change: Change[object], waiter: Future[object]) -> _Gathered:
+    """One change of a thread without an event loop."""
+    gathered = _Gathered(None)
+    gathered.changes.append(change)
+    gathered.waiters.append(waiter)
+    return gathered
+
+
 class Writer:
     """The queue and its thread.
 
     Args:
         run: performs changes as one durable transaction and returns what each said; raises LedgerUnavailable.
         rows_max: changes in one transaction at most.
+        name: what messages call the ledger.
         idle: called when nothing was to be written for `idle_s` seconds; None for never.
     """
 
     def __init__(
-        self, run: _Run, rows_max: int, *, idle: Callable[[], None] | None = None, idle_s: float = 0.0
+        self,
+        run: _Run,
+        rows_max: int,
+        *,
+        name: str,
+        idle: Callable[[], None] | None = None,
+        idle_s: float = 0.0,
     ) -> None:
         self._run = run
         self._rows_max = rows_max
+        self._name = name
         self._idle = idle
         self._idle_s = idle_s if idle is not None else None
         self._queue: queue.SimpleQueue[_Gathered | None] = queue.SimpleQueue()
         self._gathered: dict[asyncio.AbstractEventLoop, _Gathered] = {}
         self._thread = threading.Thread(target=self._work, name="roadworthy-ledger", daemon=True)
         self._broken: LedgerUnavailable | None = None
+        # Nothing may be gathered or queued behind the word that ends the thread: nobody would ever answer it.
+        self._open = threading.Lock()
+        self._closed = False
         self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._closed
 
     def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next transaction; its result, once that is on disk.
 
         The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
-        that is cancelled while it waits does not undo the change.
+        that is cancelled while it waits does not undo the change. Once the ledger is closed, awaiting raises
+        LedgerUnavailable.
         """
         loop = _loop_getter()()
         waiter: asyncio.Future[object] = loop.create_future()
-        gathered = self._gathered.get(loop)
-        if gathered is None:
-            gathered = self._gathered[loop] = _Gathered(loop)
-            loop.call_soon(self._hand_over, loop)
-        gathered.changes.append(change)
-        gathered.waiters.append(waiter)
+        with self._open:
+            if self._closed:
+                waiter.set_exception(self._too_late())
+                return waiter  # type: ignore[return-value] # it has none
+            gathered = self._gathered.get(loop)
+            if gathered is None:
+                gathered = self._gathered[loop] = _Gathered(loop)
+                loop.call_soon(self._hand_over, loop)
+            gathered.changes.append(change)
+            gathered.waiters.append(waiter)
         return waiter  # type: ignore[return-value] # its result is the change's
 
     def write_now(self, change: Change[R]) -> R:
         """The same from a thread without an event loop."""
         waiter: Future[object] = Future()
-        gathered = _Gathered(None)
-        gathered.changes.append(change)
-        gathered.waiters.append(waiter)
-        self._put(gathered)
+        self._put(_alone(change, waiter))
         return waiter.result()  # type: ignore[return-value] # its result is the change's
 
-    def close(self) -> None:
-        """Commit what is queued and end the thread."""
-        for loop in list(self._gathered):
-            self._hand_over(loop)
-        self._queue.put(None)
+    def close(self, last: Change[None] | None = None) -> None:
+        """Commit what is gathered and queued, and end the thread; who writes from now on is told that it is closed.
+
+        Args:
+            last: a change that nothing comes after.
+
+        Raises:
+            LedgerUnavailable: `last` was not committed. The thread has ended all the same.
+        """
+        said: Future[object] = Future()
+        with self._open:
+            if not self._closed:
+                self._closed = True
+                for gathered in self._gathered.values():
+                    self._queue.put(gathered)
+                self._gathered.clear()
+                if last is not None:
+                    self._queue.put(_alone(last, said))
+                self._queue.put(None)
         self._thread.join()
+        if said.done():
+            said.result()
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        gathered = self._gathered.pop(loop, None)
-        if gathered is None:
-            return  # the ledger was closed meanwhile, and it was handed over then
-        try:
-            self._put(gathered)
-        except LedgerUnavailable as error:
-            gathered.end(error)
+        with self._open:
+            gathered = self._gathered.pop(loop, None)
+            if gathered is None:
+                return  # the ledger was closed meanwhile, and it was handed over then
+            refusal = self._refusal()
+            if refusal is None:
+                self._queue.put(gathered)
+                return
+        gathered.end(refusal)
 
     def _put(self, gathered: _Gathered) -> None:
+        with self._open:
+            refusal = self._refusal()
+            if refusal is not None:
+                raise refusal
+            self._queue.put(gathered)
+
+    def _refusal(self) -> LedgerUnavailable | None:
+        """Why nothing is taken any more; None while it is. Asked under the lock."""
         if self._broken is not None:
-            raise type(self._broken)(f"The ledger's writer has stopped: {self._broken}")
-        self._queue.put(gathered)
+            return type(self._broken)(f"The ledger's writer has stopped: {self._broken}")
+        return self._too_late() if self._closed else None
+
+    def _too_late(self) -> LedgerUnavailable:
+        return LedgerUnavailable(
+            f"The ledger {self._name!r} was closed before this was written. What was written until then stands. Wait for "
+            "what is at work before you close the app, or run the same command again."
+        )
 
     def _work(self) -> None:
         wake_in_turn()
