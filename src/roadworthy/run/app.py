@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from roadworthy._clock import Clock
     from roadworthy.ask.split import Split
     from roadworthy.check.judge import Judge
-    from roadworthy.run.door import Door
+    from roadworthy.run.doors import Doors
     from roadworthy.run.runtime import Runtime
     from roadworthy.run.session import Session
 
@@ -91,8 +91,11 @@ class App:
             given_settings=dict(settings or {}),
             gated=gate,
         )
-        self._opened: Door | None = None
+        self._doors: Doors | None = None
         self._thread: _LoopThread | None = None
+        self._beginning = (
+            threading.Lock()
+        )  # threads that call first at the same time get the same doors and loop
 
     def step(  # noqa: PLR0913 - a step's own declarations, by name
         self,
@@ -212,7 +215,11 @@ class App:
             from roadworthy.run.work import step_in_workflow  # noqa: PLC0415 - the rooms load when work begins
 
             return await step_in_workflow(entry, record, session)
-        ended = await self._door().run(entry, record)
+        door = self._every_door().enter()
+        try:
+            ended = await door.run(entry, record)
+        finally:
+            await door.leave()
         kept = ended.kept
         match kept.outcome:
             case "accepted":
@@ -227,19 +234,27 @@ class App:
 
     async def result(self, entry: Entry[R, T], record: R) -> Result[T]:
         """Where one record stands after running it through an entry; never raises for a record."""
-        return await self._door().result(entry, record)
+        door = self._every_door().enter()
+        try:
+            return await door.result(entry, record)
+        finally:
+            await door.leave()
 
     def wait_for(self, work: Awaitable[T]) -> T:
         """Run `work` to its end in the app's own thread; for code without an event loop, or beside one."""
-        if self._thread is None:
-            self._thread = _LoopThread()
+        with self._beginning:
+            if self._thread is None:
+                self._thread = _LoopThread()
         return self._thread.run(work)
 
     async def close(self) -> None:
-        """Close ledger and connections; the app may be used again after."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened.close()
+        """Close ledger and connections; the app may be used again after.
+
+        Calls in flight in this loop are cut off. Those in another thread's loop, or of `.sync()`, go on, and what they
+        use is closed with the last of them.
+        """
+        if self._doors is not None:
+            await self._doors.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -300,19 +315,14 @@ class App:
         if name in taken:
             raise WrongUse(f"The app {self.name!r} has two entries called {name!r}. Rename one.")
 
-    def _door(self) -> Door:
-        import asyncio  # noqa: PLC0415 - a fifth of the time that importing the public names takes
+    def _every_door(self) -> Doors:
+        doors = self._doors
+        if doors is None:
+            from roadworthy.run.doors import Doors  # noqa: PLC0415 - the rooms load when work begins
 
-        opened = self._opened
-        if opened is not None:
-            if opened.loop is asyncio.get_running_loop():
-                return opened
-            opened.abandon()
-            self._opened = None
-        from roadworthy.run.door import Door  # noqa: PLC0415 - the rooms load when work begins
-
-        self._opened = Door(self.start())
-        return self._opened
+            with self._beginning:
+                doors = self._doors = self._doors or Doors(self.start)
+        return doors
 
     def _session(self) -> Session | None:
         """The session of this app's workflow that the caller runs in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -74,12 +75,55 @@ class Ended:
 
 
 class Door:
-    """A runtime at work in one event loop, with the jobs that direct calls belong to."""
+    """A runtime at work in one event loop, with the jobs that direct calls belong to.
+
+    Calls enter and leave in its own loop; it may be shut from any thread. Whoever is told that it is shut closes it, and
+    nobody else does.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self.loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._jobs: dict[str, tuple[int, int]] = {}
+        self._counting = threading.Lock()
+        self._inside = 0
+        self._shut = False
+        self._last_shuts = False
+
+    def enter(self) -> bool:
+        """Be inside until `leave`. False: it is shut, and there is no way in any more."""
+        with self._counting:
+            if self._shut:
+                return False
+            self._inside += 1
+            return True
+
+    async def leave(self) -> None:
+        """Go out; the last one out closes it, where the app was closed meanwhile.
+
+        A call that only ends because its loop is gone cannot: whoever opens or closes the app next abandons the door.
+        """
+        with self._counting:
+            self._inside -= 1
+            closing = self._last_shuts and not (self._inside or self._shut or self._loop.is_closed())
+            self._shut = self._shut or closing
+        if closing:
+            await self.close()
+
+    def shut(self) -> bool:
+        """Let nobody in any more. True: the caller is to close it."""
+        with self._counting:
+            before, self._shut = self._shut, True
+            return not before
+
+    def shut_when_empty(self) -> bool:
+        """Let nobody in any more once nobody is inside. True: so it is now, and the caller is to close it."""
+        with self._counting:
+            self._last_shuts = True
+            if self._inside or self._shut:
+                return False
+            self._shut = True
+            return True
 
     async def result(self, entry: Entry[R, T], given: R) -> Result[T]:
         """Where one record stands after running it through an entry."""
@@ -132,12 +176,17 @@ class Door:
         return Ended(kept, entry.read_answer(kept.value))
 
     async def close(self) -> None:
-        """Close ledger and connections."""
+        """Close ledger and connections, in its own loop."""
         await self._runtime.close()
 
+    async def close_from_afar(self) -> None:
+        """The same in another loop, where nobody is inside."""
+        await self._runtime.close_wire()
+        await asyncio.to_thread(self.abandon)
+
     def abandon(self) -> None:
-        """Close the ledger of a loop that is gone."""
-        self._runtime.store.close()
+        """Close all but the wire, which wants a loop: its own is gone, or works on something else."""
+        self._runtime.close_rest()
 
     async def _job(self, entry: str) -> tuple[int, int]:
         """The job and the run that direct calls of an entry belong to."""

@@ -279,13 +279,25 @@ class Runtime:
 
     async def close(self) -> None:
         """Close the wire and the ledger; what was counted and not kept yet is kept, where that can be."""
-        await self._transport.close()
+        await self.close_wire()
         await self.sharing.close()
         with contextlib.suppress(LedgerUnavailable):
             await asyncio.to_thread(self.watch.keep_all)
         self.store.close()
         if self.hang_up is not None:
             await asyncio.to_thread(self.hang_up)
+
+    async def close_wire(self) -> None:
+        """Close every connection; any loop may."""
+        await self._transport.close()
+
+    def close_rest(self) -> None:
+        """All but the wire, without the loop that it worked in: nothing is at work there any more."""
+        with contextlib.suppress(LedgerUnavailable):
+            self.watch.keep_all()
+        self.store.close()
+        if self.hang_up is not None:
+            self.hang_up()
 
     def _lanes_of_name(self) -> Mapping[str, Lane]:
         return self._lanes
