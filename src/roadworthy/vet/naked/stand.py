@@ -101,6 +101,7 @@ class Stand:
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _next: int = 0
     _wanted: dict[bytes, str] = field(default_factory=dict)
+    _refused: dict[bytes, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """The stand itself."""
@@ -179,9 +180,16 @@ class Stand:
             with self.folder() as place, self.child(place) as process:
                 for record, call in zip(missing, process.call(missing), strict=True):
                     self._wanted[_key(record)] = "" if call.gave_up else call.value
+                    if call.gave_up:
+                        self._refused[_key(record)] = call.text()
                 self.blocked.update(process.blocked)
             self.sim.reset()
         return [self._wanted[_key(record)] for record in records]
+
+    def refusals(self, records: Sequence[object]) -> list[str]:
+        """Of those records that get no answer when nothing is wrong: how the call ended."""
+        self.wanted(records)
+        return [self._refused[_key(record)] for record in records if _key(record) in self._refused]
 
     def tried(
         self, fault: Kind, *, lasting: bool = False, record: object = None, wait_s: float | None = None

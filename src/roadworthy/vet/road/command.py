@@ -19,8 +19,10 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.call.price import pico
 from roadworthy.observe.visible import shortened, visible
+from roadworthy.vet.naked.answered import answers_any
 from roadworthy.vet.naked.drive import NAKED_STAGES, open_stand
 from roadworthy.vet.naked.target import names_function
+from roadworthy.vet.road.answered import find_answered, guarded
 from roadworthy.vet.road.bench import MINUTES
 from roadworthy.vet.road.compare import compare
 from roadworthy.vet.road.finding import Finding, Grade, StageResult
@@ -174,7 +176,7 @@ Driven = tuple[tuple[StageResult, ...], tuple[str, ...], str]
 def _vet_app(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
     if given["python"]:
         raise WrongUse("--python is for plain functions. An app runs where Roadworthy is installed.")
-    stages = choose(STAGES, given["only"])
+    stages = guarded(choose(STAGES, given["only"]), find_answered)
     with (
         open_bench(
             app,
@@ -195,7 +197,7 @@ def _vet_app(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
 def _vet_function(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
     if given["labels"] or given["live_usd"]:
         raise WrongUse("--labels and --live are for apps. What a plain function answers is not judged.")
-    stages = choose(NAKED_STAGES, given["only"])
+    stages = guarded(choose(NAKED_STAGES, given["only"]), answers_any)
     with open_stand(
         app,
         input_,

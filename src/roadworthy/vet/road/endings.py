@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from roadworthy._quick import quick
+from roadworthy.vet.road.answered import find_answered
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.closed import find_closed
@@ -74,6 +75,7 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
     if not samples:
         yield not_tested("passing", ENDINGS.question, "The input holds no usable record.")
         return
+    yield find_answered(bench)
     lines = [sample.line for sample in samples]
     with bench.trial(lines) as trial:
         calm = trial.run()
@@ -82,7 +84,7 @@ def _trial(bench: Bench) -> Iterator[Finding | Picture]:
         yield not_tested(
             "passing",
             ENDINGS.question,
-            f"Even on a calm day nothing is accepted: status {calm.status}, {calm.fates}.",
+            f"Even on a calm day none of {len(lines)} records is accepted: status {calm.status}, {calm.fates}.",
             tried="the input on a provider without faults",
             advice="Give answers that the app accepts: --answers FILE.",
         )

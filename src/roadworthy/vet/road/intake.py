@@ -163,6 +163,9 @@ def _same(
     if not before:
         reason = "Every record's answer depends on the order of records; see `alone`."
         return not_tested(name, promise, reason, tried=tried)
+    if all(value is None for value in before.values()):
+        reason = f"None of {len(before)} records has an answer that could change: {calm.fates}."
+        return not_tested(name, promise, reason, tried=tried)
     changed = sorted(key for key in before if before[key] != after.get(key))
     return Finding(
         name=name,

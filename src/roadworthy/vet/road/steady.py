@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from roadworthy.vet.road.bench import Bench
+from roadworthy.vet.road.trial import Ran
 
 _RECORDS: Final = 24
 _ONE_BY_ONE: Final = ("--concurrency", "1")
@@ -19,15 +20,27 @@ def unsteady(bench: Bench) -> Mapping[str, tuple[Any, Any]]:
     return bench.memo.once("steady", lambda: _find(bench))
 
 
+def calm_day(bench: Bench) -> Ran:
+    """What becomes of the records when nothing is wrong, and they come one by one. Run once a bench."""
+    return bench.memo.once("calm", lambda: _one_by_one(bench, _lines(bench)))
+
+
 def _find(bench: Bench) -> Mapping[str, tuple[Any, Any]]:
-    lines = [sample.line for sample in bench.take(count_of(bench))]
-    answers = []
-    for order in (lines, lines[::-1]):
-        with bench.trial(order) as trial:
-            ran = trial.run(*_ONE_BY_ONE)
-        answers.append({str(row["key"]): (row["outcome"], row["value"]) for row in ran.rows})
-    there, back = answers
+    there, back = (_fates(ran) for ran in (calm_day(bench), _one_by_one(bench, _lines(bench)[::-1])))
     return {key: (fate, back.get(key)) for key, fate in there.items() if fate != back.get(key)}
+
+
+def _lines(bench: Bench) -> list[bytes]:
+    return [sample.line for sample in bench.take(count_of(bench))]
+
+
+def _one_by_one(bench: Bench, lines: Sequence[bytes]) -> Ran:
+    with bench.trial(lines) as trial:
+        return trial.run(*_ONE_BY_ONE)
+
+
+def _fates(ran: Ran) -> dict[str, tuple[Any, Any]]:
+    return {str(row["key"]): (row["outcome"], row["value"]) for row in ran.rows}
 
 
 def count_of(bench: Bench) -> int:
