@@ -14,6 +14,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.vet.process import start_simulator
 from roadworthy.vet.starter.command import new
 from roadworthy.vet.starter.project import app_name
+from roadworthy.vet.starter.reading import read
 
 FORMAT = ("-m", "ruff", "check", "--isolated", "--select", "E,F", "--line-length", "120")
 
@@ -200,3 +201,75 @@ def test_a_new_project_is_a_go(project: Path) -> None:
     words = ("app.py", "input.jsonl", "--answers", "answers.jsonl", "--only", "intake", "--only", "budget")
     done = in_folder(project, "-m", "roadworthy", "vet", *words, "--minutes", "0.5")
     assert done.returncode == 0, done.stdout
+
+
+SEVERAL = """
+from openai import OpenAI
+from pydantic import BaseModel
+
+class A(BaseModel):
+    a: str
+
+class B(BaseModel):
+    b: str
+
+SYS_A = "Do A."
+SYS_B = "Do B."
+BODY = {"temperature": 0}
+BODY.update(model="gpt-5")
+client = OpenAI()
+
+def first(text: str) -> A:
+    done = client.chat.completions.parse(
+        model="gpt-5-nano", response_format=A,
+        messages=[{"role": "system", "content": SYS_A}, {"role": "user", "content": text}])
+    return done.choices[0].message.parsed
+
+def second(text: str) -> B:
+    return ask([{"role": "system", "content": SYS_B}, {"role": "user", "content": text}], B)
+
+def ask(messages, form):
+    return client.chat.completions.parse(messages=messages, response_format=form, **BODY).choices[0].message.parsed
+
+def both(text: str) -> B:
+    return second(first(text).a)
+
+def plain(text: str) -> str:
+    SYS_A = text.upper()
+    return SYS_A
+
+def named(first: str) -> B:
+    return second(first)
+
+if __name__ == "__main__":
+    client = OpenAI(base_url="http://localhost")
+    print(first("x"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "instructions", "models", "is_whole"),
+    [
+        ("first", "Do A.", ("openai:gpt-5-nano",), True),
+        ("second", "Do B.", ("openai:gpt-5",), True),
+        ("named", "Do B.", ("openai:gpt-5",), True),
+        ("both", "", ("openai:gpt-5", "openai:gpt-5-nano"), False),
+        ("plain", "", (), False),
+    ],
+)
+def test_what_stands_beside_the_function_is_not_its_own(
+    tmp_path: Path, name: str, instructions: str, models: tuple[str, ...], *, is_whole: bool
+) -> None:
+    """A step would be written with another function's prompt, and would ask models that this one never asks."""
+    place = tmp_path / "poc.py"
+    place.write_text(SEVERAL)
+    found = read(place, name)
+    assert (found.instructions, set(found.models), found.is_whole) == (instructions, set(models), is_whole)
+    done = CliRunner().invoke(new, [str(tmp_path / "made"), "--from", f"{place}:{name}"])
+    assert done.exit_code == 0, done.output
+    app = (tmp_path / "made" / "app.py").read_text()
+    assert [text for text in ("Do A.", "Do B.", "gpt-5-nano") if text in app] == (
+        [text for text in (instructions, *(model[7:] for model in models)) if text != "gpt-5"]
+        if is_whole
+        else []
+    )

@@ -147,7 +147,7 @@ def _function(found: Reading, path: Path) -> Iterator[str]:
     missing = [
         what
         for what, is_there in (
-            ("its system message", found.instructions),
+            ("its system message, or which one of several", found.instructions),
             ("the model that it asks", found.models),
             ("the class of its answers", found.gives),
         )

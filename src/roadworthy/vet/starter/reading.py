@@ -1,13 +1,17 @@
-"""What a proof of concept says of itself: read from its text, so that nothing of it runs."""
+"""What a function of a proof of concept says of itself: read from its text, so that nothing of it runs.
+
+What counts is the function and what it names: functions that it calls, constants that it uses, and what those name in turn.
+What stands beside it in the file is another function's.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
@@ -24,6 +28,7 @@ _PROMPT_WORDS: Final = frozenset({"instructions", "system_prompt", "system", "sy
 _MODEL_WORDS: Final = frozenset({"model", "model_name"})
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _ASKED_BY_NAME: Final = frozenset({"Agent", "from_provider", "init_chat_model"})
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @quick(frozen=True, slots=True, kw_only=True)
@@ -36,8 +41,8 @@ class Reading:
         is_typed: its first parameter and what it returns are annotated.
         takes: the annotation of its first parameter, as text; "" for none.
         gives: the class of its answers; "" where none was found.
-        instructions: the system message, word for word; "" where none was found.
-        models: Roadworthy's names of the models that it asks, in the order they stand there.
+        instructions: the system message, word for word; "" where none was found, or several.
+        models: Roadworthy's names of the models that it asks, its own before those of what it names.
         user: how the record is put into the user message, as Python text; "" where none was found.
         definitions: the classes that are named above with what they need, as Python text, in their order.
         imports: what those import: names by module; a module without names is imported whole.
@@ -76,10 +81,12 @@ def read(place: Path, name: str) -> Reading:
     if function is None:
         raise WrongUse(f"{place} defines no function {name!r} at its top. Name one: {place}:NAME.")
     top = {bound: node for node in tree.body for bound in _bound(node)}
+    nodes = _reached(function, tree)
+    said = tuple(dict.fromkeys(_said(nodes, top, _SYSTEM_ROLES, _PROMPT_WORDS)))
     parameter = next(iter(function.args.posonlyargs + function.args.args), None)
     takes = ast.unparse(parameter.annotation) if parameter and parameter.annotation else ""
-    gives = next((said for said in _answers(function, tree) if isinstance(top.get(said), ast.ClassDef)), "")
-    wanted = [said for said in (takes, gives) if isinstance(top.get(said), ast.ClassDef)]
+    gives = next((name for name in _answers(function, nodes) if isinstance(top.get(name), ast.ClassDef)), "")
+    wanted = [name for name in (takes, gives) if isinstance(top.get(name), ast.ClassDef)]
     definitions, imports = _needed(wanted, top, source)
     return Reading(
         name=name,
@@ -87,9 +94,9 @@ def read(place: Path, name: str) -> Reading:
         is_typed=bool(takes and function.returns),
         takes=takes,
         gives=gives,
-        instructions=next(_said(tree, top, _SYSTEM_ROLES, _PROMPT_WORDS), ""),
-        models=tuple(dict.fromkeys(_models(tree, top))),
-        user=next(_user(tree), ""),
+        instructions=said[0] if len(said) == 1 else "",
+        models=tuple(dict.fromkeys(_models(nodes, top))),
+        user=next(_user(nodes), ""),
         definitions=definitions,
         imports=imports,
     )
@@ -106,11 +113,55 @@ def _bound(node: ast.stmt) -> Iterator[str]:
         yield from (alias.asname or alias.name for alias in node.names)
 
 
-def _answers(function: ast.FunctionDef | ast.AsyncFunctionDef, tree: ast.Module) -> Iterator[str]:
+def _reached(function: _Function, tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of the function and of what it names in the file, and that in turn; what is nearer comes first."""
+    by_name: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        for name in _made(statement):
+            by_name.setdefault(name, []).append(statement)
+    by_name[function.name] = [function]
+    reached: list[ast.stmt] = [function]
+    for statement in reached:
+        for name in _used(statement):
+            reached += [found for found in by_name.get(name, ()) if found not in reached]
+    return tuple(node for statement in reached for node in ast.walk(statement))
+
+
+def _made(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement at the top of the file binds, or changes what is behind: `BODY.update(...)`."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield statement.name
+    elif not (isinstance(statement, ast.If) and "__name__" in _names(statement.test)):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+                yield from _names(node.value)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            yield from _names(statement.value.func)
+
+
+def _used(statement: ast.stmt) -> Iterator[str]:
+    """Names that it uses and does not bind itself, each once."""
+    own: set[str] = set()
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        inner = list(ast.walk(statement))
+        shared = {name for node in inner if isinstance(node, ast.Global) for name in node.names}
+        own = {node.arg for node in inner if isinstance(node, ast.arg)}
+        own |= {node.id for node in inner if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        own -= shared
+    yield from (name for name in dict.fromkeys(_names(statement)) if name not in own)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+
+
+def _answers(function: _Function, nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Names that may be the class of its answers, the likeliest first."""
     if function.returns is not None:
         yield from (node.id for node in ast.walk(function.returns) if isinstance(node, ast.Name))
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         values = [word.value for word in call.keywords if word.arg in _ANSWER_WORDS]
         if isinstance(call.func, ast.Attribute) and call.func.attr == "with_structured_output":
             values += call.args[:1]
@@ -125,9 +176,9 @@ def _text(node: ast.expr | None, top: dict[str, ast.stmt]) -> str:
     return node.value.strip() if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _messages(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def _messages(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
     """Role and content of each message that is written out as a dict or a pair."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Dict):
             said = {
                 key.value: value
@@ -144,22 +195,22 @@ def _messages(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _said(
-    tree: ast.Module, top: dict[str, ast.stmt], roles: frozenset[str], words: frozenset[str]
+    nodes: Sequence[ast.AST], top: dict[str, ast.stmt], roles: frozenset[str], words: frozenset[str]
 ) -> Iterator[str]:
-    found = [_text(content, top) for role, content in _messages(tree) if role in roles]
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    found = [_text(content, top) for role, content in _messages(nodes) if role in roles]
+    calls = (node for node in nodes if isinstance(node, ast.Call))
     found += [_text(word.value, top) for call in calls for word in call.keywords if word.arg in words]
     yield from filter(None, found)
 
 
-def _user(tree: ast.Module) -> Iterator[str]:
-    yield from (ast.unparse(content) for role, content in _messages(tree) if role in {"user", "human"})
+def _user(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    yield from (ast.unparse(content) for role, content in _messages(nodes) if role in {"user", "human"})
 
 
-def _models(tree: ast.Module, top: dict[str, ast.stmt]) -> Iterator[str]:
+def _models(nodes: Sequence[ast.AST], top: dict[str, ast.stmt]) -> Iterator[str]:
     """The models that are named, in arguments and in bodies that are written out."""
     values: list[ast.expr] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
             values += [
