@@ -6,11 +6,14 @@ import importlib
 import sys
 import traceback
 from types import TracebackType
+from typing import Any
 
 import click
 
 from roadworthy._errors import Passing, RoadworthyError, WrongUse
 
+INTERRUPTED = 130
+"""Exit status after an interrupt, as the shell says it."""
 FIRST = ("demo", "run", "plan", "why", "review", "vet")
 COMMANDS = {
     "demo": (
@@ -60,6 +63,18 @@ class Rooms(click.Group):
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command; an interrupt ends it with a status of its own, for 1 says something about records."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            pass
+        except click.Abort as abort:
+            if not isinstance(abort.__context__, KeyboardInterrupt):  # nobody was there to answer a question
+                raise
+        _say("roadworthy: interrupted")
+        return ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The six that matter first, the rest under More."""

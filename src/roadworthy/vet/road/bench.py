@@ -17,6 +17,7 @@ from roadworthy._quick import quick
 from roadworthy.vet.options import Options
 from roadworthy.vet.process import RunningSimulator
 from roadworthy.vet.road.declared import Declared
+from roadworthy.vet.road.halt import Halt
 from roadworthy.vet.road.learned import Learned
 from roadworthy.vet.road.provider import fork_simulator
 from roadworthy.vet.road.trial import Trial
@@ -86,6 +87,7 @@ class Bench:
         learned: what the team's own ledger taught.
         warm: the processes that fork the runs.
         memo: what one stage found out and others need.
+        halt: ends what the stages run.
     """
 
     app: str
@@ -107,6 +109,7 @@ class Bench:
     learned: Learned = field(default_factory=Learned)
     warm: tuple[Warm, ...] = ()
     memo: Memo = field(default_factory=Memo)
+    halt: Halt = field(default_factory=Halt)
 
     def count(self, base: int, *, least: int = 1, most: int | None = None) -> int:
         """A number of trials or records for this effort: `base` at the default of three minutes."""
@@ -144,7 +147,9 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="roadworthy-trial-", ignore_cleanup_errors=True) as place:
             folder = Path(place) / "app"
             shutil.copytree(self.folder, folder, symlinks=True)
-            trial = Trial(folder, self.target, self.declared.app, chosen, self.passed, self.folder, self.warm)
+            trial = Trial(
+                folder, self.target, self.declared.app, chosen, self.passed, self.folder, self.warm, self.halt
+            )
             trial.write(lines)
             yield trial
 

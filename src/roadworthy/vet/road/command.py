@@ -191,7 +191,7 @@ def _vet_app(app: str, input_: str, given: Mapping[str, Any]) -> Driven:
         ExitStack() as stack,
     ):
         twins = [stack.enter_context(bench.twin()) for _ in stages[1:_SIDE_BY_SIDE]]
-        return drive(stages, [bench, *twins], Progress()), bench.notes, bench.command
+        return drive(stages, [bench, *twins], Progress(), bench.halt.end), bench.notes, bench.command
 
 
 def _vet_function(app: str, input_: str, given: Mapping[str, Any]) -> Driven:

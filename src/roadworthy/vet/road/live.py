@@ -65,20 +65,22 @@ def run_live(bench: Bench, lines: Sequence[bytes]) -> LiveRun:
         (folder / "input.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
         words = ["run", bench.target, "input.jsonl", "-o", "out.jsonl", "--json", "--budget-usd", f"{cap:f}"]
         environ = {**os.environ, "ROADWORTHY_LEDGER": str(folder / "live.db")}
-        try:
-            done = subprocess.run(  # noqa: S603 - the command is ours; what it loads is the user's own code
-                [sys.executable, "-m", "roadworthy", *words],
-                cwd=folder,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-            status: int | None = done.returncode
-            printed, said = done.stdout, done.stderr
-        except subprocess.TimeoutExpired as late:
-            status, printed, said = None, late.stdout or b"", late.stderr or b""
+        process = subprocess.Popen(  # noqa: S603 - the command is ours; what it loads is the user's own code
+            [sys.executable, "-m", "roadworthy", *words],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with process, bench.halt.holding(process.terminate):
+            try:
+                printed, said = process.communicate(timeout=_TIMEOUT_S)
+                status: int | None = process.returncode
+            except subprocess.TimeoutExpired:
+                process.kill()
+                printed, said = process.communicate()
+                status = None
         out = folder / "out.jsonl"
         rows = tuple(orjson.loads(line) for line in out.read_bytes().splitlines()) if out.exists() else ()
     summary: Mapping[str, Any] = {}

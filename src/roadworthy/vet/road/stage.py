@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -52,11 +53,14 @@ class Stage(Generic[S]):
     trial: Callable[[S], Iterable[Finding | Picture]]
 
 
-def drive(stages: Sequence[Stage[S]], subjects: Sequence[S], tell: Tell) -> tuple[StageResult, ...]:
+def drive(
+    stages: Sequence[Stage[S]], subjects: Sequence[S], tell: Tell, halt: Callable[[], None] = lambda: None
+) -> tuple[StageResult, ...]:
     """Put the subject through every stage. A stage that breaks is a promise that was not tested, and says why.
 
     Args:
         subjects: the same subject, so many times as stages may be driven side by side.
+        halt: ends what stages run in other threads, after an interrupt or where the subject cannot be tested.
 
     Returns:
         What each stage found, in the order of the stages.
@@ -81,11 +85,15 @@ def drive(stages: Sequence[Stage[S]], subjects: Sequence[S], tell: Tell) -> tupl
             free.put(subject)
 
     pool = ThreadPoolExecutor(len(subjects), thread_name_prefix="stage")
-    try:
-        return tuple(pool.map(one, range(1, len(stages) + 1), stages))
-    finally:
-        # After an interrupt nobody waits: whoever opened the subjects closes them, which ends what they run.
-        pool.shutdown(wait=False, cancel_futures=True)
+    with ExitStack() as undo:
+        # The pool's threads are joined at the end of the process in any case. So what they wait for is ended first, and
+        # they end before whoever opened the subjects closes them.
+        undo.callback(pool.shutdown, wait=True, cancel_futures=True)
+        undo.callback(halt)
+        results = tuple(pool.map(one, range(1, len(stages) + 1), stages))
+        undo.pop_all()
+        pool.shutdown()
+        return results
 
 
 def _pass_through(stage: Stage[S], subject: S, tell: Tell, place: tuple[int, int]) -> StageResult:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from roadworthy.observe.story import Story, stories
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.naked.environ import environ_of
 from roadworthy.vet.process import RunningSimulator
+from roadworthy.vet.road.halt import Halt
 from roadworthy.vet.road.warm import Warm
 
 MEMORY_BYTES: Final = 16_000_000_000
@@ -144,6 +146,7 @@ class Trial:
         origin: the folder that it is a copy of.
         warm: fork the runs, each one in its turn, so that no two runs in a row have the same order of sets; without
             any, each run starts an interpreter of its own.
+        halt: ends a run before its time.
     """
 
     folder: Path
@@ -153,6 +156,7 @@ class Trial:
     passed: Mapping[str, str] = field(default_factory=dict)
     origin: Path = Path()
     warm: Sequence[Warm] = ()
+    halt: Halt = field(default_factory=Halt)
     runs: int = 0
 
     @property
@@ -236,7 +240,7 @@ class Trial:
                 "printed": str(printed),
                 "said": str(spoken),
             }
-            status = warm.run({**order, "task": told}, stdin, timeout_s)
+            status = warm.run({**order, "task": told}, stdin, timeout_s, self.halt)
         else:
             status = self._cold(task, environ, (printed, spoken), stdin, timeout_s)
         words_said = spoken.read_bytes()[-_SAID_BYTES:].decode("utf-8", "replace")
@@ -261,7 +265,8 @@ class Trial:
                 env=environ,
                 start_new_session=True,
             )
-            return _wait(process, timeout_s)
+            with self.halt.holding(partial(_end, process)):
+                return _wait(process, timeout_s)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Every attempt in the trial's ledger, in order; none where there is no ledger yet."""
@@ -313,9 +318,13 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
     except subprocess.TimeoutExpired:
         return None
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _end(process)
         process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _json(printed: bytes) -> Mapping[str, Any]:

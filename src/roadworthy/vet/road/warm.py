@@ -14,6 +14,7 @@ from typing import IO, Final, Self
 
 from roadworthy._errors import WrongUse
 from roadworthy.vet.road.fork import PID_BYTES, READY
+from roadworthy.vet.road.halt import Halt
 
 IS_SUPPORTED: Final = sys.platform.startswith("linux")
 """Elsewhere a fork without an exec is not safe, and every run starts an interpreter of its own."""
@@ -123,19 +124,24 @@ class Warm:
                 self._orders.settimeout(None)
             return self._is_ready
 
-    def run(self, order: Mapping[str, object], stdin: int | None, timeout_s: float) -> int | None:
+    def run(
+        self, order: Mapping[str, object], stdin: int | None, timeout_s: float, halt: Halt | None = None
+    ) -> int | None:
         """Have a child forked and wait for its end: its exit status, None where it was not back in time and was ended.
 
         Args:
             order: `environ`, `cwd`, where it prints and says errors (`printed`, `said`), and its `task`.
             stdin: the open file that it reads.
+            halt: ends it before its time.
 
         Raises:
             WarmEnded: the warm process is gone.
+            Halted: it was ended before its time.
         """
         child = self.start(order, stdin)
         try:
-            return child.wait(timeout_s)
+            with (halt or Halt()).holding(child.kill):
+                return child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             child.kill()
             with suppress(subprocess.TimeoutExpired):
