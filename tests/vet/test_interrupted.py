@@ -136,3 +136,12 @@ def test_the_demo_is_interrupted(home: Path) -> None:
         status, said, seconds = interrupt(process)
     assert (status, said.splitlines()[-1]) == (130, "roadworthy: interrupted")
     assert seconds < SOON_S
+
+
+def test_a_demo_where_nothing_can_be_written_says_so(home: Path) -> None:
+    """The first command that somebody gives would end in a traceback."""
+    for place in ("/proc/nowhere", "in.jsonl/below"):
+        with given(home, "demo", "--dir", place) as process:
+            _, said = process.communicate(timeout=STARTED_S)
+        assert (process.returncode, len(said.splitlines())) == (2, 1), said
+        assert place in said

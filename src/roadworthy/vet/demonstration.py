@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from roadworthy._errors import WrongUse
 from roadworthy.accept.source import Source
 from roadworthy.keep.forecasts import put_forecast
 from roadworthy.keep.reviews import open_reviews
@@ -73,7 +74,18 @@ def demo(folder: Path) -> None:
 
 
 def _lay_out(folder: Path) -> None:
-    """Put the example where it can be read and edited; what is there already is left alone."""
+    """Put the example where it can be read and edited; what is there already is left alone.
+
+    Raises:
+        WrongUse: the folder cannot be written.
+    """
+    try:
+        _copy_to(folder)
+    except OSError as error:
+        raise WrongUse(f"{folder} cannot be written: {error}. Name another folder with --dir.") from error
+
+
+def _copy_to(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with as_file(files("roadworthy.vet.demo")) as shipped:
         for name in FILES:
