@@ -214,7 +214,9 @@ def test_who_goes_away_in_a_commit_that_fails_gives_nobody_elses_call_back(
             app: App = step.home  # type: ignore[assignment] # every entry of a test is an app's
             async with app:
                 await step.result(Note(id="0", text="warm up"))
-                store: Any = app._door()._runtime.store
+                doors: Any = app._doors
+                (door,) = doors._by_loop.values()
+                store: Any = door._runtime.store
                 failing = store._connection = Failing(store._connection)
 
                 async def opened(desk: Desk, *given: Any) -> Any:
