@@ -138,3 +138,66 @@ def test_an_interrupt_ends_a_run_whose_code_swallows_it(tmp_path: Path) -> None:
     finally:
         running.kill()
         running.communicate()
+
+
+HANGS = """
+import os
+import threading
+from roadworthy import App, Function, Prompt
+tries = {"attempts_max": 1, "park_rounds_max": 0, "park_pause_s": 0.05, "attempt_timeout_s": TIMEOUT_S}
+app = App("stuck", settings={**tries, "lane_concurrency_start": 64, "breaker_failures": 1_000})
+
+def answer(prompt: str) -> str:
+    if "stuck" in prompt:
+        os.write(1, b"asked\\n")
+        threading.Event().wait()
+    return '{"value": "x"}'
+
+@app.step(models=[Function(answer, usd_per_call="0.001")])
+def ask(note: dict) -> Prompt[str]:
+    return Prompt("What is it?", note)
+"""
+
+
+def stuck(folder: Path, hanging: int, timeout_s: float) -> "subprocess.Popen[str]":
+    """A run whose function hangs for so many records, and returns at once for as many that come after them."""
+    (folder / "stuck.py").write_text(HANGS.replace("TIMEOUT_S", str(timeout_s)))
+    rows = [{"id": str(n), "say": f"{'stuck' if n < hanging else 'fine'} {n}"} for n in range(2 * hanging)]
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return subprocess.Popen(
+        [sys.executable, "-m", "roadworthy", "run", "stuck.py", "in.jsonl", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.timeout(90)
+def test_a_function_that_hangs_is_the_fate_of_its_own_records_and_the_run_ends(tmp_path: Path) -> None:
+    """A client without a timeout would take every other record with it, charge for calls that nobody made, and never end."""
+    running = stuck(tmp_path, 40, 2.0)
+    try:
+        out, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 3, err
+    said = json.loads(out.splitlines()[-1])
+    assert (said["accepted"], said["waiting"]) == (40, {"provider": 40})
+    assert said["attempts"] - said["unknown"] == 40, "what did not hang was asked once each"
+    assert said["unknown"] == out.count("asked"), "what was called may be billed, and nothing else is charged"
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_a_run_whose_function_hangs(tmp_path: Path) -> None:
+    """Ctrl-C would wait for a thread that never returns."""
+    running = stuck(tmp_path, 40, 300.0)
+    try:
+        assert running.stdout is not None
+        for _ in range(40):
+            assert running.stdout.readline() == "asked\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+    finally:
+        running.kill()
+        running.communicate()

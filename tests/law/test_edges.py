@@ -12,6 +12,7 @@ HANDLERS = {
     "serve/wicket.py": 1,  # the HTTP door: the caller is told that it broke, the log has the rest
 }
 TOLD = {
+    "_daemons.py": 1,  # a call in a thread of its own: told to whoever waits for it
     "accept/papers/child.py": 1,  # a parser in a process of its own: the document's fate
     "call/rung.py": 1,  # a function in a model's place: kept with the attempt
     "keep/writer.py": 1,  # the ledger's thread: handed to each who waits for it

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 import orjson
 
+from roadworthy._daemons import Daemons
 from roadworthy._edge import is_interrupted, told_to
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
@@ -206,6 +207,10 @@ class EndpointRung:
         return self._endpoint.price.cost_pico(usage)
 
 
+class _NotBegun(Exception):
+    """The time of a call was up before there was a thread for it."""
+
+
 class FunctionRung:
     """The team's own proof of concept. One call of it is one attempt; what happens inside cannot be seen."""
 
@@ -217,6 +222,8 @@ class FunctionRung:
         self._function = function
         self._schema = schema
         self._price_pico = pico(function.usd_per_call)
+        # A lane has no more calls under way; the room above them is for those that hung and were given up.
+        self._threads = Daemons(f"roadworthy-{function.name}", settings.lane_concurrency_max)
         self._cap = schema.output_tokens or settings.output_tokens_default
 
     def ask(
@@ -255,9 +262,7 @@ class FunctionRung:
         raised: list[BaseException] = []
         try:
             with told_to(raised.append):
-                async with asyncio.timeout(timeout_s):
-                    answer = await self._call(given)
-                return _answered(answer)
+                return _answered(await self._call(given, timeout_s))
         except asyncio.CancelledError as error:
             if is_interrupted():
                 raise
@@ -265,15 +270,26 @@ class FunctionRung:
         return self._broken(raised[0], now)
 
     def _broken(self, error: BaseException, now: float) -> Outcome:
-        """How an attempt ended whose function raised."""
+        """How an attempt ended whose function raised, or was not called at all."""
+        if isinstance(error, _NotBegun):
+            return Outcome(Ending.UNSENT, detail=f"{self.name} was not called: {error}")
         outcome = read_raised(error, now)
         words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
         return replace(outcome, detail=words, usage=None if outcome.ending is Ending.UNKNOWN else Usage())
 
-    async def _call(self, given: object) -> object:
+    async def _call(self, given: object, timeout_s: float) -> object:
+        """What it returns in time. One that hangs in a thread stays there alone."""
         if inspect.iscoroutinefunction(self._function.fn):
-            return await self._function.fn(given)
-        return await asyncio.to_thread(self._function.fn, given)
+            async with asyncio.timeout(timeout_s):
+                return await self._function.fn(given)
+        call = self._threads.begin(self._function.fn, given)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.wrap_future(call)
+        except TimeoutError as error:
+            if not call.cancel():  # it has begun, and may be billed; or it raised this itself
+                raise
+            raise _NotBegun("earlier calls of it have not returned, and no thread was left") from error
 
     def cost_pico(self, usage: Usage) -> int:
         """Its price a call, whatever came back."""
