@@ -82,6 +82,73 @@ def test_standard_input_and_csv_are_like_any_file(calm: Bench) -> None:
     assert (again["accepted"], again["attempts"]) == (30, 0), "the same questions were answered already"
 
 
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupt_ends_a_run_whose_input_stays_open(calm: Bench, number: signal.Signals) -> None:
+    """A run behind a pipe could be ended only by a kill, which charges what was on the wire as lost, or would end in a core."""
+    lines = messages(calm.folder, 300).read_text()
+    calm.sim.script({"latency_ms": 600})
+    command = calm.command("run", APP, "-", "--job", "piped", "--json")
+    running = subprocess.Popen(
+        command,
+        cwd=calm.folder,
+        env=calm.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert running.stdin is not None
+        running.stdin.write(lines)
+        running.stdin.flush()  # and left open
+        ends = time.monotonic() + 60
+        while calm.sim.bill().total.requests < 100 and time.monotonic() < ends:
+            time.sleep(0.02)
+        running.send_signal(number)
+        status = running.wait(30)
+    finally:
+        running.kill()
+        out, err = running.communicate()
+    assert status == 130, err
+    assert "Fatal" not in err
+    said = json.loads(out)
+    assert said["reserved_usd"] == "0"
+    assert 0 < said["unknown"] <= 64, "what was on the wire is settled"
+    calm.sim.script({"latency_ms": 1})
+    done = subprocess.run(
+        command,
+        cwd=calm.folder,
+        env=calm.environ,
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    again = json.loads(done.stdout)
+    assert (again["records"], again["pending"], again["waiting"]) == (300, 0, {})
+
+
+WITHIN = """
+import io, sys
+from roadworthy.__main__ import main
+sys.stdin = io.TextIOWrapper(io.BytesIO(b'{"id": "1", "say": "fine"}'))
+sys.argv = ["roadworthy", "run", "stuck.py", "-", "--job", "within", "--json"]
+main()
+"""
+
+
+def test_standard_input_may_be_no_file(tmp_path: Path) -> None:
+    """A program that runs the command within itself, and gives it text to read, would end in a traceback."""
+    (tmp_path / "stuck.py").write_text(HANGS.replace("TIMEOUT_S", "60"))
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHIN], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["accepted"] == 1
+
+
 @pytest.mark.timeout(60)
 def test_a_duplicate_shares_a_fate_and_a_new_body_is_asked(calm: Bench) -> None:
     """A record twice in a file would be paid twice, or an edited record keep its old answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -65,9 +66,8 @@ def find_target(
     settings = loaded.app.start_settings()
 
     def source() -> Source:
-        stream: BinaryIO = sys.stdin.buffer
         return (
-            Source.from_stream(stream, settings)
+            Source.from_stream(_standard_input(), settings)
             if place == "-"
             else Source.from_place(place, query or "", settings)
         )
@@ -83,6 +83,14 @@ def find_target(
         Source.from_place(place, query or "", settings)
     ledger = loaded.app.ledger_place()
     return Target(entry, loaded.app.start, items, drawn, job or _job_of(place, query or ""), ledger)
+
+
+def _standard_input() -> BinaryIO:
+    """Standard input through a buffer of our own: Python, as it ends, takes the lock of its, and aborts where a thread reads."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)  # left open
+    except io.UnsupportedOperation:  # whoever runs us put something in its place that is no file
+        return sys.stdin.buffer
 
 
 def _job_of(place: str, query: str) -> str:

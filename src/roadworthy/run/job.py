@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from roadworthy._daemons import Daemons
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
@@ -185,7 +186,8 @@ class Job:
         take = taking.take_again if self._known else taking.take
         items = islice(self._items, self._options.limit)
         last = 0
-        while batch := await asyncio.to_thread(taking.batch, items):
+        reading = Daemons("roadworthy-input", 1)  # a pipe may stay open for ever; no end waits for it
+        while batch := await asyncio.wrap_future(reading.begin(taking.batch, items)):
             owner = store.owner if self._may_claim(len(batch)) else None
             found = await take(batch, owner)
             last = batch[-1].line
