@@ -17,7 +17,7 @@ from roadworthy.accept.identity import KEY_CHARS_MAX
 from roadworthy.accept.image import Image, refuse_large
 from roadworthy.accept.paper import Paper, Picture
 from roadworthy.accept.papers.reader import MEDIA_TYPES, PaperReader
-from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.reason import WrongRecord, escaped
 from roadworthy.accept.record import Unusable
 
 _HIDDEN: Final = (".", "~$")  # what shells do not list, and the locks that office programs leave
@@ -50,7 +50,7 @@ class Folder:
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
-        self.name = str(path)
+        self.name = escaped(str(path))
         self._settings = settings
         self._files = _listed(path, settings) if path.is_dir() else [_Found(storable_name(path.name), path)]
         if not self._files:

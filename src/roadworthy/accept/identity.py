@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import orjson
 
-from roadworthy.accept.reason import SLIPS, WrongRecord, shown
+from roadworthy.accept.reason import SLIPS, WrongRecord, escaped, shown
 from roadworthy.accept.record import Json
 
 KEY_CHARS_MAX: Final = 256
@@ -121,6 +121,6 @@ def _called(key: Callable[..., object], value: object) -> object:
         return key(value)
     except SLIPS as error:
         raise WrongRecord(
-            f"the step's key function raised {type(error).__name__}: {error} for {shown(value)}",
+            f"the step's key function raised {type(error).__name__}: {escaped(str(error))} for {shown(value)}",
             "Let it return text for every valid record.",
         ) from error

@@ -15,7 +15,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.accept.identity import KEY_FIELD
 from roadworthy.accept.lazy import can_be_long, with_long
 from roadworthy.accept.long import LongText
-from roadworthy.accept.reason import SLIPS, WrongRecord, shown, told
+from roadworthy.accept.reason import SLIPS, WrongRecord, escaped, shown, told
 from roadworthy.accept.record import Json
 
 CORRECT: Final = "Correct the record, or change the record type of the step."
@@ -69,7 +69,7 @@ class RecordSchema:
             fields = tuple(str(fault["loc"][0]) for fault in faults if fault["loc"])
             raise WrongRecord(told(faults), CORRECT, fields) from error
         except SLIPS as error:
-            what = f"a validator of {_name(self.kind)} raised {type(error).__name__}: {error}"
+            what = f"a validator of {_name(self.kind)} raised {type(error).__name__}: {escaped(str(error))}"
             raise WrongRecord(
                 what, "Let validators raise ValueError, with words, for a value they refuse."
             ) from error

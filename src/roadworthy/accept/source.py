@@ -19,6 +19,7 @@ from roadworthy.accept.line import read_lines
 from roadworthy.accept.paper import Paper, Picture
 from roadworthy.accept.papers.reader import MEDIA_TYPES
 from roadworthy.accept.parquet import check_parquet, read_parquet
+from roadworthy.accept.reason import escaped
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
 
@@ -45,7 +46,7 @@ class Source:
     """
 
     def __init__(self, name: str, units: Callable[[], Iterator[Unit]]) -> None:
-        self.name = name
+        self.name = escaped(name)  # it stands in reasons, which a ledger keeps
         self._units = units
 
     @classmethod

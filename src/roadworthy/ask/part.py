@@ -13,6 +13,8 @@ from roadworthy.accept.passage import Passage
 from roadworthy.accept.record import Json
 
 EMPTY = "(empty)"
+REPLACED = "\ufffd"
+"""What stands where no ledger could hold what stood there."""
 NOTHING_FOUND = "(no passage was found)"
 
 

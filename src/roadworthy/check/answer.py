@@ -19,7 +19,7 @@ from roadworthy.ask.question import OutputSchema
 from roadworthy.ask.schema import WRAPPER
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Checked, Invalid, Valid
-from roadworthy.check.fault import summed, validation_fault
+from roadworthy.check.fault import storable_fault, summed, validation_fault
 from roadworthy.check.mend import mend
 from roadworthy.check.shape import Shape
 
@@ -96,7 +96,8 @@ class Checker(Generic[T]):
             body = self._body(value)
             scores = self._scores(value, record_value, passages) if self._checks else ()
         except Fault as fault:
-            return Invalid(reply, fault, self._suggestion(answer) if mended is not None else None)
+            suggestion = self._suggestion(answer) if mended is not None else None
+            return Invalid(reply, storable_fault(fault), suggestion)
         return Valid(reply, value, body, mended, scores)
 
     def _scores(

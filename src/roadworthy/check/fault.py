@@ -14,6 +14,11 @@ MESSAGE_CHARS_MAX = 1_000
 KEY_CHARS_MAX = 64
 
 
+def storable_fault(fault: Fault) -> Fault:
+    """The same with words that every ledger can hold: a check may quote whatever it was given."""
+    return Fault(storable(str(fault.message)), where=storable(fault.where), kind=storable(fault.kind))
+
+
 def validation_fault(error: ValidationError) -> Fault:
     """All of pydantic's errors as one fault; `where` is the first place. Values of the answer are not quoted."""
     details = error.errors(include_url=False, include_input=False)

@@ -29,10 +29,14 @@ class Ledger(Protocol):
     def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next durable transaction and return its result.
 
-        It may be run more than once before it is committed, so it changes nothing but the ledger.
+        It may be run more than once before it is committed: after another process was faster, and by itself after
+        another change of the same transaction raised. All that a run before the last one did in the ledger is rolled
+        back; what it did elsewhere is not. So it changes nothing but the ledger, or sets anew what it tells its caller,
+        who may look at that once the change is committed and not before.
 
         Raises:
             LedgerUnavailable: it was not committed, or nobody can tell.
+            Unstorable: it holds a value that no ledger takes; whatever else it raises comes out here too.
         """
 
     def write_now(self, change: Change[R]) -> R:

@@ -30,6 +30,7 @@ from roadworthy.keep.transaction import (
     Row,
     TakenForDead,
     Transaction,
+    Unstorable,
     Value,
     Values,
     as_int,
@@ -264,6 +265,8 @@ class PostgresStore:
                     return self._commit(changes, sure=turn > 0)
                 except (Again, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
                     continue
+                except (UnicodeEncodeError, errors.DataError) as error:  # the server is well
+                    raise Unstorable(error) from error
         raise LedgerUnavailable(
             f"The ledger {self.name} is so busy that a transaction lost {_TURNS_MAX} times. Run the same command again."
         )

@@ -8,6 +8,7 @@ import orjson
 
 from roadworthy._quick import quick
 from roadworthy.accept.record import Json, Record
+from roadworthy.ask.part import storable
 from roadworthy.keep.row import RowOf
 
 OUTCOMES = ("accepted", "rejected", "failed", "waiting", "pending")
@@ -133,13 +134,13 @@ class Line:
 
 
 def json_text(value: Json) -> str:
-    """Compact JSON text of a value, keys in order of insertion. Whole numbers of any size survive."""
+    """Compact JSON text of a value, storable, keys in order of insertion. Whole numbers of any size survive."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        import json  # noqa: PLC0415 - only for numbers beyond 64 bits
+        import json  # noqa: PLC0415 - only for numbers beyond 64 bits, and text that has to be made storable
 
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 _KEPT = RowOf(

@@ -16,7 +16,7 @@ from roadworthy._settings import Settings
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.liveness import LifeSign, forget_sign, is_alive
 from roadworthy.keep.queries import migrations, queries
-from roadworthy.keep.transaction import Change, Transaction, as_int, as_text
+from roadworthy.keep.transaction import Change, Transaction, Unstorable, as_int, as_text
 from roadworthy.keep.turn import Turn
 from roadworthy.keep.writer import Writer
 
@@ -25,6 +25,7 @@ _BROKEN = (
     sqlite3.Error,
     UnicodeDecodeError,
 )  # the latter: text in a damaged page, or a message that quotes it
+_UNSTORABLE = (UnicodeEncodeError, OverflowError, sqlite3.DataError)
 
 # To bind a None or bytes the sqlite3 module looks for an adapter, and where it finds none it raises and catches an
 # AttributeError inside: a tenth of the time of a statement. So both get one, in C, that gives back what it is given.
@@ -164,6 +165,8 @@ class SqliteStore:
                 finally:  # after an interrupt too: nothing of it is half written
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
+        except _UNSTORABLE as error:  # not the ledger's fault, so not in its name
+            raise Unstorable(error) from error
         except _BROKEN as error:
             raise _explain(self.path, error) from error
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
-from roadworthy._errors import LedgerUnavailable
+from roadworthy._errors import Final, LedgerUnavailable
 from roadworthy._quick import quick
 from roadworthy.keep.queries import statements
 
@@ -44,8 +44,18 @@ class TakenForDead(LedgerUnavailable):
     """This process was silent for so long that what it had on the wire was charged. It writes nothing any more."""
 
 
+class Unstorable(Final):
+    """One change holds a value that the database does not take; it is rolled back, and nobody else hears of it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"The ledger takes no such value: {error}. Text must be without NUL and lone surrogates, and a whole number "
+            "within 64 bits."
+        )
+
+
 class Transaction:
-    """The one way to read and write the ledger. Text that a database refuses never gets this far.
+    """The one way to read and write the ledger. Text that a database refuses is made storable where it comes up.
 
     Accounts are read once and written once per transaction, however many changes it holds. Values are given by name, or
     as one mapping where several statements take their own out of it.

@@ -1,14 +1,15 @@
 """Group commit: one thread per process drains its queue into one transaction.
 
-A caller goes on when its change is on disk. A transaction that fails fails every caller in it, so nobody
-waits for ever and nobody is told of a commit that did not happen.
+A caller goes on when its change is on disk. A ledger that is away fails every caller in its transaction, so nobody
+waits for ever and nobody is told of a commit that did not happen. Where a change raises, the transaction is rolled
+back and its changes run again, each in one of its own: only the culprit's caller hears of it.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -101,9 +102,10 @@ class Writer:
     def write(self, change: Change[R]) -> Awaitable[R]:
         """Run `change` in the next transaction; its result, once that is on disk.
 
-        The change must leave the ledger as it was if it raises; a refusal is a result, not an error. A caller
-        that is cancelled while it waits does not undo the change. Once the ledger is closed, awaiting raises
-        LedgerUnavailable.
+        A refusal is a result, not an error; a change that raises is rolled back, and its caller is told. It may run
+        more than once, and then alone, because a neighbour raised: what it does beside the ledger must bear that, as
+        `Ledger.write` says. A caller that is cancelled while it waits does not undo the change. Once the ledger is
+        closed, awaiting raises LedgerUnavailable.
         """
         loop = _loop_getter()()
         waiter: asyncio.Future[object] = loop.create_future()
@@ -182,15 +184,31 @@ class Writer:
         wake_in_turn()
         while True:
             batch, last = self._drain()
-            errors: list[BaseException] = []
-            with told_to(
-                errors.append, kinds=(BaseException,)
-            ):  # a thread that ended silently would strand who waits
-                if batch:
-                    self._perform(batch)
-            _tell(batch, errors[0] if errors else None)
+            error = self._tried(batch) if batch else None
+            if error is None or isinstance(error, LedgerUnavailable) or _is_single(batch):
+                _tell(batch, error)
+            else:
+                self._one_by_one(batch)
             if last:
                 return
+
+    def _tried(self, batch: list[_Gathered]) -> BaseException | None:
+        """What came of it, whatever that is: a thread that ended silently would strand who waits."""
+        errors: list[BaseException] = []
+        with told_to(errors.append, kinds=(BaseException,)):
+            self._perform(batch)
+        return errors[0] if errors else None
+
+    def _one_by_one(self, batch: list[_Gathered]) -> None:
+        """Each change in a transaction of its own, in their order; each caller hears of its own, at once.
+
+        Once the ledger is away the rest is not tried: each might wait for it as long as `ledger_busy_s`.
+        """
+        away: BaseException | None = None
+        for one in _apart(batch):
+            error = away or self._tried([one])
+            away = error if isinstance(error, LedgerUnavailable) else None
+            _tell([one], error)
 
     def _perform(self, batch: list[_Gathered]) -> None:
         """All that was gathered in one transaction; each gets its results."""
@@ -238,6 +256,19 @@ def _loop_getter() -> Callable[[], asyncio.AbstractEventLoop]:
     from asyncio import get_running_loop  # noqa: PLC0415 - heavy, and there by now where somebody awaits
 
     return get_running_loop
+
+
+def _is_single(batch: list[_Gathered]) -> bool:
+    return len(batch) == 1 and len(batch[0].changes) == 1
+
+
+def _apart(batch: list[_Gathered]) -> Iterator[_Gathered]:
+    """The same changes, in their order, each by itself."""
+    for gathered in batch:
+        for change, waiter in zip(gathered.changes, gathered.waiters, strict=True):
+            one = _Gathered(gathered.loop)
+            one.changes, one.waiters = [change], [waiter]
+            yield one
 
 
 def _tell(batch: list[_Gathered], error: BaseException | None) -> None:

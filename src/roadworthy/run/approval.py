@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import Rejected, Waiting
+from roadworthy.ask.part import storable
 from roadworthy.keep.record import json_text
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import find_ruling
@@ -24,6 +25,7 @@ async def approve(session: Session, question: str, subject: S) -> S:
         Waiting: nobody has ruled yet; the question stands in the review queue.
         Rejected: the person said no.
     """
+    question = storable(question)
     identity = subject_of(question, subject)
     record_id, store = session.kept.id, session.runtime.store
     ruling = store.read(lambda tx: find_ruling(tx, record_id, question, identity))

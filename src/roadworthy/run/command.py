@@ -18,6 +18,7 @@ from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
 from roadworthy.accept.database import is_url, shown_url
 from roadworthy.accept.intake import read_records
+from roadworthy.accept.reason import escaped
 from roadworthy.accept.record import Record, Unusable
 from roadworthy.accept.source import Source
 from roadworthy.call.price import pico
@@ -82,7 +83,8 @@ def find_target(
     if place != "-":
         Source.from_place(place, query or "", settings)
     ledger = loaded.app.ledger_place()
-    return Target(entry, loaded.app.start, items, drawn, job or _job_of(place, query or ""), ledger)
+    name = escaped(job or _job_of(place, query or ""))  # a path need not be UTF-8, what the ledger keeps is
+    return Target(entry, loaded.app.start, items, drawn, name, ledger)
 
 
 def _standard_input() -> BinaryIO:

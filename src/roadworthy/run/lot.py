@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy._errors import WrongUse
-from roadworthy.accept.reason import WrongRecord
+from roadworthy.accept.reason import WrongRecord, escaped
 from roadworthy.keep.audits import coin_secret
 from roadworthy.keep.jobs import find_job
 from roadworthy.keep.ledger import Ledger
@@ -88,9 +88,8 @@ def _finished_job(store: Ledger, app: str, step: str, place: str) -> int:
     Raises:
         WrongUse: there is none, or some of its records were not answered yet.
     """
-    job_id = store.read(
-        lambda tx: find_job(tx, app, step, place) or find_job(tx, app, step, str(Path(place).resolve()))
-    )
+    given, resolved = escaped(place), escaped(str(Path(place).resolve()))
+    job_id = store.read(lambda tx: find_job(tx, app, step, given) or find_job(tx, app, step, resolved))
     if job_id is None:
         raise WrongUse(f"{step} was never run over {place!r}. Name the input, or the --job NAME, of a run.")
     outcomes, waiting = store.read(lambda tx: fates(tx, job_id))

@@ -14,6 +14,7 @@ from roadworthy._failpoints import failpoint
 from roadworthy._secret import struck_out
 from roadworthy._whence import whence
 from roadworthy.accept.record import Json
+from roadworthy.ask.part import storable
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
 from roadworthy.keep.held import Held
 from roadworthy.keep.jobs import note
@@ -263,20 +264,20 @@ def _doubt(verdict: Verdict[T], desk: Desk) -> Doubt | None:
 def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
     match stop:
         case Waiting():
-            return Fate("waiting", waiting_for=stop.waiting_for, reason=stop.detail)
+            return Fate("waiting", waiting_for=stop.waiting_for, reason=storable(str(stop.detail)))
         case Rejected():
-            return Fate("rejected", reason=stop.reason)
+            return Fate("rejected", reason=storable(str(stop.reason)))
         case _:
-            return Fate("failed", reason=stop.reason, question_id=session.question_id)
+            return Fate("failed", reason=storable(str(stop.reason)), question_id=session.question_id)
 
 
 def _broken(bug: BaseException, session: Session) -> Fate:
     """A bug in the team's code: the record fails, and the reason says where in their file."""
     place = f" at {where}" if (where := whence(bug)) else ""
-    what = struck_out(bug.message if isinstance(bug, Fault) else str(bug))
-    return Fate(
-        "failed", reason=f"{type(bug).__name__}{place}: {what[:500]}", question_id=session.question_id
-    )
+    what = struck_out(str(bug.message) if isinstance(bug, Fault) else str(bug))
+    # A file's name that is no UTF-8 comes as lone surrogates, in what an error says and in the place alike.
+    reason = storable(f"{type(bug).__name__}{place}: {what[:500]}")
+    return Fate("failed", reason=reason, question_id=session.question_id)
 
 
 def _write(
@@ -374,5 +375,5 @@ async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
 def _plain(value: object) -> Json:
     from pydantic_core import to_jsonable_python  # noqa: PLC0415 - with the first workflow's answer
 
-    plain: Json = to_jsonable_python(value)
+    plain: Json = to_jsonable_python(value, inf_nan_mode="null")
     return plain
