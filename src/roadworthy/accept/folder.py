@@ -112,7 +112,7 @@ def _listed(root: Path, settings: Settings) -> list[_Found]:
             found.append(_Found(above.rstrip("/"), folder, wrong))
             continue
         for entry in entries:
-            if entry.name.startswith(_HIDDEN):
+            if is_hidden(entry.name):
                 continue
             name = above + entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -126,6 +126,11 @@ def _listed(root: Path, settings: Settings) -> list[_Found]:
                 )
     found.sort(key=lambda one: one.name)
     return [_Found(storable_name(one.name), one.path, one.wrong) for one in found]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no input."""
+    return name.startswith(_HIDDEN)
 
 
 def _judged(entry: os.DirEntry[str], name: str, inside: Path) -> _Found:

@@ -34,7 +34,7 @@ from roadworthy.run.job import INTERRUPTED, Job
 from roadworthy.run.load import load
 from roadworthy.run.loop import first_error, run_to_end, spare_collector
 from roadworthy.run.options import Options
-from roadworthy.run.output import check_output
+from roadworthy.run.output import check_apart, check_output
 from roadworthy.run.placed import PlacedJob, Placing, check_shared
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Drawn, draw_sample
@@ -147,6 +147,7 @@ def run(
     output: Path | None = given["output"]
     if output is not None:
         check_output(output)
+        check_apart(output, input_)
     options = Options(
         job=target.job,
         budget_pico=_dollars(given["budget_usd"]),

@@ -16,7 +16,7 @@ from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
 from roadworthy.run.load import load
-from roadworthy.run.output import ENDINGS, check_output, csv_row, plain_text, written_whole
+from roadworthy.run.output import ENDINGS, check_output, csv_row, is_same_file, plain_text, written_whole
 from roadworthy.run.reading import reading
 
 _PAGE = 1_000
@@ -123,6 +123,7 @@ def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool)
     if job is not None and what == "labels":
         raise WrongUse("Labels belong to keys, not to jobs. Leave --job out.")
     with reading(loaded.app) as store:
+        _refuse_inputs(store, loaded.app.name, output)
         job_ids = _job_ids(store, loaded.app.name, job)
         count = 0
         with written_whole(output) as file:
@@ -138,6 +139,16 @@ def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool)
         click.echo(orjson.dumps({"what": what, "rows": count, "output": str(output)}).decode())
     else:
         click.echo(f"{count} {what}: {output}")
+
+
+def _refuse_inputs(store: Ledger, app: str, output: Path) -> None:
+    """A job is called by the file that it reads; that one is not written over."""
+    for row in store.read(lambda tx: tx.rows("jobs", app=app)):
+        if is_same_file(output, as_text(row[2])):
+            raise WrongUse(
+                f"The output {str(output)!r} is the input of the job {row[2]!r}, which it would overwrite. "
+                "Name another file with -o, or move that one away first."
+            )
 
 
 def _job_ids(store: Ledger, app: str, job: str | None) -> list[int]:

@@ -15,6 +15,7 @@ import orjson
 
 from roadworthy._errors import Passing, WrongUse
 from roadworthy._failpoints import failpoint
+from roadworthy.accept.folder import is_hidden
 from roadworthy.accept.source import PARQUET
 from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
@@ -32,7 +33,8 @@ def check_output(path: Path, endings: tuple[str, ...] = (*ENDINGS, PARQUET)) -> 
     """Find a wrong output path before anything is paid.
 
     Raises:
-        WrongUse: the folder is missing, the ending is not one that can be written, or its extra is missing.
+        WrongUse: the folder is missing or cannot be written in, the ending is not one that can be written, or its
+            extra is missing.
     """
     if path.suffix not in endings:
         raise WrongUse(f"The output {str(path)!r} ends in {path.suffix!r}. Use one of {', '.join(endings)}.")
@@ -40,6 +42,48 @@ def check_output(path: Path, endings: tuple[str, ...] = (*ENDINGS, PARQUET)) -> 
         check_columns()
     if not path.resolve().parent.is_dir():
         raise WrongUse(f"The output {str(path)!r} is in a folder that does not exist. Make the folder first.")
+    if path.is_dir():
+        raise WrongUse(f"The output {str(path)!r} cannot be written: it is a folder. Name a file.")
+    part = _part_of(path)
+    try:
+        part.touch()  # permissions alone do not tell: the disk may be read-only, the name too long
+        part.unlink()
+    except OSError as error:
+        raise WrongUse(
+            f"The output {str(path)!r} cannot be written: {error.strerror}. "
+            "Name a file in a folder that you may write in."
+        ) from error
+
+
+def check_apart(path: Path, place: str) -> None:
+    """Find an output that would take the place of its own input, before anything is paid.
+
+    Args:
+        place: the input as the command names it: a file, a folder, a database's URL, or `-`.
+
+    Raises:
+        WrongUse: they are one file, by whatever names, or the output lies where a folder's documents are read.
+    """
+    if is_same_file(path, 0 if place == "-" else place):
+        raise WrongUse(
+            f"The output {str(path)!r} is the input itself, which it would overwrite. Name another file with -o."
+        )
+    folder, inside = Path(place).resolve(), path.resolve()
+    if folder.is_dir() and inside.is_relative_to(folder):
+        below = inside.relative_to(folder)
+        if not any(is_hidden(name) for name in below.parts):
+            raise WrongUse(
+                f"The output {str(path)!r} lies in the folder that is the input, {place!r}, and would be read as one of "
+                "its documents. Name a file elsewhere with -o."
+            )
+
+
+def is_same_file(path: Path, other: str | int) -> bool:
+    """Whether both are one file on the disk, by whatever names or links; an open file is named by its number."""
+    try:
+        return os.path.samestat(path.stat(), os.stat(other))  # noqa: PTH116 - a path or an open file
+    except (OSError, ValueError):  # one of them is not there; ValueError: a NUL in the name
+        return False
 
 
 def write_output(store: Ledger, job_id: int, path: Path) -> int:
@@ -59,7 +103,7 @@ def write_output(store: Ledger, job_id: int, path: Path) -> int:
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write beside `path`, moved over it at the end; an error leaves `path` as it was."""
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    part = _part_of(path)
     try:
         with part.open("wb") as file:
             yield file
@@ -75,6 +119,11 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_of(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f".{path.name}.part-{os.getpid()}")
 
 
 def rows(store: Ledger, job_id: int) -> Iterator[Line]:

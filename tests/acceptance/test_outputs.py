@@ -1,0 +1,120 @@
+"""Where an output may go: nowhere that it would destroy an input, and nowhere that it cannot be written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+APP = """
+from pathlib import Path
+from pydantic import BaseModel
+from roadworthy import App, Function, Prompt
+
+app = App("outputs", budget_usd=1)
+
+class Note(BaseModel):
+    id: str
+    text: str
+
+class Mood(BaseModel):
+    mood: str
+
+def model(prompt: str) -> dict[str, str]:
+    Path("paid").touch()
+    return {"mood": "glad"}
+
+@app.step(models=[Function(model, usd_per_call="0.001")])
+def feel(note: Note) -> Prompt[Mood]:
+    return Prompt("Glad or sad?", note.text)
+"""
+LINES = "".join(json.dumps({"id": str(n), "text": f"note {n}"}) + "\n" for n in range(3))
+TABLE = "id,text\n1,one\n2,two\n"
+
+
+def call(folder: Path, *words: str, said: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command, run to its end."""
+    line = [sys.executable, "-m", "roadworthy", *words]
+    with (said or Path(os.devnull)).open("rb") as stream:
+        return subprocess.run(
+            line, cwd=folder, stdin=stream, capture_output=True, text=True, timeout=110, check=False
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An app whose model notes that it was paid, an input by several names, and a table."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "own.jsonl").write_text(LINES)
+    (tmp_path / "own.csv").write_text(TABLE)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "hard.jsonl").hardlink_to(tmp_path / "own.jsonl")
+    (tmp_path / "soft.jsonl").symlink_to("own.jsonl")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "output"),
+    [
+        ("own.jsonl", "own.jsonl"),
+        ("own.csv", "own.csv"),
+        ("own.jsonl", "deep/../own.jsonl"),
+        ("own.jsonl", "hard.jsonl"),
+        ("own.jsonl", "soft.jsonl"),
+        ("soft.jsonl", "own.jsonl"),
+    ],
+)
+def test_an_output_never_takes_the_place_of_its_input(folder: Path, given: str, output: str) -> None:
+    """A run would destroy the only copy of its input without a word, and could not be repeated."""
+    done = call(folder, "run", "app.py", given, "-o", output)
+    assert done.returncode == 2, done.stdout
+    assert "is the input itself" in done.stderr
+    assert "Name another file" in done.stderr
+    assert (folder / "own.jsonl").read_text() == LINES
+    assert (folder / "own.csv").read_text() == TABLE
+    assert not (folder / "paid").exists()
+
+
+def test_an_output_never_takes_the_place_of_what_is_piped_in(folder: Path) -> None:
+    """`run - -o own.jsonl < own.jsonl` would destroy its input as well."""
+    words = ("run", "app.py", "-", "--job", "piped", "-o", "own.jsonl")
+    done = call(folder, *words, said=folder / "own.jsonl")
+    assert done.returncode == 2, done.stdout
+    assert "is the input itself" in done.stderr
+    assert (folder / "own.jsonl").read_text() == LINES
+    assert not (folder / "paid").exists()
+
+
+def test_an_output_does_not_lie_in_the_folder_that_is_read(folder: Path) -> None:
+    """The output would take a document's place, or the next run would read it as one and count it as rejected."""
+    (folder / "deep" / "a.md").write_text("# Note\n\nGlad.\n")
+    done = call(folder, "run", "app.py", "deep", "-o", "deep/out.jsonl")
+    assert done.returncode == 2, done.stdout
+    assert "lies in the folder that is the input" in done.stderr
+    assert [path.name for path in (folder / "deep").iterdir()] == ["a.md"]
+
+
+def test_an_export_never_takes_the_place_of_an_input(folder: Path) -> None:
+    """An export would destroy the input of a job that can then not be run again."""
+    assert call(folder, "run", "app.py", "own.jsonl", "-o", "out.jsonl").returncode == 0
+    done = call(folder, "export", "app.py", "-o", "hard.jsonl")
+    assert done.returncode == 2, done.stdout
+    assert f"is the input of the job '{folder / 'own.jsonl'}'" in done.stderr
+    assert "Name another file" in done.stderr
+    assert (folder / "hard.jsonl").read_text() == LINES
+    assert call(folder, "export", "app.py", "-o", "out.jsonl").returncode == 0, (
+        "an output may be written over"
+    )
+
+
+@pytest.mark.parametrize("output", ["/proc/out.jsonl", "deep.jsonl", f"{'x' * 240}.jsonl"])
+def test_an_output_that_cannot_be_written_is_found_before_anything_is_paid(folder: Path, output: str) -> None:
+    """A whole run would be paid before it is told that its output has no place."""
+    (folder / "deep.jsonl").mkdir()
+    done = call(folder, "run", "app.py", "own.jsonl", "-o", output)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "cannot be written" in done.stderr
+    assert not (folder / "paid").exists()
+    assert not list(folder.glob(".*part*")), "looking leaves nothing behind"
