@@ -34,6 +34,19 @@ async def twice(note: Note) -> Mood:
 """
 
 
+ENDS = APP.replace("import App, ", "import App, Failed, Rejected, ").replace(
+    "    found = await feel(note)\n", """
+    match note.text:
+        case "reject":
+            raise Rejected(note.id, "not for us")
+        case "fail":
+            raise Failed(note.id, "nobody can tell")
+        case "wait":
+            await app.approval("Shall we?", Mood(mood="glad"))
+    found = await feel(note)
+""")  # fmt: skip
+
+
 def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command, run to its end."""
     line = [sys.executable, "-m", "roadworthy", *words]
@@ -56,6 +69,32 @@ def test_a_plan_tells_of_a_bug_once(folder: Path) -> None:
     assert json.loads(ran.stdout)["failed"] == 3
     told = call(folder, "plan", "app.py", "in.jsonl", "--job", "x").stderr
     assert told.count("would fail: KeyError at app.py, line 24, in twice") == 1, told
+
+
+def test_a_plan_calls_answered_only_what_has_an_answer(folder: Path) -> None:
+    """An app that fails on every record would look finished and free, with status 0, and a release gate would let it by."""
+    (folder / "app.py").write_text(ENDS)
+    texts = ["sad", "glad", "reject", "reject", "fail", "wait", "wait", "wait", "glad"]
+    rows = [{"id": str(n), "text": text} for n, text in enumerate(texts)]
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    names = ("records", "answered", "would_fail", "would_be_rejected", "would_wait", "to_ask")
+
+    def planned() -> tuple[int, ...]:
+        found = json.loads(call(folder, "plan", "app.py", "in.jsonl", "--json").stdout)
+        return tuple(found[name] for name in names)
+
+    assert planned() == (9, 0, 1, 2, 3, 3), "on a fresh ledger the model is still to be asked of three"
+    said = call(folder, "plan", "app.py", "in.jsonl").stdout
+    assert "0 answered already, 3 to ask, 1 would fail, 2 would be rejected, 3 would wait" in said
+    assert call(folder, "run", "app.py", "in.jsonl").returncode == 1
+    assert planned() == (9, 2, 2, 2, 3, 0), "the one that trips over its text fails after the model was paid"
+
+
+def test_a_plan_of_a_prompt_that_always_breaks_says_so(folder: Path) -> None:
+    """A mistake in the first line of a prompt would be planned as 'all answered already, 0 to ask'."""
+    (folder / "app.py").write_text(APP.replace('"Glad or sad?"', '{}["nope"]'))
+    said = call(folder, "plan", "app.py:feel", "in.jsonl").stdout
+    assert "0 answered already, 0 to ask, 3 would fail" in said
 
 
 def test_a_file_that_cannot_be_loaded_says_where(folder: Path) -> None:

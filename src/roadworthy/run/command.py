@@ -240,7 +240,11 @@ def plan(
     as_json: bool,
     **given: str | None,
 ) -> None:
-    """Say what INPUT will cost before it costs anything: low, likely, high."""
+    """Say what INPUT will cost before it costs anything: low, likely, high.
+
+    Answered already is what has an accepted answer that stands. Records that would fail, be rejected or wait without
+    anybody being asked are counted apart, also in the JSON: would_fail, would_be_rejected, would_wait.
+    """
     target = find_target(app, input_, given["job"], query=given["query"])
     found = run_to_end(_plan(target, sample, _dollars(budget_usd), batch=batch))
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())

@@ -51,6 +51,8 @@ class Forecast:
         looked_at: how many of the records the figures rest on; fewer than all in a long input, whose other counts are
             then estimates.
         answered: records whose answer is in the ledger and still stands; they cost nothing.
+        would_fail: records that would end as failed without asking anybody, and cost nothing either; `would_be_rejected`
+            and `would_wait` likewise.
         to_ask: records that something would be bought for.
         sampled: records whose known cost the interval rests on; 0 means it rests on assumptions.
         vectors: those that are paid and not bought yet; their cost is a part of the other.
@@ -63,6 +65,9 @@ class Forecast:
     duplicates: int
     rejected: int
     answered: int
+    would_fail: int
+    would_be_rejected: int
+    would_wait: int
     to_ask: int
     input_tokens: int
     output_tokens: int
@@ -86,6 +91,9 @@ class Forecast:
                 "duplicates",
                 "rejected",
                 "answered",
+                "would_fail",
+                "would_be_rejected",
+                "would_wait",
                 "to_ask",
                 "input_tokens",
                 "output_tokens",
@@ -127,12 +135,21 @@ class Forecast:
         )
         return (
             f"{self.records} records{looked}: {self.duplicates} duplicates, {self.rejected} rejected, {self.answered} answered already, "
-            f"{self.to_ask} to ask\n"
+            f"{self.to_ask} to ask{self._unanswered()}\n"
             f"tokens: about {self.input_tokens:,} in, {self.output_tokens:,} out; {takes}\n"
             f"cost: {self.likely_usd:.4f} USD, between {self.low_usd:.4f} and {self.high_usd:.4f} with 95 % confidence ({basis})\n"
             f"spent on this job so far: {self.spent_usd:.4f} USD"
             + "".join(f"\n{line}" for line in (*self.vectors.lines(), *self.people.lines()))
         )
+
+    def _unanswered(self) -> str:
+        """What would end without an answer and without asking anybody; nothing where every record has or gets one."""
+        ends = (
+            (self.would_fail, "would fail"),
+            (self.would_be_rejected, "would be rejected"),
+            (self.would_wait, "would wait"),
+        )
+        return "".join(f", {count} {words}" for count, words in ends if count)
 
 
 @quick(frozen=True, slots=True)
@@ -191,6 +208,9 @@ async def forecast(
         duplicates=count.duplicates,
         rejected=count.rejected,
         answered=count.answered,
+        would_fail=count.would_fail,
+        would_be_rejected=count.would_be_rejected,
+        would_wait=count.would_wait,
         to_ask=count.to_ask,
         input_tokens=round(tokens[0] + embedded_bytes * TOKENS_A_BYTE[1]),
         output_tokens=round(tokens[1]),

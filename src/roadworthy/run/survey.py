@@ -56,6 +56,9 @@ class Count:
     """What one pass over the input found; `error` is the relative standard error of `to_ask`.
 
     Attributes:
+        answered: records with an accepted answer in the ledger that still stands.
+        would_fail: records that would end without one and without asking anybody, as would those that
+            `would_be_rejected` or `would_wait`; they failed or wait already, or the team's code stops them.
         queries: how many different ones need a vector that is paid, and their bytes, by who buys them.
     """
 
@@ -63,6 +66,9 @@ class Count:
     duplicates: int = 0
     rejected: int = 0
     answered: int = 0
+    would_fail: int = 0
+    would_be_rejected: int = 0
+    would_wait: int = 0
     to_ask: int = 0
     request_bytes: int = 0
     output_caps: int = 0
@@ -88,6 +94,9 @@ class Count:
             duplicates=round(whole.total - whole.unusable - whole.different),
             rejected=whole.unusable + round(self.rejected * scale),
             answered=round(self.answered * scale),
+            would_fail=round(self.would_fail * scale),
+            would_be_rejected=round(self.would_be_rejected * scale),
+            would_wait=round(self.would_wait * scale),
             to_ask=round(self.to_ask * scale),
             request_bytes=round(self.request_bytes * scale),
             output_caps=round(self.output_caps * scale),
@@ -98,6 +107,13 @@ class Count:
             looked_at=self.records,
             error=math.sqrt((1 - share) / (share * self.records)) if share else 0.0,
         )
+
+    def add(self, outcome: str) -> None:
+        """Count a record that would end like this without asking anybody."""
+        self.answered += outcome == "accepted"
+        self.would_fail += outcome == "failed"
+        self.would_be_rejected += outcome == "rejected"
+        self.would_wait += outcome == "waiting"
 
 
 async def survey(runtime: Runtime, entry: Entry[Any, Any], drawn: Drawn, job_id: int | None) -> Count:
@@ -142,11 +158,10 @@ async def _look_at(
     kept = _known_record(runtime, item, job_id)
     session: Session = begin(runtime, kept, 0, offline=True)
     try:
-        await look(entry, item.value, session)
-        count.answered += 1
+        count.add(await look(entry, item.value, session))
     except WouldAsk as missing:
         if missing.tried and kept.outcome in {"failed", "waiting"} and kept.waiting_for in {"", "review"}:
-            count.answered += 1
+            count.add(kept.outcome)
             return
         count.to_ask += 1
         count.unembedded |= session.unembedded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from roadworthy._edge import is_interrupted
@@ -355,21 +354,24 @@ def _undrawn(draw: Draw | None, session: Session) -> Draw | None:
     return None if draw is None or session.runtime.store.read(draw.is_known) else draw
 
 
-async def look(entry: Entry[R, T], value: R, session: Session) -> bool:
-    """Whether the record would end without asking anybody; writes nothing.
+async def look(entry: Entry[R, T], value: R, session: Session) -> str:
+    """The outcome that the record would have without asking anybody, as a run would write it; writes nothing.
 
     Raises:
-        WouldAsk: it would not.
+        WouldAsk: it would not end.
         LedgerUnavailable: nobody can tell.
     """
     assert session.offline
-    with suppress(Waiting, Rejected, Failed), bugs_told(session, entry.name, "would fail"):
-        if isinstance(entry, Step):
-            await ask_step(entry, value, Desk(session, entry.name, value))
-        else:
+    with bugs_told(session, entry.name, "would fail"):
+        try:
+            if isinstance(entry, Step):
+                return _fate(await ask_step(entry, value, Desk(session, entry.name, value)), session).outcome
             assert isinstance(entry, Workflow)
             await follow(entry, value, session)
-    return True
+        except (Waiting, Rejected, Failed) as stop:
+            return _stopped(stop, session).outcome
+        return "accepted"
+    return "failed"  # a bug, which was told
 
 
 def _plain(value: object) -> Json:
