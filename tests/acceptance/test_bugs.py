@@ -97,6 +97,37 @@ def test_a_plan_of_a_prompt_that_always_breaks_says_so(folder: Path) -> None:
     assert "0 answered already, 0 to ask, 3 would fail" in said
 
 
+def test_a_run_after_a_bug_is_mended_simply_goes_on(folder: Path) -> None:
+    """Whoever mended a bug would be told that nothing was answered and yet too much would be asked again."""
+    (folder / "app.py").write_text(APP.replace('"Glad or sad?"', '{}["nope"]'))
+    assert json.loads(call(folder, "run", "app.py:feel", "in.jsonl", "--json").stdout)["failed"] == 3
+    (folder / "app.py").write_text(APP)
+    again = call(folder, "run", "app.py:feel", "in.jsonl", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["accepted"] == 3
+
+
+def test_a_bug_that_is_mended_does_not_let_paid_answers_be_asked_again(folder: Path) -> None:
+    """Records that never were asked would thin out the share of answers that an edit asks again, or count as such."""
+    (folder / "app.py").write_text(APP.replace("return Prompt(", "assert note.id != '0'\n    return Prompt("))
+    assert json.loads(call(folder, "run", "app.py:feel", "in.jsonl", "--json").stdout)["accepted"] == 2
+    (folder / "app.py").write_text(APP.replace("Glad or sad?", "Sad or glad?"))
+    again = call(folder, "run", "app.py:feel", "in.jsonl")
+    assert again.returncode == 2
+    assert "2 of 2 answered records would be asked again, for at most 0.0020 USD" in again.stderr
+
+
+def test_answers_that_another_job_paid_are_guarded_as_answers(folder: Path) -> None:
+    """An edit would be told of as '3 of 0 answered records' where each answer was known before the job began."""
+    assert call(folder, "run", "app.py:feel", "in.jsonl", "--job", "first").returncode == 0
+    second = call(folder, "run", "app.py:feel", "in.jsonl", "--job", "second", "--json")
+    assert json.loads(second.stdout)["attempts"] == 0
+    (folder / "app.py").write_text(APP.replace("Glad or sad?", "Sad or glad?"))
+    again = call(folder, "run", "app.py:feel", "in.jsonl", "--job", "second")
+    assert again.returncode == 2
+    assert "3 of 3 answered records would be asked again" in again.stderr
+
+
 def test_a_file_that_cannot_be_loaded_says_where(folder: Path) -> None:
     """Whoever wrote the file would look for the line that broke."""
     (folder / "words.py").write_text("\n\nWORDS = {}['missing']\n")

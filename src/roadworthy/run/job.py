@@ -257,11 +257,16 @@ class Job:
         return revived(self._entry.record_schema, kept, self._runtime.store)
 
     async def _note_stale(self, kept: Kept, missing: WouldAsk) -> None:
-        """Its answer is out of date, or it never had one: mark it for the paid part of the run."""
+        """Its answer is out of date, or it never had one: mark it for the paid part of the run.
+
+        The guard counts what was answered or paid. A record that the team's code stopped before anybody was asked is
+        worked on again like a new one.
+        """
         given_up = kept.outcome == "failed" or kept.waiting_for == "review"
         if kept.outcome == "accepted" or (given_up and not missing.tried):
-            edited = kept.waiting_for != "review" or not self._runtime.store.read(
-                lambda tx: is_decided(tx, kept.id)
+            edited = (kept.outcome == "accepted" or kept.attempts > 0) and (
+                kept.waiting_for != "review"
+                or not self._runtime.store.read(lambda tx: is_decided(tx, kept.id))
             )
             self._stale.marked = True
             self._stale.count += edited
@@ -275,7 +280,7 @@ class Job:
         if not self._known:
             return
         self._known = False
-        answered = self._runtime.store.read(lambda tx: tx.row("answered", job_id=self.job_id))
+        answered = self._runtime.store.read(lambda tx: tx.row("answered_or_paid", job_id=self.job_id))
         self._stale.answered = as_int(answered[0]) if answered else 0
         share = self._runtime.settings.reask_guard_share
         if self._options.yes or self._stale.count <= share * max(1, self._stale.answered):

@@ -154,6 +154,9 @@ SELECT count(*) FROM attempt WHERE run_id IN (SELECT id FROM run WHERE job_id = 
 -- answered: How many records of a job have bought something.
 SELECT count(*) FROM record WHERE job_id = :job_id AND attempts > 0;
 
+-- answered_or_paid: How many records of a job have bought something or have an answer, which another job may have bought.
+SELECT count(*) FROM record WHERE job_id = :job_id AND (attempts > 0 OR outcome = 'accepted');
+
 -- any_answered: Whether any record of a job has bought something or stands answered.
 SELECT 1 FROM record WHERE job_id = :job_id AND (attempts > 0 OR outcome NOT IN ('pending', 'rejected')) LIMIT 1;
 
