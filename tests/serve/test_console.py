@@ -1,5 +1,6 @@
 """The console without a browser: what its pages say, and what they do not let happen."""
 
+import json
 import re
 from urllib.parse import quote, urlencode
 
@@ -196,3 +197,14 @@ def test_what_a_record_or_a_model_says_is_text(file_build: Build, payload: str) 
         assert not re.search(r"<(script(?! src=\"/static)|img|svg onload)", text), path
         assert "\u202e" not in re.sub(r'value="[^"]*"', "", text), "what was searched for stands in its field"
         assert "49" not in re.findall(r"k(\d+)</", text), "a template was filled with a record's words"
+
+
+def test_a_report_of_a_service_is_of_the_entry_that_is_named(build: Build) -> None:
+    """Every entry's job is called "(service)", and only the newest entry's could be reported."""
+    counter = build({"what a day": "glad", "hm": "glad"})
+    counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "what a day"})
+    counter.call("POST", "/v1/records/twice", {"id": "n2", "text": "hm"})
+    counter.call("POST", "/v1/records/twice", {"id": "n3", "text": "what a day"})
+    for entry, records in (("feel", 1), ("twice", 2)):
+        found = json.loads(counter.command("report", f"shop.py:{entry}", "--job", "(service)", "--json"))
+        assert (found["entry"], found["fates"]["accepted"]) == (entry, records)

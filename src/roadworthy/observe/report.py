@@ -75,6 +75,7 @@ class Report:
 
     app: str
     job: str
+    entry: str
     fates: dict[str, int]
     waiting: dict[str, int]
     kinds: dict[str, int]
@@ -125,6 +126,7 @@ class Report:
         return cls(
             app=app,
             job=as_text(job[0]) if job else "",
+            entry=as_text(job[1]) if job else "",
             fates=found.outcomes,
             waiting=found.waiting,
             kinds=found.kinds,
@@ -162,7 +164,7 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         records = sum(self.fates.values())
-        yield f"{self.app}: {self.job}"
+        yield f"{self.app}: {self.job} through {self.entry}"
         yield f"{records} records: " + ", ".join(
             f"{count} {fate}" for fate, count in self.fates.items() if count
         )

@@ -17,7 +17,7 @@ from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
 from roadworthy.run.load import load
 from roadworthy.run.output import ENDINGS, check_output, csv_row, is_same_file, plain_text, written_whole
-from roadworthy.run.reading import reading
+from roadworthy.run.reading import jobs_named, reading
 
 _PAGE = 1_000
 _BODY = 9
@@ -155,12 +155,7 @@ def _job_ids(store: Ledger, app: str, job: str | None) -> list[int]:
     """The jobs of this name, one an entry; 0 stands for all jobs."""
     if job is None:
         return [0]
-    jobs = store.read(lambda tx: tx.rows("jobs", app=app))
-    found = [as_int(row[0]) for row in jobs if row[2] == job]
-    if not found:
-        names = ", ".join(as_text(row[2]) for row in jobs)
-        raise WrongUse(f"The app {app!r} has no job {job!r}. Its jobs: {names}.")
-    return found
+    return [as_int(row[0]) for row in jobs_named(store, app, job)]
 
 
 def _rows(store: Ledger, table: Table, app: str, job_id: int) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Invalid
 from roadworthy.keep.ledger import Ledger, open_ledger
-from roadworthy.keep.transaction import Transaction
+from roadworthy.keep.transaction import Row, Transaction, as_text
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import claims
 from roadworthy.observe.story import Story, stories
@@ -52,6 +52,30 @@ def is_made(place: str) -> bool:
     return "://" in place or Path(place).is_file()
 
 
+def jobs_named(store: Ledger, app: str, job: str | None, entry: str | None = None) -> list[Row]:
+    """An app's jobs as the query `jobs` has them, newest first; several entries may have one of the same name.
+
+    Args:
+        job: the name itself, or the input that it is called by, however its path is written; None for any.
+        entry: whose jobs; None for any entry's.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    jobs = store.read(lambda tx: tx.rows("jobs", app=app))
+    of_entry = [row for row in jobs if entry in {None, row[1]}]
+    found = of_entry
+    if job is not None:
+        found = [row for row in of_entry if row[2] == job]
+        found = found or [row for row in of_entry if row[2] == str(Path(job).resolve())]
+    if found:
+        return found
+    called = "" if job is None else f" {job!r}"
+    whose = "" if entry is None else f" of {entry!r}"
+    known = ", ".join(f"{as_text(row[2])} ({as_text(row[1])})" for row in jobs) or "none; run something first"
+    raise WrongUse(f"The app {app!r} has no job{called}{whose}. Its jobs, each with its entry: {known}.")
+
+
 @click.command()
 @click.argument("app")
 @click.argument("key")
@@ -61,12 +85,16 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
     """Tell everything about one record: input, question, attempts, verdict, cost, who ruled."""
     loaded = load(app)
     with reading(loaded.app) as store:
-        found, name = store.read(lambda tx: stories(tx, loaded.app.name, key)), store.name
+        every, name = store.read(lambda tx: stories(tx, loaded.app.name, key)), store.name
+        found = [story for story in every if loaded.name in {None, story.entry}]
         stated = {
             claim.step: claim.epoch.sentence for claim in store.read(lambda tx: claims_of(tx, loaded.app))
         }
         if found and not as_json:
             said = judged(loaded.app.plan, loaded.app.start_settings(), found[0], store)
+    if every and not found:
+        others = ", ".join(sorted({story.entry for story in every}))
+        raise WrongUse(f"No record of {loaded.name!r} has the key {key!r}; a record of {others} has it.")
     if not found:
         raise WrongUse(f"No record has the key {key!r} in {name}. Rejected lines have keys like line-17.")
     if as_json:

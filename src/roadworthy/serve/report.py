@@ -11,7 +11,7 @@ import orjson
 from roadworthy._errors import WrongUse
 from roadworthy.keep.transaction import as_int, as_text
 from roadworthy.run.load import load
-from roadworthy.run.reading import reading
+from roadworthy.run.reading import jobs_named, reading
 from roadworthy.serve.console.contents import report_of
 from roadworthy.serve.console.look import Look
 from roadworthy.serve.console.sheet import sheet
@@ -19,7 +19,7 @@ from roadworthy.serve.console.sheet import sheet
 
 @click.command()
 @click.argument("app")
-@click.option("--job", help="The job's name; default: the newest one.")
+@click.option("--job", help="The job's name or its input; default: the newest one.")
 @click.option(
     "--html",
     "page",
@@ -28,19 +28,19 @@ from roadworthy.serve.console.sheet import sheet
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report(app: str, job: str | None, *, page: Path | None, as_json: bool) -> None:
-    """Say what a job cost, how fast it was, what is not accepted and why."""
+    """Say what a job cost, how fast it was, what is not accepted and why.
+
+    Entries can have jobs of the same name, as all that are called through a service. With APP as FILE:ENTRY it is that
+    entry's.
+    """
     loaded = load(app)
     plan, now = loaded.app.plan, dt.datetime.now(dt.UTC)
     with reading(loaded.app) as store:
-        jobs = store.read(lambda tx: tx.rows("jobs", app=plan.name))
-        named = [as_int(row[0]) for row in jobs if job is None or row[2] == job]
-        if not named:
-            raise WrongUse(
-                f"The app {plan.name!r} has no job {job!r}. Its jobs: {', '.join(as_text(r[2]) for r in jobs)}."
-            )
+        newest, *older = jobs_named(store, plan.name, job, loaded.name)
+        job_id, others = as_int(newest[0]), {as_text(row[1]) for row in older if row[2] == newest[2]}
         look = Look(plan, store, loaded.app.start_settings(), plan.period(now))
-        found = report_of(look, named[0])
-        text = "" if page is None else sheet(look, named[0], f"{now:%Y-%m-%d %H:%M}")
+        found = report_of(look, job_id)
+        text = "" if page is None else sheet(look, job_id, f"{now:%Y-%m-%d %H:%M}")
     if page is not None:
         try:
             page.write_text(text, encoding="utf-8")
@@ -48,4 +48,10 @@ def report(app: str, job: str | None, *, page: Path | None, as_json: bool) -> No
             raise WrongUse(
                 f"{page} cannot be written: {error.strerror or error}. Name another file."
             ) from error
+    if others:
+        click.echo(
+            f"{', '.join(sorted(others))} has a job of this name, too; this is the newest, of {found.entry}. "
+            "Name another one as APP:ENTRY.",
+            err=True,
+        )
     click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
