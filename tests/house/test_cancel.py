@@ -67,7 +67,24 @@ def test_another_job_and_another_run_go_on(build: Build) -> None:
     house = build([letter(number) for number in range(1, 41)], latency_ms=300)
     running = house.start("run", STEP, "in.jsonl", "--json", "--concurrency", "4")
     begun(house, 4)
-    assert house.json("cancel", APP, "--job", "another")["cancelled"] == []
+    house.put([letter(41)], "another.jsonl")
+    assert house.call("run", STEP, "another.jsonl").returncode == 0
+    assert house.json("cancel", APP, "--job", "another.jsonl")["cancelled"] == []
     out, err = running.communicate(timeout=40)
     assert running.returncode == 0, err
     assert json.loads(out)["accepted"] == 40
+
+
+@pytest.mark.timeout(60)
+def test_a_job_that_is_not_known_is_told_and_a_path_names_its_job(build: Build) -> None:
+    """Whoever mistyped a name would read that no run is under way, while one goes on buying."""
+    house = build([letter(number) for number in range(1, 201)], latency_ms=300)
+    running = house.start("run", STEP, "in.jsonl", "--json", "--concurrency", "4")
+    begun(house, 4)
+    done = house.call("cancel", APP, "--job", "in.jsnl")
+    assert done.returncode == 2, done.stdout
+    assert "has no job 'in.jsnl'" in done.stderr
+    assert f"{house.folder / 'in.jsonl'} (sort)" in done.stderr
+    assert len(house.json("cancel", APP, "--job", "in.jsonl")["cancelled"]) == 1
+    out, err = running.communicate(timeout=40)
+    assert (running.returncode, json.loads(out)["stopped"]) == (3, "cancelled"), err

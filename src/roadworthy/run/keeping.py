@@ -20,7 +20,7 @@ from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.run.batch.office import stop_batches
 from roadworthy.run.load import load
 from roadworthy.run.loop import run_to_end
-from roadworthy.run.reading import reading
+from roadworthy.run.reading import jobs_named, reading
 
 _PAGE = 100
 _DAY_S = 86_400.0
@@ -137,7 +137,7 @@ def _say_sizes(done: Compacted | None) -> None:
 
 @click.command()
 @click.argument("app")
-@click.option("--job", help="The job's name; default: every job of the app.")
+@click.option("--job", help="The job's name or its input; default: every job of the app.")
 @click.option("--by", help="Who cancels; default: the login name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
@@ -147,12 +147,12 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
     """
     loaded = load(app)
     with reading(loaded.app) as store:
-        who = by or getpass.getuser()
+        who, names = by or getpass.getuser(), _names(store, loaded.app.name, job)
 
         def stop(tx: Transaction) -> list[tuple[int, str]]:
             found = []
             for run_id, owner, _job, name, _entry in tx.rows("runs_under_way", app=loaded.app.name):
-                wanted = name != DIRECT and job in {None, name}
+                wanted = name != DIRECT and (names is None or name in names)
                 if wanted and store.is_alive(as_int(owner)):
                     tx.change("cancel_run", run_id=run_id, cancelled_by=who, now=tx.now)
                     found.append((as_int(run_id), as_text(name)))
@@ -176,3 +176,17 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
         click.echo(f"run {run_id} of {name} stops")
     within = settings.cancel_look_s + settings.cancel_grace_s
     click.echo(f"{len(found)} runs stop within {within:g} s" if found else "no run is under way")
+
+
+def _names(store: Ledger, app: str, job: str | None) -> set[str] | None:
+    """The names of the jobs that are meant; None for every job. A candidate's is known while its run is under way.
+
+    Raises:
+        WrongUse: no job is called so.
+    """
+    if job is None:
+        return None
+    under_way = store.read(lambda tx: tx.rows("runs_under_way", app=app))
+    if any(row[3] == job for row in under_way):
+        return {job}
+    return {as_text(row[2]) for row in jobs_named(store, app, job)}
