@@ -118,7 +118,8 @@ class Desk:
         """What a person decided about this step of this record, checked like any other answer."""
         if not self.session.may_be_ruled:
             return None
-        return verdict_of_person(step, value, self)
+        verdict, self.vouched = verdict_of_person(step, value, self.session, self.step, self.subject)
+        return verdict
 
     def check(self, step: Step[R, T], reply: Reply, value: R) -> Checked[T]:
         """What a reply to the pinned question is worth."""
@@ -265,7 +266,6 @@ class Desk:
         owed = self._take_owed()
         version = self._unseen_version()
         payer, runtime = self.session.payer, self.session.runtime
-        cap = runtime.plan.record_budget_pico
         found: list[Opened | Reply | Busy | NoMoney] = []
         question_ids: list[int] = []
 
@@ -276,7 +276,7 @@ class Desk:
                 version(tx)
             if payer.period != runtime.capped:  # a day or month has begun since the work did
                 set_cap(tx, payer.scopes[1], runtime.plan.budget_pico)
-            if cap is not None:
+            if (cap := runtime.plan.record_budget_pico) is not None:
                 set_cap(tx, payer.scopes[-1], cap)
             found[:] = [opener(tx, ask, pin, payer)]
             if not pin.question_id and isinstance(

@@ -62,14 +62,14 @@ def told(writer: Writer, *, culprit: int | None) -> list[object]:
 def test_where_nothing_is_wrong_there_is_one_transaction() -> None:
     """Each change would pay for a commit of its own."""
     ledger = Ledgers()
-    assert told(Writer(ledger.run, 100), culprit=None) == list(range(COUNT))
+    assert told(Writer(ledger.run, 100, name="ledger.db"), culprit=None) == list(range(COUNT))
     assert ledger.sizes == [COUNT]
 
 
 def test_after_a_change_that_raised_each_runs_alone_in_its_order() -> None:
     """A later change of a record would be written before an earlier one, or a neighbour be lost."""
     ledger = Ledgers()
-    found = told(Writer(ledger.run, 100), culprit=2)
+    found = told(Writer(ledger.run, 100, name="ledger.db"), culprit=2)
     assert isinstance(found.pop(2), KeyError)
     assert found == ledger.committed == [0, 1, 3, 4, 5]
     assert ledger.sizes == [COUNT, *[1] * COUNT]
@@ -78,7 +78,7 @@ def test_after_a_change_that_raised_each_runs_alone_in_its_order() -> None:
 def test_a_ledger_that_goes_away_meanwhile_is_not_asked_again_for_each() -> None:
     """Every change that is left would wait for the ledger as long as it may, one after the other."""
     ledger = Ledgers(goes_after=1)
-    found = told(Writer(ledger.run, 100), culprit=4)
+    found = told(Writer(ledger.run, 100, name="ledger.db"), culprit=4)
     assert found[0] == 0
     assert all(isinstance(error, LedgerUnavailable) for error in found[1:])
     assert ledger.sizes == [COUNT, 1, 1]
@@ -87,7 +87,7 @@ def test_a_ledger_that_goes_away_meanwhile_is_not_asked_again_for_each() -> None
 def test_a_ledger_that_is_away_is_told_to_all_at_once() -> None:
     """A ledger that is away would be asked once for each change."""
     ledger = Ledgers(goes_after=0)
-    found = told(Writer(ledger.run, 100), culprit=None)
+    found = told(Writer(ledger.run, 100, name="ledger.db"), culprit=None)
     assert [type(error) for error in found] == [LedgerUnavailable] * COUNT
     assert ledger.sizes == [COUNT]
 
@@ -95,7 +95,7 @@ def test_a_ledger_that_is_away_is_told_to_all_at_once() -> None:
 def test_a_change_that_raises_alone_runs_once() -> None:
     """A mistake would be made twice before it is told."""
     ledger = Ledgers()
-    writer = Writer(ledger.run, 100)
+    writer = Writer(ledger.run, 100, name="ledger.db")
     with pytest.raises(KeyError):
         writer.write_now(breaks)
     writer.close()
@@ -113,7 +113,7 @@ def test_nobody_waits_for_ever_where_the_thread_is_stopped_in_a_change() -> None
         return await asyncio.wait_for(asyncio.gather(*writing, return_exceptions=True), 10)
 
     ledger = Ledgers()
-    writer = Writer(ledger.run, 100)
+    writer = Writer(ledger.run, 100, name="ledger.db")
     good, bad = asyncio.run(together(writer))
     writer.close()
     assert good == 1
