@@ -124,7 +124,8 @@ def rule(
         _weigh(tx, case, kept, before)
     elif case.kind == BATCH:
         found = find_ruling(tx, case.record_id, case.step, case.subject)
-        _label(tx, case, found)
+        if not _is_labelled(tx, case):
+            _label(tx, case, found)
         _replace(tx, case, kept, found, ())
     elif case.kind == "doubt" and case.alone and ruling != "reject":
         put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
@@ -279,6 +280,16 @@ def _label(tx: Transaction, case: _Case, ruling: Ruling | None) -> None:
         put_label(tx, Label(case.app, case.entry, case.key, source, correct=False, judged=case.suggestion))
     else:
         put_label(tx, Label(case.app, case.entry, case.key, source, ruling.answer))
+
+
+def _is_labelled(tx: Transaction, case: _Case) -> bool:
+    """Whether a label is there that did not come of a batch.
+
+    It stays: it may be of a random sample, which tests a threshold. Were its wrong answers taken out of it, one by one
+    as batches come upon them, the rest would prove too much.
+    """
+    row = tx.row("label", app=case.app, entry=case.entry, key=case.key)
+    return row is not None and not as_text(row[2]).startswith(f"{SOURCES[BATCH]} ")
 
 
 def _to_settle(case: _Case, readings: Sequence[Row]) -> Doubt:

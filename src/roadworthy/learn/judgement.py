@@ -58,6 +58,33 @@ def without(answer: Any, path: str) -> Any:
     return {key: value for key, value in answer.items() if key != name}
 
 
+def forms_of(right: str, said: str, apart: str = "") -> list[str]:
+    """A right answer in the forms in which it may take another answer's place, as JSON text, its own form first.
+
+    A label may be the only field of an answer, and may leave the field out that is no part of it: the latter is then
+    what the other answer has there.
+    """
+    given, other = orjson.loads(right), orjson.loads(said)
+    forms = [given]
+    bare = without(other, apart)
+    if isinstance(bare, dict) and len(bare) == 1:
+        forms.append(dict.fromkeys(bare, given))
+    elif not isinstance(other, dict) and isinstance(given, dict) and len(given) == 1:
+        forms.append(_only(given))
+    forms += [_completed(form, other, apart) for form in forms]
+    return list(dict.fromkeys(orjson.dumps(form).decode() for form in forms))
+
+
+def _completed(answer: Any, other: Any, path: str) -> Any:
+    """An answer with one field of another one, where it has none there."""
+    name, _, rest = path.partition(".")
+    if not isinstance(answer, dict) or not isinstance(other, dict) or name not in other:
+        return answer
+    if rest:
+        return {**answer, name: _completed(answer.get(name), other[name], rest)}
+    return {name: other[name], **answer}
+
+
 class _Nothing:
     """Equal to no answer."""
 

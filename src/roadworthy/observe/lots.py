@@ -11,7 +11,16 @@ import orjson
 from roadworthy._quick import quick
 from roadworthy.keep.lots import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Lot
 
-_FIGURES = ("answers", "wrong_in_sample", "peeled", "labels", "wrong_found", "at_most", "unlabelled")
+_FIGURES = (
+    "answers",
+    "wrong_in_sample",
+    "peeled",
+    "labels",
+    "wrong_found",
+    "put_right",
+    "at_most",
+    "unlabelled",
+)
 
 
 @quick(frozen=True, slots=True, kw_only=True)
@@ -23,7 +32,9 @@ class Batched:
         answers: how many a model gave when it was opened.
         sampled: how many of them were drawn by chance; `wrong_in_sample` those of them that were wrong.
         peeled: how many of the worst went to people; `labels` is what people judged, the sample included.
-        wrong_found: wrong answers that people found and put right.
+        wrong_found: answers that people found to be wrong; none of them is left.
+        put_right: how many of these have the right answer in their place, counted in the ledger; the others are rejected
+            or forgotten. None where it was not counted: a batch that ended before it was.
         at_most: how many may be wrong in the end.
         unlabelled: answers that nobody looked at.
         waiting: questions that wait for people now.
@@ -41,6 +52,7 @@ class Batched:
     peeled: int = 0
     labels: int = 0
     wrong_found: int = 0
+    put_right: int | None = None
     at_most: int = 0
     unlabelled: int = 0
     waiting: int = 0
@@ -75,7 +87,7 @@ class Batched:
         )
         yield (
             f"  {self.labels:,} judged by people: {self.sampled:,} drawn by chance, {self.peeled:,} of the most doubtful"
-            f"; {self.wrong_found:,} were wrong and are put right"
+            f"; {self._wrong()}"
         )
         yield {
             OPEN: f"  not yet: {self.waiting:,} questions wait for people. `roadworthy review APP`, then this command again",
@@ -84,6 +96,17 @@ class Batched:
             EXHAUSTED: "  every answer was judged by a person: there is nothing left to certify",
             OVERTAKEN: "  overtaken: answers changed since it was opened; the same command opens another one",
         }[self.state]
+
+    def _wrong(self) -> str:
+        said = f"{self.wrong_found:,} were wrong"
+        if not self.wrong_found or self.put_right is None:
+            return said
+        gone = self.wrong_found - self.put_right
+        return (
+            said
+            + f", {self.put_right:,} of them are put right"
+            + (f" and {gone:,} have no answer any more" if gone else "")
+        )
 
     def short(self) -> str:
         """One line for a report."""
