@@ -134,6 +134,28 @@ def test_one_key_a_ruling_with_undo_in_the_terminal(build: Build) -> None:
     assert {row[4] for row in shop.audits()} == {"right"}
 
 
+def test_a_whole_word_means_what_it_says(build: Build) -> None:
+    """`reject` on a pipe would rule right, since it begins with an r, and so would any other word."""
+    shop = build(3, "max_error=0.20, audit_share=1.0")
+    shop.run()
+    said = shop.call("review", "shop.py", "--as", "ann", said="reject\nreally\n\nRIGHT\nX\n")
+    assert "'really' is not one of them" in said
+    assert "'' is not one of them" in said
+    assert [row[0] for row in shop.ask("SELECT ruling FROM review ORDER BY id")] == [
+        "reject",
+        "right",
+        "reject",
+    ]
+
+
+def test_a_pipe_of_other_words_ends(build: Build) -> None:
+    """A script that pipes something else would be asked for ever, or its words would be taken for rulings."""
+    shop = build(1, "max_error=0.20, audit_share=1.0")
+    shop.run()
+    assert "whole word" in shop.call("review", "shop.py", said="rrr\n" * 10 + "right\n", status=2)
+    assert shop.ask("SELECT ruling FROM review") == [(None,)]
+
+
 def test_held_answers_are_released_free_of_charge(build: Build) -> None:
     """`hold_until_certified` would let answers out unproved, lose them (P1), or buy them twice (P2)."""
     shop = build(80, f"{PROMISE}, hold_until_certified=True")

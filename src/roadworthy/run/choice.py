@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Mapping
+from typing import Final
 
 import click
 import orjson
@@ -16,6 +18,12 @@ from roadworthy.observe.visible import shortened, visible
 KEYS = {"a": "a", "b": "b", "2": "both", "0": "neither", "s": "skip", "u": "undo", "q": "quit"}
 
 
+_SAID_CHARS: Final = 80
+_HEARD_MAX: Final = (
+    10  # answers in a row that are none of those asked for; a pipe that says something else ends there
+)
+
+
 def show_choice(waiter: Waiter, most: int) -> None:
     """The record and both answers."""
     answers = _answers(waiter)
@@ -27,22 +35,46 @@ def show_choice(waiter: Waiter, most: int) -> None:
 
 
 def ask_choice(waiter: Waiter) -> str:
-    """One key on a terminal, one line on a pipe; the end of the pipe quits."""
+    """What a person says to two answers: a ruling that fits them, or to skip, undo or quit.
+
+    Raises:
+        WrongUse: nothing of the kind was said.
+    """
     fitting = possible(waiter)
     words = {"a": "a only A is right", "b": "b only B", "both": "2 both", "neither": "0 neither"}
     choices = ", ".join(words[ruling] for ruling in CHOICES if ruling in fitting)
-    while True:
-        click.echo(f"[{choices}, s skip, u undo the last, q quit] ", nl=False)
+    return heard(f"{choices}, s skip, u undo the last, q quit", KEYS, [*fitting, "skip", "undo", "quit"])
+
+
+def heard(choices: str, keys: Mapping[str, str], fitting: Collection[str]) -> str:
+    """Which of some words a person says: one key on a terminal; on a pipe a line with the key or the whole word.
+
+    The end of the pipe quits. A line that only begins like one of them is none: it may mean the opposite.
+
+    Args:
+        choices: what is shown.
+        keys: key -> word.
+        fitting: the words that fit now.
+
+    Raises:
+        WrongUse: none of them was said, many times in a row.
+    """
+    for _ in range(_HEARD_MAX):
+        click.echo(f"[{choices}] ", nl=False)
         if sys.stdin.isatty():
-            key = click.getchar()
-            click.echo(key)
+            said = click.getchar()
+            click.echo(said)
         else:
             line = sys.stdin.readline()
-            key = line.strip()[:1] if line else "q"
-        ruling = KEYS.get(key.lower(), "")
-        if ruling in fitting or ruling in {"skip", "undo", "quit"}:
-            return ruling
-        click.echo(f"{key!r} is not one of them.")
+            said = line.strip() if line else "q"
+        word = keys.get(said.lower(), said.lower())
+        if word in fitting:
+            return word
+        click.echo(f"{visible(repr(shortened(said, _SAID_CHARS)))} is not one of them.")
+    raise WrongUse(
+        f"{_HEARD_MAX} answers in a row were none of those asked for. Give a key or its whole word: {choices}. "
+        "What was ruled before stands."
+    )
 
 
 def choose_one(store: Ledger, waiter: Waiter, ruling: str, by: str, note: str) -> None:

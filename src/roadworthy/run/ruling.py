@@ -28,12 +28,12 @@ from roadworthy.observe.visible import shortened, visible
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
-from roadworthy.run.choice import ask_choice, choose_one, show_choice
+from roadworthy.run.choice import ask_choice, choose_one, heard, show_choice
 from roadworthy.run.correction import fault_of
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
 
-_KEYS = {"r": "right", "w": "wrong", "x": "reject", "s": "skip"}
+_KEYS = {"r": "right", "w": "wrong", "x": "reject", "s": "skip", "u": "undo", "q": "quit"}
 _SHOWN_CHARS = 3_000
 _PAGE = 100
 
@@ -193,23 +193,10 @@ def _show(waiter: Waiter) -> None:
 
 
 def _ask(waiter: Waiter) -> str:
-    """One key on a terminal, one line on a pipe; the end of the pipe quits."""
-    choices = (
-        "r right, " if waiter.suggestion is not None else ""
-    ) + "w wrong, x reject, s skip, u undo the last, q quit"
-    while True:
-        click.echo(f"[{choices}] ", nl=False)
-        if sys.stdin.isatty():
-            key = click.getchar()
-            click.echo(key)
-        else:
-            line = sys.stdin.readline()
-            key = line.strip()[:1] if line else "q"
-        if key in {"q", "u"}:
-            return {"q": "quit", "u": "undo"}[key]
-        if key in _KEYS and (key != "r" or waiter.suggestion is not None):
-            return _KEYS[key]
-        click.echo(f"{key!r} is not one of them.")
+    """What a person says to a suggested answer; none can be right where there is none."""
+    fitting = [word for word in _KEYS.values() if word != "right" or waiter.suggestion is not None]
+    right = "r right, " if "right" in fitting else ""
+    return heard(f"{right}w wrong, x reject, s skip, u undo the last, q quit", _KEYS, fitting)
 
 
 def _correction(app: App, store: Ledger, waiter: Waiter) -> str | None:
