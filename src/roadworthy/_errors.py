@@ -69,6 +69,9 @@ class Fault(Final):
         kind: `malformed`, `invalid` or `ungrounded`; a check of yours raises `invalid`.
     """
 
+    check: str = ""
+    """The name of the check that raised it, where one did."""
+
     def __init__(self, message: str, *, where: str = "", kind: str = "invalid") -> None:
         super().__init__(message)
         self.message = message

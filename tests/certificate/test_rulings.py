@@ -156,6 +156,38 @@ def test_a_pipe_of_other_words_ends(build: Build) -> None:
     assert shop.ask("SELECT ruling FROM review") == [(None,)]
 
 
+CHECK = """
+@feel.check
+def is_glad(answer: Mood, note: Note) -> None:
+    if answer.mood == "sad":
+        raise Fault("nobody is sad", where="mood")
+
+"""
+
+
+def doubting(shop: Shop) -> None:
+    """Give the app's step a check that its answer fails."""
+    source = (shop.folder / "shop.py").read_text().replace("Price, Prompt", "Price, Prompt, Fault")
+    (shop.folder / "shop.py").write_text(source.replace("@app.workflow", CHECK + "@app.workflow"))
+
+
+def test_an_answer_that_fails_its_checks_cannot_be_called_right(build: Build) -> None:
+    """The ruling would be taken, the record end as failed, and a label call the invalid answer right."""
+    shop = build(1, 'confidence="field:sure", review_below=0.5', {"N0000": "sad"})
+    doubting(shop)
+    assert shop.run()["waiting"] == {"review": 1}
+    number = str(shop.json("review", "shop.py")["waiting"][0]["id"])
+    told = shop.call("review", "shop.py", "--id", number, "--ruling", "right", status=2)
+    assert "nobody is sad (check is_glad, field mood)" in told
+    assert "give the right answer, or reject" in told
+    said = shop.call("review", "shop.py", "--as", "ann", said='r\nw\n{"mood":"sad"}\n{"mood":"glad"}\n')
+    assert "cannot be right" in said
+    assert "not valid: nobody is sad" in said
+    assert "1 ruled." in said
+    assert shop.run()["accepted"] == 1
+    assert shop.ask("SELECT label FROM label") == [('{"mood":"glad"}',)]
+
+
 def test_held_answers_are_released_free_of_charge(build: Build) -> None:
     """`hold_until_certified` would let answers out unproved, lose them (P1), or buy them twice (P2)."""
     shop = build(80, f"{PROMISE}, hold_until_certified=True")

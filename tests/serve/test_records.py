@@ -1,10 +1,12 @@
 """Records over HTTP: one outcome each, found again, never bought twice, never lost."""
 
 import json
+import re
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 from tests.serve.conftest import Build
 from tests.serve.counter import lines, until
@@ -85,6 +87,30 @@ def test_a_doubtful_record_waits_for_feedback_and_goes_on(build: Build) -> None:
     assert twice.json["waiting_for"] == "review"
     counter.call("POST", "/v1/records/n4/feedback", {"ruling": "right"})
     assert until(counter, "n4", "accepted")["value"] == {"mood": "sad", "sure": 0.2}
+
+
+def test_an_answer_that_fails_its_checks_is_not_right_over_http_and_in_the_browser(build: Build) -> None:
+    """A caller's or a reviewer's word would make a failed record, and a label, of an answer that no check lets out."""
+    counter = build({"hm": "sad", "what a day": "glad"}, "later")
+    check = '\n@feel.check\ndef is_glad(answer: Mood, note: Note) -> None:\n    assert answer.mood != "sad", "nobody is sad"\n\n'
+    app = counter.folder / "shop.py"
+    app.write_text(app.read_text().replace("@app.workflow", check + "@app.workflow"))
+    counter.start()
+    assert (
+        counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "hm"}).json["waiting_for"] == "review"
+    )
+    told = counter.call("POST", "/v1/records/n1/feedback", {"ruling": "right"})
+    assert (told.status, "nobody is sad (check is_glad)" in told.json["detail"]) == (422, True)
+    page = counter.call("GET", "/desk").body.decode()
+    own, place = re.search(r'name="token" value="([^"]+)"', page), re.search(r'action="(/desk/\d+)"', page)
+    assert own is not None
+    assert place is not None
+    form = urlencode({"token": own[1], "ruling": "right"}).encode()
+    shown = counter.call("POST", place[1], raw=form, Content_Type="application/x-www-form-urlencoded")
+    assert (shown.status, b"nobody is sad (check is_glad)" in shown.body) == (422, True)
+    assert counter.ask("SELECT ruling FROM review") == [(None,)]
+    assert counter.ask("SELECT count(*) FROM label") == [(0,)]
+    assert counter.call("POST", "/v1/records/n1/feedback", {"ruling": "reject"}).status == 200
 
 
 def test_feedback_on_an_accepted_answer_is_a_label(file_build: Build) -> None:

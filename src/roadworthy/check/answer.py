@@ -92,6 +92,8 @@ class Checker(Generic[T]):
             if reply.ending is not Ending.OK or not reply.text.strip():
                 raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
+            if self._wrapped and not reply.attempt:
+                answer = _in_wrapper(answer)
             value = self._validated(answer)
             body = self._body(value)
             scores = self._scores(value, record_value, passages) if self._checks else ()
@@ -109,10 +111,13 @@ class Checker(Generic[T]):
             given = (value, record_value, list(passages)) if takes_passages else (value, record_value)
             try:
                 said = check(*given)
+            except Fault as fault:
+                fault.check = name
+                raise
             except AssertionError as error:
-                raise Fault(
-                    str(error) or f"The check {_named(check)} did not hold for the answer."
-                ) from error
+                unmet = Fault(str(error) or f"The check {_named(check)} did not hold for the answer.")
+                unmet.check = name
+                raise unmet from error
             if said is not None:
                 scores.append((name, _score(check, said)))
         return tuple(scores)
@@ -144,6 +149,11 @@ class Checker(Generic[T]):
         if self._wrapped and isinstance(answer, dict) and answer.keys() == {WRAPPER}:
             answer = answer[WRAPPER]
         return _written(answer, orjson.OPT_SORT_KEYS)
+
+
+def _in_wrapper(answer: Json) -> Json:
+    """What no model said, and a person or the ledger may, comes as the value itself: it stands in no object of its own."""
+    return answer if isinstance(answer, dict) and answer.keys() == {WRAPPER} else {WRAPPER: answer}
 
 
 def _unfinished(ending: Ending) -> Fault:

@@ -1,9 +1,10 @@
-"""A person's own answer: it passes the step's schema and checks like any other, wherever it was given."""
+"""What a person calls right, their own answer or a suggested one: it passes the step's schema and checks like any other."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from roadworthy._errors import Fault
 from roadworthy._settings import Settings
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.call.reply import Ending, Reply
@@ -19,7 +20,7 @@ from roadworthy.run.revive import revived
 def fault_of(
     step: Step[Any, Any], entry: str, record_id: int, answer: str, store: Ledger, settings: Settings
 ) -> str | None:
-    """Why a correction may not leave; None where it may.
+    """Why an answer that a person gives or calls right may not leave; None where it may.
 
     Inside a workflow, or where the record's contents are gone, the step's own input is not at hand, so there only the
     schema is judged.
@@ -27,7 +28,7 @@ def fault_of(
     Args:
         step: whose answer is corrected.
         entry: the entry that the record was given to.
-        answer: the correction as JSON text.
+        answer: it as JSON text.
     """
     kept = store.read(lambda tx: find_record(tx, record_id))
     said = Reply(0, PERSON, Ending.OK, answer, "stop")
@@ -40,4 +41,21 @@ def fault_of(
             return f"the record itself no longer meets the record type: {wrong}"
         passages = kept_passages(step, value, record_id, store, settings)
         checked = step.prepared.checker.check(said, value, passages)
-    return checked.fault.message if isinstance(checked, Invalid) else None
+    return _words(checked.fault) if isinstance(checked, Invalid) else None
+
+
+def refusal(ruling: str, fault: str) -> str:
+    """Why a ruling is not taken, and what to do, where the answer that it makes the result may not leave."""
+    if ruling == "right":
+        return (
+            f"The suggested answer cannot be right, it does not pass: {fault}. Rule wrong and give the right answer, "
+            "or reject."
+        )
+    return f"The answer is not valid: {fault}"
+
+
+def _words(fault: Fault) -> str:
+    """What is wrong, and which check of which field says so."""
+    said = [f"check {fault.check}"] if fault.check else []
+    said += [f"field {fault.where}"] if fault.where else []
+    return fault.message + (f" ({', '.join(said)})" if said else "")

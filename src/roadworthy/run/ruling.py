@@ -29,7 +29,7 @@ from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.choice import ask_choice, choose_one, heard, show_choice
-from roadworthy.run.correction import fault_of
+from roadworthy.run.correction import fault_of, refusal
 from roadworthy.run.load import load
 from roadworthy.run.reading import reading
 
@@ -125,7 +125,7 @@ def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[s
     Raises:
         WrongUse: there is no such open question for this person, or the ruling does not fit it.
     """
-    number, ruling, answer = given["review_id"], given["ruling"], given["answer"]
+    number, ruling, answer, words = given["review_id"], given["ruling"], given["answer"], given["note"]
     page = store.read(lambda tx: open_reviews(tx, app.name, number - 1, 1, by))
     if not page or page[0].id != number:
         raise WrongUse(
@@ -133,7 +133,7 @@ def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[s
         )
     waiter = page[0]
     if waiter.kind == GATE:
-        choose_one(store, waiter, ruling or "", by, given["note"])
+        choose_one(store, waiter, ruling or "", by, words)
         return {"ruled": 1, "key": waiter.key}
     if ruling is None or ruling in CHOICES:
         raise WrongUse("Say what you decide: --ruling right, wrong or reject.")
@@ -141,10 +141,11 @@ def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[s
         raise WrongUse("A wrong answer needs the right one, and only that: --ruling wrong --answer JSON.")
     if ruling == "right" and waiter.suggestion is None:
         raise WrongUse("There is no suggested answer that could be right. Use --ruling wrong --answer JSON.")
-    fault = None if answer is None else _fault(app, store, waiter, answer)
+    result = waiter.suggestion if ruling == "right" else answer
+    fault = None if result is None else _fault(app, store, waiter, result)
     if fault is not None:
-        raise WrongUse(f"The answer is not valid: {fault}")
-    done = store.write_now(lambda tx: rule(tx, number, ruling, answer, by, given["note"]))
+        raise WrongUse(refusal(ruling, fault))
+    done = store.write_now(lambda tx: rule(tx, number, ruling, answer, by, words))
     if not done:
         raise WrongUse(f"Someone else has ruled on question {number} meanwhile.")
     return {"ruled": 1, "key": waiter.key}
@@ -163,6 +164,11 @@ def _go_through(app: App, store: Ledger, by: str) -> int:
             click.echo(_taken_back(taken, by))
             after, ruled = (after, ruled) if taken is None else (taken[0] - 1, ruled - 1)
             continue
+        if ruling == "right" and waiter.kind != GATE and waiter.suggestion is not None:
+            fault = _fault(app, store, waiter, waiter.suggestion)
+            if fault is not None:
+                click.echo(visible(refusal(ruling, fault)))
+                continue
         after = waiter.id
         if waiter.kind == GATE:
             ruled += store.write_now(partial(choose, review_id=waiter.id, ruling=ruling, ruled_by=by))
@@ -209,11 +215,11 @@ def _correction(app: App, store: Ledger, waiter: Waiter) -> str | None:
         fault = _fault(app, store, waiter, line)
         if fault is None:
             return line
-        click.echo(f"not valid: {fault}")
+        click.echo(f"not valid: {visible(fault)}")
 
 
 def _fault(app: App, store: Ledger, waiter: Waiter, text: str) -> str | None:
-    """Why a correction may not leave, by the step's schema and checks; an approval's subject need only be JSON."""
+    """Why an answer may not leave, by the step's schema and checks; an approval's subject need only be JSON."""
     if waiter.kind == "approval":
         try:
             orjson.loads(text)

@@ -13,7 +13,7 @@ from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
 from roadworthy.keep.rulings import GATE, choose, rule
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.choice import possible
-from roadworthy.run.correction import fault_of
+from roadworthy.run.correction import fault_of, refusal
 from roadworthy.run.entry import Step
 from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
@@ -86,7 +86,8 @@ async def rule_on(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "No answer was suggested that could be right. Give the right one.",
         )
-    _refuse_invalid(service, waiter.entry, waiter.step, waiter.kind, waiter.record_id, answer)
+    result = waiter.suggestion if ruling == "right" else answer
+    _refuse_invalid(service, waiter, ruling, result)
     if not await store.write(lambda tx: rule(tx, waiter.id, ruling, answer, by, note)):
         raise Problem(HTTPStatus.CONFLICT, "Somebody else has ruled on it meanwhile.")
     await state_anew(service)
@@ -105,20 +106,30 @@ async def _label(service: Service, kept: Kept, given: Feedback, answer: str | No
     row = service.runtime.store.read(lambda tx: tx.row("job_of_record", record_id=kept.id))
     assert row is not None
     entry = str(row[1])
-    _refuse_invalid(service, entry, entry, "doubt", kept.id, answer)
+    result = kept.value if given.ruling == "right" else answer
+    if result is not None:
+        _refuse(service, entry, entry, kept.id, given.ruling, result)
     correct = None if answer is not None else given.ruling == "right"
     label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer=answer, correct=correct)
     await service.runtime.store.write(lambda tx: put_label(tx, label))
 
 
-def _refuse_invalid(
-    service: Service, entry: str, step_name: str, kind: str, record_id: int, answer: str | None
-) -> None:
-    """A correction passes the step's schema and checks like any other answer."""
+def _refuse_invalid(service: Service, waiter: Waiter, ruling: str, answer: str | None) -> None:
+    """What a ruling makes the result passes the step's schema and checks; an approval's subject is no answer."""
+    if answer is not None and waiter.kind != "approval":
+        _refuse(service, waiter.step, waiter.entry, waiter.record_id, ruling, answer)
+
+
+def _refuse(service: Service, step_name: str, entry: str, record_id: int, ruling: str, answer: str) -> None:
+    """The same for an answer of a step; a workflow's own result has no checks.
+
+    Raises:
+        Problem: 422 where it does not pass them.
+    """
     step = service.entries.get(step_name)
-    if answer is None or kind == "approval" or not isinstance(step, Step):
+    if not isinstance(step, Step):
         return
     runtime = service.runtime
     fault = fault_of(step, entry, record_id, answer, runtime.store, runtime.settings)
     if fault is not None:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The answer is not valid: {fault}")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, refusal(ruling, fault))

@@ -196,6 +196,16 @@ def test_a_wrapped_answer_is_taken_out() -> None:
     assert fault_of('"billing"', Literal["billing", "other"]).kind == "invalid"
 
 
+@pytest.mark.parametrize("text", ['"billing"', '{"value":"billing"}'])
+def test_what_a_person_says_is_the_value_itself(text: str) -> None:
+    """If this fails, a person can neither call an answer of a plain type right nor give another one."""
+    kind: Any = Literal["billing", "other"]
+    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
+    checked = checker.check(Reply(0, "person", Ending.OK, text, "stop"), TICKET)
+    assert isinstance(checked, Valid)
+    assert (checked.value, checked.body) == ("billing", b'"billing"')
+
+
 def test_a_null_for_a_field_left_out_counts_as_absent() -> None:
     """If this fails, every answer in the strict dialect that leaves a field out is refused."""
     assert value_of('{"queue":"other","urgency":1,"quote":null}', Triage).quote == "none"

@@ -91,7 +91,8 @@ async def _decide(service: Service, visit: Visit, number: int, form: Mapping[str
         said = f"The right answer is not JSON: {error}"
         return _shown(service, visit, [waiter], number - 1, said, answer, note)
     except Problem as problem:
-        return _shown(service, visit, [waiter], number - 1, problem.detail, answer, note)
+        given = pretty(waiter.suggestion or "") if answer is None else answer
+        return _shown(service, visit, [waiter], number - 1, problem.detail, given, note)
     return _next(number, f"{visible(waiter.key)}: {ruling}.")
 
 
