@@ -16,7 +16,9 @@ KEY_CHARS_MAX = 64
 
 def storable_fault(fault: Fault) -> Fault:
     """The same with words that every ledger can hold: a check may quote whatever it was given."""
-    return Fault(storable(str(fault.message)), where=storable(fault.where), kind=storable(fault.kind))
+    found = Fault(storable(str(fault.message)), where=storable(fault.where), kind=storable(fault.kind))
+    found.check = fault.check
+    return found
 
 
 def validation_fault(error: ValidationError) -> Fault:
