@@ -203,9 +203,13 @@ def pin_question(tx: Transaction, pin: Pin) -> int:
     return question_id
 
 
-def is_of(tx: Transaction, attempt_id: int, key: bytes, record_id: int) -> bool:
-    """Whether an attempt is this record's, for this request."""
-    return tx.row("attempt_is_of", attempt_id=attempt_id, key=key, record_id=record_id) is not None
+def opened_in(tx: Transaction, found: Sequence[object], key: bytes, record_id: int) -> Opened | None:
+    """What a change before this one opened for a request, as it said in `found`; None where that was not committed."""
+    opened = found[0] if found else None
+    if not isinstance(opened, Opened):
+        return None
+    row = tx.row("attempt_is_of", attempt_id=opened.attempt_id, key=key, record_id=record_id)
+    return None if row is None else opened
 
 
 def _claim_first(tx: Transaction, pin: Pin, values: dict[str, Value]) -> Opened | Reply | Busy:

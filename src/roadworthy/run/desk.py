@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roadworthy._errors import Waiting
@@ -25,9 +25,9 @@ from roadworthy.keep.attempts import (
     Opener,
     Pin,
     charge_record,
-    is_of,
     key64,
     open_attempt,
+    opened_in,
     pin_question,
     settle_attempt,
 )
@@ -312,10 +312,10 @@ class Desk:
 
         Where its transaction failed, the attempt's number may be another record's by now.
         """
-        if found and isinstance(opened := found[0], Opened):
-            owned = partial(is_of, attempt_id=opened.attempt_id, key=ask.key, record_id=self.session.kept.id)
-            if await self.session.runtime.store.write(owned):
-                await self.settle(never_sent(ask, opened, "interrupted before it was sent"))
+        record_id = self.session.kept.id
+        one = await self.session.runtime.store.write(lambda tx: opened_in(tx, found, ask.key, record_id))
+        if one is not None:
+            await self.settle(never_sent(ask, one, "interrupted before it was sent"))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""
