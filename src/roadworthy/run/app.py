@@ -93,9 +93,8 @@ class App:
         )
         self._doors: Doors | None = None
         self._thread: _LoopThread | None = None
-        self._beginning = (
-            threading.Lock()
-        )  # threads that call first at the same time get the same doors and loop
+        # Threads that call first at the same time get the same doors and loop.
+        self._beginning = threading.Lock()
 
     def step(  # noqa: PLR0913 - a step's own declarations, by name
         self,

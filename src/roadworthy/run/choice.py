@@ -17,11 +17,9 @@ from roadworthy.observe.visible import shortened, visible
 
 KEYS = {"a": "a", "b": "b", "2": "both", "0": "neither", "s": "skip", "u": "undo", "q": "quit"}
 
-
 _SAID_CHARS: Final = 80
-_HEARD_MAX: Final = (
-    10  # answers in a row that are none of those asked for; a pipe that says something else ends there
-)
+_HEARD_MAX: Final = 10
+"""Answers in a row that are none of those asked for; a pipe that says something else ends there."""
 
 
 def show_choice(waiter: Waiter, most: int) -> None:
