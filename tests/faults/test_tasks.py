@@ -9,10 +9,13 @@ import pytest
 from tests.faults.bench import GOOD, PRICES, SETTINGS, SMALL, Bench, Note, Topic, go, notes
 
 from roadworthy import App, Fault, Function, Prompt
+from roadworthy._events import Event, Noted
 from roadworthy._settings import DEFAULTS
+from roadworthy.accept.source import Source
 from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.rulings import rule
 from roadworthy.run.entry import Workflow
+from roadworthy.run.survey import Drawn, survey
 from roadworthy.vet.simulator import Simulator
 
 
@@ -178,3 +181,32 @@ def test_a_task_that_the_teams_code_cancelled_is_its_records_bug_and_nobodys_int
         assert bench.ask("SELECT count(*) FROM record WHERE reason LIKE '%CancelledError%'") == [(2,)]
 
     go(scenario())
+
+
+def test_a_plan_goes_on_where_the_teams_code_cancelled_a_task_of_its_own(bench: Bench) -> None:
+    """One record of an input would end `plan` without a figure or a word."""
+    told: list[Event] = []
+
+    async def scenario() -> None:
+        app = App("w", settings=SETTINGS)
+
+        @app.workflow
+        async def flow(note: Note) -> dict[str, Any]:
+            if note.id == "N-1":
+                task = asyncio.create_task(asyncio.sleep(10))
+                task.cancel()
+                await task
+            return GOOD
+
+        place = bench.folder / "notes.jsonl"
+        place.write_text("".join(json.dumps(row) + "\n" for row in notes(3)))
+        runtime = app.start(tell=told.append)
+        try:
+            drawn = Drawn.of(Source.from_path(place, runtime.settings), flow, runtime.settings)
+            count = await survey(runtime, flow, drawn, None)
+        finally:
+            await runtime.close()
+        assert (count.answered, count.would_fail) == (2, 1)
+
+    go(scenario())
+    assert [event for event in told if isinstance(event, Noted) and "CancelledError" in event.message]

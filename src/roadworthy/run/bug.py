@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from asyncio import CancelledError
 
-from roadworthy._edge import told_to
+from roadworthy._edge import is_interrupted, told_to
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected
 from roadworthy._events import Noted
 from roadworthy._whence import whence
@@ -36,5 +36,10 @@ def bugs_told(session: Session, entry: str, what: str) -> told_to:
         what: what came to nothing, said of the record: `would fail`.
     """
     whose = f"{entry} of {session.kept.key} {what}"
-    hear = partial(tell_bug, session.runtime, entry, whose)
-    return told_to(hear, but=(Failed, Rejected, LedgerUnavailable))
+
+    def hear(bug: BaseException) -> None:
+        if isinstance(bug, CancelledError) and is_interrupted():
+            raise bug
+        tell_bug(session.runtime, entry, whose, bug)
+
+    return told_to(hear, kinds=(Exception, CancelledError), but=(Failed, Rejected, LedgerUnavailable))
