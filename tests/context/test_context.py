@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from tests.context.conftest import Desk
 
 APP = '''
@@ -144,6 +145,28 @@ def embed(texts):
     assert run["accepted"] == 1
     assert "ferry" in desk.rows()[0]["value"]["quote"]
     assert "number 1 by meaning" in desk.call("why", "app.py", "a").stdout
+
+
+def test_an_embedder_that_never_returns_fails_its_record_and_holds_nothing_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run would stand still for ever at that question, and so would its process after Ctrl-C."""
+    prepared(desk)
+    embed = '''
+import time
+
+def embed(texts):
+    """Knows the corpus, and hangs over one question."""
+    if texts == ["How long by ferry?"]:
+        time.sleep(20)
+    return [[1.0, 0.0] for _ in texts]
+
+@app.step('''
+    desk.write("app.py", APP.replace("@app.step(", embed, 1).replace("most=1", "most=1, embed=embed"))
+    monkeypatch.setenv("ROADWORTHY_ATTEMPT_TIMEOUT_S", "1")
+    run = desk.json("run", "app.py", "in.jsonl", "-o", "out.jsonl", status=1)
+    assert (run["accepted"], run["failed"]) == (1, 1)
+    assert "1 s" in desk.call("why", "app.py", "b").stdout
 
 
 def test_a_corpus_that_is_not_there_is_told_before_anything_is_paid(desk: Desk) -> None:

@@ -6,11 +6,12 @@ import asyncio
 import inspect
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from roadworthy._daemons import Daemons
 from roadworthy._errors import WrongUse
 from roadworthy._events import Listener, Noted
 from roadworthy._settings import Settings
@@ -99,6 +100,7 @@ class Context:
         self._corpus_id = 0
         self._matrix: tuple[list[int], np.ndarray[Any, Any]] | None = None
         self._words = Words()
+        self._threads = Daemons("roadworthy-embed", settings.lane_concurrency_max)
         self._ready = asyncio.Lock()
 
     async def prepare(self, *, buy: bool = True) -> None:
@@ -217,11 +219,29 @@ class Context:
             given = bought
         elif self._buyer is not None:
             given = await self._buyer.of_passages(texts)
-        elif inspect.iscoroutinefunction(embed):
-            given = await embed(texts)
         else:
-            given = await asyncio.to_thread(embed, texts)
+            given = await self._called(embed, texts)
         return _unit_rows(given, len(texts), self._passages.embedding)
+
+    async def _called(self, embed: Callable[[list[str]], Any], texts: list[str]) -> Vectors:
+        """What the team's own function says of some texts. One that hangs is left behind."""
+        most_s = self._settings.attempt_timeout_s
+        coming: Awaitable[Vectors]
+        if inspect.iscoroutinefunction(embed):
+            coming = embed(texts)
+        else:
+            coming = asyncio.wrap_future(self._threads.begin(embed, texts))
+        limit = asyncio.timeout(most_s)
+        try:
+            async with limit:
+                return await coming
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # its own
+            raise WrongUse(
+                f"{self._passages.embedding} did not return within {most_s:g} s. Give it a time limit of its own, or raise "
+                "the setting attempt_timeout_s."
+            ) from error
 
     async def _by_meaning(self, query: str, most: int, session: Asking | None) -> list[int]:
         import numpy as np  # noqa: PLC0415 - an extra
