@@ -6,6 +6,8 @@ Each is an async context that yields a call: the number of a ticket in, a valida
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 import orjson
 from benchmarks import task
 from benchmarks.pool import Call
+
+LEDGER_BYTES_A_CALL = 2_500
 
 
 def validated(body: bytes) -> task.Triage:
@@ -69,6 +73,61 @@ async def raw(url: str, in_flight: int) -> AsyncIterator[Call]:
     yield call
     for wire in idle:
         wire.transport.close()
+
+
+class _Journal:
+    """A file whose lines are synced before anybody goes on, many callers to a sync: what durable costs at the least."""
+
+    def __init__(self, place: str) -> None:
+        self._file = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self._loop = asyncio.get_running_loop()
+        self._lines: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._syncing = False
+
+    async def keep(self, line: bytes) -> None:
+        """Return once the line is on disk."""
+        kept: asyncio.Future[None] = self._loop.create_future()
+        self._lines.append((line, kept))
+        if not self._syncing:
+            self._syncing = True
+            self._loop.call_soon(self._begin)
+        await kept
+
+    def _begin(self) -> None:
+        lines, self._lines = self._lines, []
+        self._syncing = bool(lines)
+        if lines:
+            self._loop.run_in_executor(None, self._sync, lines)
+
+    def _sync(self, lines: list[tuple[bytes, asyncio.Future[None]]]) -> None:
+        os.write(self._file, b"".join([line for line, _ in lines]))
+        os.fdatasync(self._file)
+        self._loop.call_soon_threadsafe(self._end, lines)
+
+    def _end(self, lines: list[tuple[bytes, asyncio.Future[None]]]) -> None:
+        for _, kept in lines:
+            kept.set_result(None)
+        self._begin()
+
+
+@asynccontextmanager
+async def raw_kept(url: str, in_flight: int) -> AsyncIterator[Call]:
+    """The floor of a call that is kept: as above, with a durable line before it is sent and another one behind it.
+
+    Together they are as long as what Roadworthy's ledger keeps of a call; nothing is looked up, counted or checked.
+    """
+    line = b"x" * (LEDGER_BYTES_A_CALL // 2)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        journal = _Journal(f"{folder}/journal")
+        async with raw(url, in_flight) as sent:
+
+            async def call(number: int) -> task.Triage:
+                await journal.keep(line)
+                answer = cast("task.Triage", await sent(number))
+                await journal.keep(line)
+                return answer
+
+            yield call
 
 
 @asynccontextmanager

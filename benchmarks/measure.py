@@ -25,6 +25,7 @@ T = TypeVar("T")
 PEER = "peer "
 SUBJECTS = (
     "raw",
+    "raw kept",
     "aiohttp",
     "aiohttp as written",
     "pyreqwest",
@@ -33,7 +34,7 @@ SUBJECTS = (
     "roadworthy",
     "roadworthy over aiohttp",
 )
-"""The floor, the yardstick twice, the bare transports, the product without and with its ledger."""
+"""The floors, the yardstick twice, the bare transports, the product without and with its ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ async def opened(spec: Spec) -> AsyncIterator[Slice]:
 
         context = {
             "raw": lambda: clients.raw(url, spec.in_flight),
+            "raw kept": lambda: clients.raw_kept(url, spec.in_flight),
             "aiohttp": lambda: clients.aiohttp(url, spec.in_flight),
             "aiohttp as written": lambda: clients.aiohttp_as_written(url, spec.in_flight),
             "pyreqwest": lambda: clients.bare(url, "pyreqwest"),

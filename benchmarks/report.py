@@ -14,6 +14,7 @@ from benchmarks.results import Cell, Results, Row, Who
 
 NAMES = {
     "raw": "raw socket + pydantic (the floor)",
+    "raw kept": "the same, with a synced line before and after each call (the floor of what is kept)",
     "aiohttp": "aiohttp + pydantic (the yardstick)",
     "aiohttp as written": "aiohttp + pydantic, `json=` and `.json()`",
     "pyreqwest": "the shipped transport + pydantic",

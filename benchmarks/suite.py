@@ -24,6 +24,7 @@ class Extent:
         rounds: turns that each subject takes in a cell.
         calls: of a turn at 64 in flight.
         many: of a turn at 1,000 in flight.
+        waves: the same with a slow provider, which nobody is answered by at a turn's start and few are at its end.
         few: of a turn at 8 in flight with a slow provider.
         files: records of the files that are run.
         processes: on one ledger file.
@@ -33,6 +34,7 @@ class Extent:
     rounds: int
     calls: int
     many: int
+    waves: int
     few: int
     reused: int
     files: Sequence[int]
@@ -40,8 +42,8 @@ class Extent:
     shared: int
 
 
-FULL = Extent(7, 1_500, 6_000, 200, 2_000, (1_000, 10_000, 100_000), (1, 2, 4), 4_000)
-QUICK = Extent(3, 500, 2_000, 64, 300, (1_000, 3_000), (1, 2), 1_000)
+FULL = Extent(7, 1_500, 6_000, 20_000, 200, 2_000, (1_000, 10_000, 100_000), (1, 2, 4), 4_000)
+QUICK = Extent(3, 500, 2_000, 2_000, 64, 300, (1_000, 3_000), (1, 2), 1_000)
 BESIDES = ("roadworthy", "stages", "pyreqwest", "aiohttp")
 
 
@@ -88,7 +90,8 @@ CELLS = (
         1_000,
         DELAY_MS,
         [
-            *_on("asyncio", "raw", "aiohttp", "pyreqwest", "stages", "roadworthy", "roadworthy over aiohttp"),
+            *_on("asyncio", "raw", "raw kept", "aiohttp", "pyreqwest", "stages"),
+            *_on("asyncio", "roadworthy", "roadworthy over aiohttp"),
             *_on("uvloop", "roadworthy"),
         ],
     ),
@@ -97,7 +100,7 @@ CELLS = (
         8,
         DELAY_MS,
         [
-            *_on("asyncio", "raw", "aiohttp", "pyreqwest", "stages", "roadworthy"),
+            *_on("asyncio", "raw", "raw kept", "aiohttp", "pyreqwest", "stages", "roadworthy"),
             *_on("uvloop", "roadworthy"),
         ],
     ),
@@ -109,7 +112,9 @@ def calls(extent: Extent) -> Iterator[Row]:
     with ExitStack() as stack:
         urls = {delay_ms: stack.enter_context(start_provider(delay_ms)).url for delay_ms in (0, DELAY_MS)}
         for cell in CELLS:
-            count = {64: extent.calls, 1_000: extent.many}.get(cell.in_flight, extent.few)
+            count = {64: extent.calls, 1_000: extent.waves if cell.delay_ms else extent.many}.get(
+                cell.in_flight, extent.few
+            )
             turns = extent.rounds if not cell.delay_ms else max(2, extent.rounds // 2)
             note(f"-- {cell.name}: {turns} rounds of {count:,} calls")
             specs = [here(name, urls[cell.delay_ms], cell.in_flight, loop) for name, loop in cell.subjects]
