@@ -135,3 +135,14 @@ def test_a_file_that_cannot_be_loaded_says_where(folder: Path) -> None:
     done = call(folder, "plan", "app.py", "in.jsonl")
     assert done.returncode == 2
     assert "cannot be loaded: KeyError at words.py, line 3, in <module>: 'missing'" in done.stderr
+
+
+def test_a_function_that_returns_no_prompt_is_told_of_with_its_place(folder: Path) -> None:
+    """Whoever forgot `Prompt` would read of an AttributeError in a file of ours, and look for it there."""
+    (folder / "app.py").write_text(APP.replace('Prompt("Glad or sad?", note.text)', "note.text"))
+    said = call(folder, "run", "app.py:feel", "in.jsonl", "--json")
+    assert json.loads(said.stdout)["attempts"] == 0
+    reason = call(folder, "why", "app.py:feel", "0").stdout
+    assert "WrongUse: feel() at app.py, line 17, returned a value of the type str" in reason, reason
+    assert "entry.py" not in reason
+    assert "would fail: WrongUse: feel() at app.py" in call(folder, "plan", "app.py:feel", "in.jsonl").stderr

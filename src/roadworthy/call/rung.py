@@ -16,7 +16,7 @@ from roadworthy._edge import is_interrupted, told_to
 from roadworthy._errors import WrongUse
 from roadworthy._secret import struck_out
 from roadworthy._settings import Settings
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.ask.digest import digest, measured
 from roadworthy.ask.part import json_bytes, storable
 from roadworthy.ask.question import OutputSchema, Question
@@ -274,7 +274,7 @@ class FunctionRung:
         if isinstance(error, _NotBegun):
             return Outcome(Ending.UNSENT, detail=f"{self.name} was not called: {error}")
         outcome = read_raised(error, now)
-        words = one_line(f"{self.name} raised {type(error).__name__} at {whence(error)}: {error}")
+        words = one_line(f"{self.name} raised {kind_and_place(error)}: {error}")
         return replace(outcome, detail=words, usage=None if outcome.ending is Ending.UNKNOWN else Usage())
 
     async def _call(self, given: object, timeout_s: float) -> object:

@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from roadworthy._edge import is_interrupted, told_to
 from roadworthy._errors import Failed, LedgerUnavailable, Rejected
 from roadworthy._events import Noted
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.call.wire.error import one_line
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.session import Session
@@ -22,7 +22,7 @@ def tell_bug(runtime: Runtime, entry: str, what: str, bug: BaseException) -> Non
         entry: whose code raised, a step's or workflow's name.
         what: what came to nothing, and of which record.
     """
-    place = f"{type(bug).__name__} at {whence(bug)}"
+    place = kind_and_place(bug)
     if (entry, place) in runtime.bugs:
         return
     runtime.bugs.add((entry, place))

@@ -34,6 +34,7 @@ from roadworthy.call.model import Function, Model, as_model
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
+from roadworthy.run.function import no_prompt, refuse_async, refuse_parameters
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from roadworthy.check.judge import Grade, Judge, Opinion
     from roadworthy.run.vectors import Embedded, Texts
 
-WITH_PASSAGES = 2
 R = TypeVar("R")
 T = TypeVar("T")
 Key: TypeAlias = "str | Callable[[Never], str] | None"
@@ -184,7 +184,8 @@ class Step(Entry[R, T]):
     ) -> None:
         super().__init__(home, fn, key)
         self.examples = examples
-        _refuse_parameters(fn, context)
+        refuse_async(fn, "What is awaited goes into a workflow, `@app.workflow`; a step's function is plain")
+        refuse_parameters(fn, has_corpus=context is not None)
         self.context = context
         self.split = split
         self.judge = judge
@@ -198,8 +199,8 @@ class Step(Entry[R, T]):
 
     def prompt(self, value: R, passages: Sequence[Passage] = ()) -> Prompt[T]:
         """What is asked about one record; `passages` are given on where the step has a corpus."""
-        fn: Callable[..., Prompt[T]] = self.fn  # type: ignore[assignment] # as `__init__` took it
-        return fn(value) if self.context is None else fn(value, list(passages))
+        said = self.fn(value) if self.context is None else self.fn(value, list(passages))
+        return said if isinstance(said, Prompt) else no_prompt(self.fn, said)
 
     @overload
     def check(self, fn: Callable[[T, R], float | None]) -> Callable[[T, R], float | None]: ...
@@ -225,6 +226,7 @@ class Step(Entry[R, T]):
 
         It returns the answer, or a `Prompt` that asks for it; the step's models are asked and its checks applied.
         """
+        refuse_async(fn, "It is a plain function of (answers, record)")
         if self.split is None:
             raise WrongUse(f"{self.name} is not split, so there is nothing to merge. Add split= to its step.")
         self._merge = fn
@@ -323,20 +325,6 @@ class Step(Entry[R, T]):
             schema=schema,
             checker=Checker(kind, schema, tuple(self.checks), settings),
             folder=self.home_folder / "prompts",
-        )
-
-
-def _refuse_parameters(fn: Callable[..., object], context: Passages | None) -> None:
-    """A corpus and a second parameter come together."""
-    takes = len(inspect.signature(fn).parameters)
-    if context is not None and takes != WITH_PASSAGES:
-        raise WrongUse(
-            f"{fn.__name__} has context=Passages(...) and {takes} parameters. Write `def {fn.__name__}(record, "
-            "passages: list[Passage])`."
-        )
-    if context is None and takes == WITH_PASSAGES:
-        raise WrongUse(
-            f"{fn.__name__} takes passages and names no corpus. Add context=Passages(...) to its step."
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry
 
@@ -90,9 +90,7 @@ def _run_file(path: Path, prefix: str) -> ModuleType:
 
 def _cannot_load(path: Path, error: BaseException) -> NoReturn:
     """What the team's own file raised is told with its place, and nothing runs."""
-    place = whence(error)
-    at = f" at {place}" if place else ""
-    raise WrongUse(f"{path} cannot be loaded: {type(error).__name__}{at}: {error}.") from error
+    raise WrongUse(f"{path} cannot be loaded: {kind_and_place(error)}: {error}.") from error
 
 
 def _import(place: str, target: str) -> ModuleType:

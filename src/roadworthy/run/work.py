@@ -11,7 +11,7 @@ from roadworthy._errors import Failed, Fault, LedgerUnavailable, Rejected, Waiti
 from roadworthy._events import Noted, RecordBegan, RecordEnded
 from roadworthy._failpoints import failpoint
 from roadworthy._secret import struck_out
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.accept.record import Json
 from roadworthy.ask.part import storable
 from roadworthy.decide.verdict import Accept, Hold, Review, Verdict
@@ -272,10 +272,9 @@ def _stopped(stop: Waiting | Rejected | Failed, session: Session) -> Fate:
 
 def _broken(bug: BaseException, session: Session) -> Fate:
     """A bug in the team's code: the record fails, and the reason says where in their file."""
-    place = f" at {where}" if (where := whence(bug)) else ""
     what = struck_out(str(bug.message) if isinstance(bug, Fault) else str(bug))
     # A file's name that is no UTF-8 comes as lone surrogates, in what an error says and in the place alike.
-    reason = storable(f"{type(bug).__name__}{place}: {what[:500]}")
+    reason = storable(f"{kind_and_place(bug)}: {what[:500]}")
     return Fate("failed", reason=reason, question_id=session.question_id)
 
 

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.accept.papers.draft import Draft
 from roadworthy.accept.papers.letter import read_letter
 from roadworthy.accept.papers.markup import read_html
@@ -92,7 +92,7 @@ def _refused(slip: BaseException) -> dict[str, object]:
             what = "reading it takes more memory than is allowed"
             return {"wrong": [what, "Split it, or raise document_memory_bytes."]}
         case _:
-            what = f"it cannot be read: {type(slip).__name__} at {whence(slip)}: {slip}"
+            what = f"it cannot be read: {kind_and_place(slip)}: {slip}"
             return {"wrong": [what, "Save it again, or as plain text."]}
 
 

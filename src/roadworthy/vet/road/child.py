@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 
 from roadworthy import _failpoints
 from roadworthy._edge import told_to
-from roadworthy._whence import whence
+from roadworthy._whence import kind_and_place
 from roadworthy.vet.naked.child import Out, limit, lock_ports, wall
 
 BROKEN: Final = 70
@@ -82,7 +82,7 @@ def do(task: dict[str, Any]) -> None:
 def _end_broken(out: Out, error: BaseException) -> NoReturn:
     """Whatever the app's file raised is told to the parent, and the process ends."""
     sys.stderr.write("".join(traceback.format_exception(error)))  # kept with what the child printed
-    out.say({"broken": f"{type(error).__name__} at {whence(error)}: {error}"[:2_000]})
+    out.say({"broken": f"{kind_and_place(error)}: {error}"[:2_000]})
     sys.exit(BROKEN)
 
 

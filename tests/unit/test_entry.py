@@ -1,0 +1,92 @@
+"""What may be declared as a step: a mistake in its functions is told where it stands, before anything is paid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from roadworthy import App, Function, Prompt
+from roadworthy._errors import WrongUse
+from roadworthy.run.entry import Step
+
+HERE = re.escape("test_entry.py, line ") + r"\d+"
+
+
+class Note(BaseModel):
+    id: str
+    text: str
+
+
+class Mood(BaseModel):
+    mood: str
+
+
+def said(prompt: str) -> dict[str, str]:
+    """Stand in for a model."""
+    return {"mood": "glad"}
+
+
+def declared(fn: Any, **words: Any) -> Step[Any, Any]:
+    """The step that an app makes of a function."""
+    step: Step[Any, Any] = App("mistakes").step(models=[Function(said, usd_per_call="0")], **words)(fn)
+    return step
+
+
+async def feel_later(note: Note) -> Prompt[Mood]:
+    """Be what no step may be."""
+    return Prompt("Glad or sad?", note.text)
+
+
+def feel(note: Note) -> Prompt[Mood]:
+    """Be a step."""
+    return Prompt("Glad or sad?", note.text)
+
+
+def nothing(note: Note) -> Prompt[Mood]:  # type: ignore[empty-body] # the mistake
+    """Forget to return."""
+
+
+def words(note: Note) -> Prompt[Mood]:
+    """Return the words and not the prompt."""
+    return f"Glad or sad? {note.text}"  # type: ignore[return-value] # the mistake
+
+
+def later(note: Note) -> Prompt[Mood]:
+    """Return what is not awaited, as a decorator may."""
+    return feel_later(note)  # type: ignore[return-value] # the mistake
+
+
+def parts(note: Note) -> Prompt[Mood]:  # type: ignore[misc] # the mistake
+    """Yield the parts of a prompt."""
+    yield note.text
+
+
+def test_a_prompt_function_is_not_async() -> None:
+    """Every record would fail with an AttributeError about a coroutine, once the run is under way."""
+    with pytest.raises(WrongUse, match=rf"feel_later\(\) at {HERE}, is async.*def feel_later\(") as caught:
+        declared(feel_later)
+    assert "@app.workflow" in str(caught.value), "what may be awaited is a workflow"
+
+
+@pytest.mark.parametrize(
+    ("fn", "what"), [(nothing, "None"), (words, "str"), (later, "coroutine"), (parts, "generator")]
+)
+def test_what_a_prompt_function_returned_is_said(fn: Callable[[Note], Prompt[Mood]], what: str) -> None:
+    """The reason of a record would speak of an attribute 'template' that the team never wrote."""
+    expected = rf"{fn.__name__}\(\) at {HERE}, returned .*{what}.*return Prompt\("
+    with pytest.raises(WrongUse, match=expected):
+        declared(fn).prompt(Note(id="1", text="x"))
+
+
+def test_a_merging_function_is_not_async() -> None:
+    """The parts of the first long record would be paid for before the merging is found to be a coroutine."""
+
+    async def merge(answers: list[Mood], note: Note) -> Mood:
+        return answers[0]
+
+    with pytest.raises(WrongUse, match=rf"merge\(\) at {HERE}, is async"):
+        declared(feel, split="text").merge(merge)
