@@ -11,6 +11,10 @@ from pydantic import BaseModel
 
 from roadworthy import App, Function, Prompt
 from roadworthy._errors import WrongUse
+from roadworthy.call.reply import Ending, Reply
+from roadworthy.check.checked import Valid
+from roadworthy.check.ready import length
+from roadworthy.check.soft import soft
 from roadworthy.run.entry import Step
 
 HERE = re.escape("test_entry.py, line ") + r"\d+"
@@ -90,3 +94,77 @@ def test_a_merging_function_is_not_async() -> None:
 
     with pytest.raises(WrongUse, match=rf"merge\(\) at {HERE}, is async"):
         declared(feel, split="text").merge(merge)
+
+
+def one(answer: Mood) -> None:
+    """Forget the record."""
+
+
+def four(answer: Mood, note: Note, passages: object, more: object) -> None:
+    """Want what nobody gives."""
+
+
+def named(answer: Mood, *, note: Note) -> None:
+    """Want the record by name."""
+
+
+def strict(answer: Mood, note: Note, *, most: int = 3) -> None:
+    """Be a check with a setting of its own."""
+
+
+def any_of(*given: object) -> None:
+    """Take whatever comes."""
+
+
+class Called:
+    """A check that is an object."""
+
+    def __call__(self, answer: Mood) -> None:
+        """Forget the record."""
+
+
+@pytest.mark.parametrize(
+    ("check", "what"),
+    [
+        (one, rf"one\(\) at {HERE}, takes \(answer: .*Mood.*def one\(answer, record\)"),
+        (four, rf"four\(\) at {HERE}, takes \(.*more: "),
+        (named, rf"named\(\) at {HERE}, takes \(.*\*, note"),
+        (length, r"length\(\) at ready.py, line \d+, takes \(field: "),
+        (Called(), r"Called\(\) takes \(answer: "),
+    ],
+)
+def test_a_check_takes_the_answer_and_the_record(check: Any, what: str) -> None:
+    """The first answer would be paid for before anybody sees that no check can be called with it."""
+    with pytest.raises(WrongUse, match="The check " + what):
+        declared(feel).check(check)
+
+
+def test_a_check_may_have_parameters_with_defaults() -> None:
+    """A check with a setting by name would be handed passages that it has no place for."""
+    step = declared(feel)
+    for check in (strict, any_of, soft(strict)):
+        step.check(check)
+    found = step.prepared.checker.check(
+        Reply(1, "m", Ending.OK, '{"mood": "glad"}', "stop"), Note(id="1", text="x")
+    )
+    assert isinstance(found, Valid)
+
+
+def test_a_merging_function_takes_the_answers_and_the_record() -> None:
+    """The parts of the first long record would be paid for before their merging is found to lack the record."""
+
+    def merge(answers: list[Mood]) -> Mood:
+        return answers[0]
+
+    with pytest.raises(WrongUse, match=rf"merge\(\) at {HERE}, takes \(answers: "):
+        declared(feel, split="text").merge(merge)  # type: ignore[arg-type] # the mistake
+
+
+def test_a_step_takes_a_record() -> None:
+    """Every record would fail with a TypeError about a parameter that nobody gives."""
+
+    def much(note: Note, passages: object, more: object) -> Prompt[Mood]:
+        return Prompt("Glad or sad?", note.text)
+
+    with pytest.raises(WrongUse, match=rf"much\(\) at {HERE}, takes \(note: .*def much\(record\)"):
+        declared(much)

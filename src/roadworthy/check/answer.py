@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -11,6 +10,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError, create_model
 
 from roadworthy._errors import Fault, WrongUse
+from roadworthy._function import refuse_check, takes_passages
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
 from roadworthy.accept.record import Json
@@ -26,7 +26,6 @@ from roadworthy.check.shape import Shape
 T = TypeVar("T")
 R = TypeVar("R")
 
-WITH_PASSAGES = 3
 UNFINISHED = {
     Ending.TRUNCATED: "The answer was cut off before its end. Answer more briefly, or allow more output tokens.",
     Ending.REFUSED: "The model refused to answer.",
@@ -52,7 +51,7 @@ class Checker(Generic[T]):
         settings: the limits of an answer.
 
     Raises:
-        WrongUse: a check is a coroutine function.
+        WrongUse: a check is a coroutine function, or takes something else than it is given.
     """
 
     def __init__(
@@ -63,11 +62,7 @@ class Checker(Generic[T]):
         settings: Settings,
     ) -> None:
         for check in checks:
-            if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(type(check).__call__):
-                raise WrongUse(
-                    f"The check {_named(check)} is async. A check only looks at the answer and the record: "
-                    "make it a plain function, and ask models in a step of their own."
-                )
+            refuse_check(check)
         self._wrapped = schema.wrapped
         outer: Any = create_model("Answer", value=(kind, ...)) if schema.wrapped else kind
         self._outer: TypeAdapter[Any] = TypeAdapter(outer)
@@ -75,7 +70,7 @@ class Checker(Generic[T]):
         self._shape = Shape(schema.canonical)
         self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
         self._has_sets = b'"uniqueItems":true' in schema.canonical
-        self._checks = tuple((_plain(check), check, _takes_passages(check)) for check in checks)
+        self._checks = tuple((_plain(check), check, takes_passages(check)) for check in checks)
         self._settings = settings
 
     def check(self, reply: Reply, record_value: object, passages: Sequence[Passage] = ()) -> Checked[T]:
@@ -107,8 +102,8 @@ class Checker(Generic[T]):
     ) -> tuple[tuple[str, float], ...]:
         """What the checks say of the answer, by name, where they say anything."""
         scores = []
-        for name, check, takes_passages in self._checks:
-            given = (value, record_value, list(passages)) if takes_passages else (value, record_value)
+        for name, check, has_third in self._checks:
+            given = (value, record_value, list(passages)) if has_third else (value, record_value)
             try:
                 said = check(*given)
             except Fault as fault:
@@ -161,10 +156,6 @@ def _unfinished(ending: Ending) -> Fault:
     ending = Ending.EMPTY if ending is Ending.OK else ending
     words = UNFINISHED.get(ending, f"The attempt ended as {ending.value}, without an answer.")
     return Fault(words, kind=ending.value)
-
-
-def _takes_passages(check: Callable[..., float | None]) -> bool:
-    return len(inspect.signature(check).parameters) >= WITH_PASSAGES
 
 
 def _score(check: Callable[..., float | None], returned: object) -> float:

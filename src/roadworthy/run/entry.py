@@ -24,6 +24,7 @@ from typing import (
 )
 
 from roadworthy._errors import WrongUse
+from roadworthy._function import no_prompt, refuse_async, refuse_check, refuse_merge, refuse_parameters
 from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
@@ -34,7 +35,6 @@ from roadworthy.call.model import Function, Model, as_model
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
-from roadworthy.run.function import no_prompt, refuse_async, refuse_parameters
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -214,10 +214,7 @@ class Step(Entry[R, T]):
         It may return a score from 0 to 1 instead, which counts where the step says `confidence="checks"`. One with a
         third parameter is given the passages that the question was asked with.
         """
-        if inspect.iscoroutinefunction(fn):
-            raise WrongUse(
-                f"The check {fn.__name__} is async. A check is a plain function of (answer, record)."
-            )
+        refuse_check(fn)
         self.checks.append(fn)
         return fn
 
@@ -226,7 +223,7 @@ class Step(Entry[R, T]):
 
         It returns the answer, or a `Prompt` that asks for it; the step's models are asked and its checks applied.
         """
-        refuse_async(fn, "It is a plain function of (answers, record)")
+        refuse_merge(fn)
         if self.split is None:
             raise WrongUse(f"{self.name} is not split, so there is nothing to merge. Add split= to its step.")
         self._merge = fn

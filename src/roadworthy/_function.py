@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
 from roadworthy._errors import WrongUse
 
-_RECORD: Final = 1
 _WITH_PASSAGES: Final = 2
-_CHECKED: Final = 2
 _CHECKED_WITH_PASSAGES: Final = 3
+_BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 
 
 def placed(fn: Callable[..., object]) -> str:
@@ -52,6 +51,37 @@ def refuse_parameters(fn: Callable[..., object], *, has_corpus: bool) -> None:
         raise WrongUse(
             f"{fn.__name__} takes passages and names no corpus. Add context=Passages(...) to its step."
         )
+    _refuse_others(fn, "", ("record", "passages")[: 1 + has_corpus], "A step's function takes one record")
+
+
+def refuse_check(check: Callable[..., object]) -> None:
+    """A check is a plain function of the answer and the record, and of the passages where it has a third parameter.
+
+    Raises:
+        WrongUse: it is anything else.
+    """
+    refuse_async(
+        check, "A check only looks at the answer and the record; models are asked in a step of their own"
+    )
+    given = ("answer", "record", "passages")[: 2 + takes_passages(check)]
+    also = "A check takes the answer and the record, and as a third the passages where it looks at them"
+    _refuse_others(check, "The check ", given, also)
+
+
+def takes_passages(check: Callable[..., object]) -> bool:
+    """Whether a check has a third place; what is given by name is a setting of its own."""
+    parameters = inspect.signature(check).parameters.values()
+    return sum(one.kind not in _BY_NAME for one in parameters) >= _CHECKED_WITH_PASSAGES
+
+
+def refuse_merge(fn: Callable[..., object]) -> None:
+    """What makes one answer of several is a plain function of the answers and the record.
+
+    Raises:
+        WrongUse: it is anything else.
+    """
+    refuse_async(fn, "It is a plain function of (answers, record)")
+    _refuse_others(fn, "", ("answers", "record"), "It takes the answers of the parts and the record")
 
 
 def no_prompt(fn: Callable[..., object], said: object) -> NoReturn:
@@ -67,3 +97,15 @@ def no_prompt(fn: Callable[..., object], said: object) -> NoReturn:
         f"{placed(fn)} returned {what}. A step's function returns a prompt: "
         '`return Prompt("What the model shall do.", record.text)`.'
     )
+
+
+def _refuse_others(fn: Callable[..., object], what: str, given: Sequence[str], also: str) -> None:
+    """A function that cannot be called with what it is given; told as it stands, with its names and types."""
+    signature = inspect.signature(fn)
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        name = getattr(fn, "__name__", "__call__")
+        raise WrongUse(
+            f"{what}{placed(fn)} takes {signature}. {also}: `def {name}({', '.join(given)})`."
+        ) from error
