@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.bench import PRICES, RECORDED, SHARED, Bench, messages
+from tests.acceptance.small import APP, notes
 
 from roadworthy.vet.process import start_simulator
 
@@ -30,3 +31,11 @@ def calm(tmp_path: Path) -> Iterator[Bench]:
     with start_simulator(seed=7, latency_ms=20.0, **options) as sim:
         messages(tmp_path)
         yield Bench(tmp_path, sim)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The small app, and an input of three notes."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "in.jsonl").write_text(notes("note 0", "note 1", "note 2"))
+    return tmp_path

@@ -1,38 +1,19 @@
 """A bug in a team's code is told with its place, wherever it comes up."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.acceptance import small
+from tests.acceptance.small import call, notes
 
-APP = """
-from pydantic import BaseModel
-from roadworthy import App, Function, Prompt
-
-app = App("bugs", budget_usd=1)
-
-class Note(BaseModel):
-    id: str
-    text: str
-
-class Mood(BaseModel):
-    mood: str
-
-def model(prompt: str) -> dict[str, str]:
-    return {"mood": "glad"}
-
-@app.step(models=[Function(model, usd_per_call="0.001")])
-def feel(note: Note) -> Prompt[Mood]:
-    return Prompt("Glad or sad?", note.text)
-
+TWICE = """
 @app.workflow
 async def twice(note: Note) -> Mood:
     found = await feel(note)
     return {"glad": found}[note.text]
 """
-
+APP = small.APP + TWICE
 
 ENDS = APP.replace("import App, ", "import App, Failed, Rejected, ").replace(
     "    found = await feel(note)\n", """
@@ -47,19 +28,12 @@ ENDS = APP.replace("import App, ", "import App, Failed, Rejected, ").replace(
 """)  # fmt: skip
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command, run to its end."""
-    line = [sys.executable, "-m", "roadworthy", *words]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(folder: Path) -> Path:
     """An app whose workflow trips over what a record says, and three records."""
-    (tmp_path / "app.py").write_text(APP)
-    rows = [{"id": str(n), "text": "sad"} for n in range(3)]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
+    (folder / "app.py").write_text(APP)
+    (folder / "in.jsonl").write_text(notes("sad", "sad", "sad"))
+    return folder
 
 
 def test_a_plan_tells_of_a_bug_once(folder: Path) -> None:
@@ -68,15 +42,14 @@ def test_a_plan_tells_of_a_bug_once(folder: Path) -> None:
     ran = call(folder, "run", "app.py", "in.jsonl", "--job", "x", "--json")
     assert json.loads(ran.stdout)["failed"] == 3
     told = call(folder, "plan", "app.py", "in.jsonl", "--job", "x").stderr
-    assert told.count("would fail: KeyError at app.py, line 24, in twice") == 1, told
+    assert told.count("would fail: KeyError at app.py, line 26, in twice") == 1, told
 
 
 def test_a_plan_calls_answered_only_what_has_an_answer(folder: Path) -> None:
     """An app that fails on every record would look finished and free, with status 0, and a release gate would let it by."""
     (folder / "app.py").write_text(ENDS)
     texts = ["sad", "glad", "reject", "reject", "fail", "wait", "wait", "wait", "glad"]
-    rows = [{"id": str(n), "text": text} for n, text in enumerate(texts)]
-    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "in.jsonl").write_text(notes(*texts))
     names = ("records", "answered", "would_fail", "would_be_rejected", "would_wait", "to_ask")
 
     def planned() -> tuple[int, ...]:
@@ -143,6 +116,6 @@ def test_a_function_that_returns_no_prompt_is_told_of_with_its_place(folder: Pat
     said = call(folder, "run", "app.py:feel", "in.jsonl", "--json")
     assert json.loads(said.stdout)["attempts"] == 0
     reason = call(folder, "why", "app.py:feel", "0").stdout
-    assert "WrongUse: feel() at app.py, line 17, returned a value of the type str" in reason, reason
+    assert "WrongUse: feel() at app.py, line 19, returned a value of the type str" in reason, reason
     assert "entry.py" not in reason
     assert "would fail: WrongUse: feel() at app.py" in call(folder, "plan", "app.py:feel", "in.jsonl").stderr

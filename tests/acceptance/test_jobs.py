@@ -1,65 +1,18 @@
 """Which job a command means: by its entry, and by its name or its input."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-APP = """
-from pydantic import BaseModel
-from roadworthy import App, Function, Prompt
-
-app = App("jobs", budget_usd=1)
-
-class Note(BaseModel):
-    id: str
-    text: str
-
-class Mood(BaseModel):
-    mood: str
-
-def model(prompt: str) -> dict[str, str]:
-    return {"mood": "glad"}
-
-def dear(prompt: str) -> dict[str, str]:
-    return {"mood": "sad"}
-
-@app.step(models=[Function(model, usd_per_call="0.001")])
-def feel(note: Note) -> Prompt[Mood]:
-    return Prompt("Glad or sad?", note.text)
-
-@app.step(models=[Function(dear, usd_per_call="0.01")])
-def doubt(note: Note) -> Prompt[Mood]:
-    return Prompt("Sure?", note.text)
-"""
-
-
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command, run to its end."""
-    line = [sys.executable, "-m", "roadworthy", *words]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
-
-
-def told(folder: Path, *words: str) -> dict[str, Any]:
-    """A command's `--json`."""
-    done = call(folder, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+from tests.acceptance.small import APP, DOUBT, call, told
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(folder: Path) -> Path:
     """One input that went through two entries, the dear one last."""
-    (tmp_path / "app.py").write_text(APP)
-    rows = [{"id": str(n), "text": f"note {n}"} for n in range(3)]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert call(tmp_path, "run", "app.py:feel", "in.jsonl").returncode == 0
-    assert call(tmp_path, "run", "app.py:doubt", "in.jsonl").returncode == 0
-    return tmp_path
+    (folder / "app.py").write_text(APP + DOUBT)
+    assert call(folder, "run", "app.py:feel", "in.jsonl").returncode == 0
+    assert call(folder, "run", "app.py:doubt", "in.jsonl").returncode == 0
+    return folder
 
 
 def test_a_report_is_of_the_entry_that_is_named(folder: Path) -> None:

@@ -1,58 +1,23 @@
 """Where an output may go: nowhere that it would destroy an input, and nowhere that it cannot be written."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.acceptance.small import call, notes
 
-APP = """
-from pathlib import Path
-from pydantic import BaseModel
-from roadworthy import App, Function, Prompt
-
-app = App("outputs", budget_usd=1)
-
-class Note(BaseModel):
-    id: str
-    text: str
-
-class Mood(BaseModel):
-    mood: str
-
-def model(prompt: str) -> dict[str, str]:
-    Path("paid").touch()
-    return {"mood": "glad"}
-
-@app.step(models=[Function(model, usd_per_call="0.001")])
-def feel(note: Note) -> Prompt[Mood]:
-    return Prompt("Glad or sad?", note.text)
-"""
-LINES = "".join(json.dumps({"id": str(n), "text": f"note {n}"}) + "\n" for n in range(3))
+LINES = notes("note 0", "note 1", "note 2")
 TABLE = "id,text\n1,one\n2,two\n"
 
 
-def call(folder: Path, *words: str, said: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command, run to its end."""
-    line = [sys.executable, "-m", "roadworthy", *words]
-    with (said or Path(os.devnull)).open("rb") as stream:
-        return subprocess.run(
-            line, cwd=folder, stdin=stream, capture_output=True, text=True, timeout=110, check=False
-        )
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An app whose model notes that it was paid, an input by several names, and a table."""
-    (tmp_path / "app.py").write_text(APP)
-    (tmp_path / "own.jsonl").write_text(LINES)
-    (tmp_path / "own.csv").write_text(TABLE)
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "hard.jsonl").hardlink_to(tmp_path / "own.jsonl")
-    (tmp_path / "soft.jsonl").symlink_to("own.jsonl")
-    return tmp_path
+def folder(folder: Path) -> Path:
+    """An input by several names, and a table."""
+    (folder / "own.jsonl").write_text(LINES)
+    (folder / "own.csv").write_text(TABLE)
+    (folder / "deep").mkdir()
+    (folder / "hard.jsonl").hardlink_to(folder / "own.jsonl")
+    (folder / "soft.jsonl").symlink_to("own.jsonl")
+    return folder
 
 
 @pytest.mark.parametrize(
