@@ -141,7 +141,12 @@ class Settings(DoorSettings):
         0, "tokens per minute", "0 = learned from the provider's headers only", OURS
     )
 
-    concurrency: int = _count(64, "records", "records worked on at the same time", OURS)
+    concurrency: int = _count(
+        64,
+        "records",
+        "records worked on at the same time; 1,000 at most, or lane_concurrency_max where it is more",
+        OURS,
+    )
     queue_max: int = _count(512, "records", "records read ahead of the workers", OURS)
     intake_batch: int = _count(256, "records", "records taken into the ledger per transaction", OURS)
     intake_bytes_max: int = _count(

@@ -114,7 +114,9 @@ def _job_of(place: str, query: str) -> str:
     "--budget-usd", type=str, help="The job's cap in USD; what earlier runs of it spent still counts."
 )
 @click.option("--limit", type=click.IntRange(1), help="Take only the first N records.")
-@click.option("--concurrency", type=click.IntRange(1), help="Records worked on at the same time.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), help="Records worked on at the same time; 1,000 at most."
+)
 @click.option("--job", help="The job's name; needed for standard input.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Ask failed records anew.")
 @click.option("--refresh", is_flag=True, help="Ask every answered record anew.")

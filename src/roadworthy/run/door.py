@@ -26,6 +26,7 @@ from roadworthy.keep.records import find_record
 from roadworthy.observe.receiver import listen
 from roadworthy.run.embedding import Embedding
 from roadworthy.run.entry import Entry, Result, Step
+from roadworthy.run.options import check_concurrency
 from roadworthy.run.plan import Plan
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
@@ -52,6 +53,7 @@ def start(
     """
     arm(environ.get(VARIABLE, ""))
     settings = replace(settings, **changes)  # type: ignore[arg-type] # every setting is a number
+    check_concurrency(settings.concurrency, settings)
     with ExitStack() as undo:  # where it cannot be made, nothing stays open
         store = open_ledger(ledger, settings)
         undo.callback(store.close)

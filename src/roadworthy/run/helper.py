@@ -16,7 +16,7 @@ from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
 from roadworthy.run.entry import Entry
 from roadworthy.run.job import DONE, INTERRUPTED, Job
-from roadworthy.run.options import Options
+from roadworthy.run.options import Options, at_once
 from roadworthy.run.runtime import Runtime
 
 DRAINED = "drained"
@@ -58,6 +58,7 @@ class Helper:
     """
 
     def __init__(self, app: App, work: Work, tell: Listener, changes: dict[str, float] | None = None) -> None:
+        at_once(work.concurrency, app.start_settings())
         self._app = app
         self._work = work
         self._runtime = app.start(None, tell=tell, clock=None, **(changes or {}))

@@ -36,7 +36,7 @@ from roadworthy.observe.watched import alarm_json
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.belt import Belt
 from roadworthy.run.entry import Entry
-from roadworthy.run.options import Options
+from roadworthy.run.options import Options, at_once
 from roadworthy.run.output import write_output
 from roadworthy.run.promotion import check_versions
 from roadworthy.run.revive import revived
@@ -81,7 +81,7 @@ class Job:
         self._items = items
         self._options = options
         self._stale = _Stale()
-        self._concurrency = options.concurrency or runtime.settings.concurrency
+        self._concurrency = at_once(options.concurrency, runtime.settings)
         self._belt: Belt[Taken] = Belt(runtime.settings.queue_max)
         self._ended = False
         self._began = time.monotonic()

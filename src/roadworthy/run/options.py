@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
+from typing import Final
 
+from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
+from roadworthy._settings import DEFAULTS, Settings
+
+_OTHER_FILES: Final = 40
+"""The ledger, the input, the output and what Python itself holds open."""
 
 
 @quick(frozen=True, slots=True, kw_only=True)
@@ -40,3 +47,39 @@ class Options:
     no_wait: bool = False
     joins: bool = False
     stale_run: int = 0
+
+
+def at_once(wanted: int | None, settings: Settings) -> int:
+    """How many records are worked on at the same time; each is a task in memory, and its call an open file.
+
+    Args:
+        wanted: as the run was told; None for the setting.
+
+    Raises:
+        WrongUse: nobody would work, more than a lane may ever have in flight, or more than this process may open files.
+    """
+    count = settings.concurrency if wanted is None else wanted
+    check_concurrency(count, settings)
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and count > files - _OTHER_FILES:
+        raise WrongUse(
+            f"{count:,} records at the same time need a file each for their calls, and this process may open {files:,}. "
+            f"Give concurrency {max(files - _OTHER_FILES, 1):,} at most, or say `ulimit -n {count + _OTHER_FILES}` first."
+        )
+    return count
+
+
+def check_concurrency(count: int, settings: Settings) -> None:
+    """From one to what a lane may ever have in flight. A lane that is held below its usual bound makes records wait.
+
+    Raises:
+        WrongUse: fewer or more.
+    """
+    if count < 1:
+        raise WrongUse(f"concurrency is {count}, so nobody would work on a record. Give 1 or more.")
+    most = max(settings.lane_concurrency_max, DEFAULTS.lane_concurrency_max)
+    if count > most:
+        raise WrongUse(
+            f"{count:,} records at the same time are more than a lane ever has in flight: {most:,}. Give concurrency "
+            f"{most:,} at most, or raise the setting lane_concurrency_max if the provider takes more."
+        )

@@ -25,7 +25,9 @@ _TOUCH_EVERY_S = 1.0
 @click.command()
 @click.argument("app")
 @click.option("--job", help="The one job to work on; default: every job of the app.")
-@click.option("--concurrency", type=click.IntRange(1), help="Records worked on at the same time.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), help="Records worked on at the same time; 1,000 at most."
+)
 @click.option(
     "--wait",
     "wait_s",

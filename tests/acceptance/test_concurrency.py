@@ -1,0 +1,66 @@
+"""How many records may be worked on at the same time: what no lane can use, and no process can open, is refused."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.acceptance.small import call
+
+
+def within(files: int, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process that may open so many files."""
+    return subprocess.run(
+        [sys.executable, "-m", "roadworthy", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
+    )
+
+
+@pytest.mark.parametrize("command", [("run", "app.py", "in.jsonl"), ("work", "app.py")])
+def test_more_at_once_than_a_lane_can_send_is_refused(folder: Path, command: tuple[str, ...]) -> None:
+    """A zero too many would take all memory for workers that wait for each other, until the machine ends the process."""
+    if command[0] == "work":
+        assert call(folder, "run", "app.py", "in.jsonl").returncode == 0
+    (folder / "paid").unlink(missing_ok=True)
+    done = call(folder, *command, "--concurrency", "64000")
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "64,000 records at the same time" in done.stderr
+    assert "1,000" in done.stderr
+    assert "lane_concurrency_max" in done.stderr
+    assert not (folder / "paid").exists()
+
+
+@pytest.mark.parametrize(("wanted", "word"), [("0", "concurrency is 0"), ("64000", "64,000 records")])
+def test_the_setting_is_bounded_like_the_option(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, word: str
+) -> None:
+    """A run with nobody to work on its records would end with all of them pending, and not say why."""
+    monkeypatch.setenv("ROADWORTHY_CONCURRENCY", wanted)
+    done = call(folder, "run", "app.py", "in.jsonl")
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert word in done.stderr
+    assert not (folder / "paid").exists()
+
+
+def test_whoever_lets_a_lane_send_more_may_work_on_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound would be ours and not that of the provider whose limits are higher."""
+    monkeypatch.setenv("ROADWORTHY_LANE_CONCURRENCY_MAX", "1500")
+    assert within(4_096, folder, "run", "app.py", "in.jsonl", "--concurrency", "1500").returncode == 0
+
+
+def test_more_at_once_than_the_process_may_open_files_is_refused(folder: Path) -> None:
+    """Calls would fail for want of a file, be tried again, and close the lane as if the provider were down."""
+    done = within(200, folder, "run", "app.py", "in.jsonl", "--concurrency", "190")
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "190 records at the same time" in done.stderr
+    assert "ulimit -n" in done.stderr
+    assert not (folder / "paid").exists()
+    assert within(200, folder, "run", "app.py", "in.jsonl", "--concurrency", "100").returncode == 0
