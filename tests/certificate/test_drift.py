@@ -178,3 +178,19 @@ def test_rulings_during_a_run_stop_it_too(build: Build) -> None:
     found = shop.run("feel", "--job", "second")
     assert found["accepted"] < 20
     assert [(one["kind"], one["what"]) for one in found["alarms"]] == [("alarm", "errors")]
+
+
+def test_a_warning_says_what_moved_where_the_middle_did_not() -> None:
+    """Somebody would read that lengths changed from '64 to 128' to '64 to 128', and clear it as a mistake of ours."""
+    middle, short, long = [0] * 21, [0] * 21, [0] * 21
+    middle[3] = 260  # records from 64 to 128 bytes
+    short[1], long[9] = 240, 240
+    before = Reading(
+        "feel", "v 0", 0.0, 500, 500, {"length": [a + b for a, b in zip(middle, long, strict=True)]}, {}
+    )
+    now = Reading(
+        "feel", "v 0", 0.0, 500, 500, {"length": [a + b for a, b in zip(middle, short, strict=True)]}, {}
+    )
+    [(what, words)] = shifted([before], now, 1 / 1_000)
+    assert what == "length"
+    assert words == "the length of records changed: 0.0% below 32 before, 48.0% in the last 500"

@@ -12,7 +12,7 @@ import string
 from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TypeVar
 
 from roadworthy._clock import Clock
@@ -48,6 +48,7 @@ COMPARED_MAX = 100  # earlier readings that a new one is compared with
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _LENGTHS = tuple(2**power for power in range(4, 24))  # bytes
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+_EDGES: Mapping[str, Sequence[float]] = {SCORE: _SCORES, LENGTH: _LENGTHS, LETTERS: _SHARES}
 LOOKED_AT_BYTES = 2_000
 _LETTERS = string.ascii_letters.encode() + bytes(range(128, 256))  # what is beyond ASCII is mostly letters
 _NAMES = {
@@ -201,8 +202,8 @@ def shifted(earlier: Iterable[Reading], reading: Reading, chance: float) -> list
             continue
         if shift_p_value(before, now) > chance / len(TESTED):
             continue
-        words = f"{_NAMES[what]} changed: {_middle(what, before)} before, {_middle(what, now)} in the last {sum(now):,}"
-        found.append((what, words))
+        was, is_now = _moved(what, before, now)
+        found.append((what, f"{_NAMES[what]} changed: {was} before, {is_now} in the last {sum(now):,}"))
     return found
 
 
@@ -268,11 +269,27 @@ def _pooled(earlier: Sequence[Reading], what: str) -> list[int]:
     return [sum(column) for column in zip(*rows, strict=False)]
 
 
-def _middle(what: str, bins: Sequence[int]) -> str:
-    """The bin in the middle, in words."""
+def _moved(what: str, before: Sequence[int], now: Sequence[int]) -> tuple[str, str]:
+    """What it was and what it is, in words: the middle, or the share below the edge where most moved past it."""
     if what == ACCEPTED:
-        return f"{bins[1] / sum(bins):.1%}"
-    edges: Sequence[float] = {SCORE: _SCORES, LENGTH: _LENGTHS, LETTERS: _SHARES}[what]
+        return f"{before[1] / sum(before):.1%}", f"{now[1] / sum(now):.1%}"
+    edges = _EDGES[what]
+    was, is_now = _middle(edges, before), _middle(edges, now)
+    if was != is_now:
+        return was, is_now
+    below_before, below_now = _shares_below(before), _shares_below(now)
+    apart = [abs(old - new) for old, new in zip(below_before, below_now, strict=True)]
+    place = apart.index(max(apart))
+    return f"{below_before[place]:.1%} below {edges[place]:g}", f"{below_now[place]:.1%}"
+
+
+def _shares_below(bins: Sequence[int]) -> list[float]:
+    """For each edge, the share of what lies below it."""
+    return [count / sum(bins) for count in list(accumulate(bins))[:-1]]
+
+
+def _middle(edges: Sequence[float], bins: Sequence[int]) -> str:
+    """The bin in the middle, in words."""
     half, seen = sum(bins) / 2, 0
     for place, count in enumerate(bins):
         seen += count
