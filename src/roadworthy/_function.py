@@ -100,11 +100,13 @@ def no_prompt(fn: Callable[..., object], said: object) -> NoReturn:
 
 
 def _refuse_others(fn: Callable[..., object], what: str, given: Sequence[str], also: str) -> None:
-    """A function that cannot be called with what it is given; told as it stands, with its names and types."""
+    """A function that cannot be called with what it is given; told with the names of what it takes."""
     signature = inspect.signature(fn)
     try:
         signature.bind(*given)
     except TypeError as error:
+        bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
+        signature = inspect.Signature(bare)
         name = getattr(fn, "__name__", "__call__")
         raise WrongUse(
             f"{what}{placed(fn)} takes {signature}. {also}: `def {name}({', '.join(given)})`."

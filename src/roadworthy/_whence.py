@@ -20,6 +20,8 @@ def whence(error: BaseException) -> str:
 
     What we raise on purpose says in its own words what to mend, and a line of ours would send whoever mends it there.
     """
+    if isinstance(error, SyntaxError) and error.filename and not _is_foreign(error.filename):
+        return f"{Path(error.filename).name}, line {error.lineno}"  # no code of it ever ran
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_foreign(frame.filename)]
     if not own and not isinstance(error, RoadworthyError):
@@ -34,4 +36,4 @@ def kind_and_place(error: BaseException) -> str:
 
 
 def _is_foreign(place: str) -> bool:
-    return place.startswith((_OURS, "<frozen ", *_LIBRARIES))
+    return place.startswith((_OURS, "<", *_LIBRARIES))

@@ -119,3 +119,58 @@ def test_a_function_that_returns_no_prompt_is_told_of_with_its_place(folder: Pat
     assert "WrongUse: feel() at app.py, line 19, returned a value of the type str" in reason, reason
     assert "entry.py" not in reason
     assert "would fail: WrongUse: feel() at app.py" in call(folder, "plan", "app.py:feel", "in.jsonl").stderr
+
+
+@pytest.mark.parametrize("name", ["app.py", "words.py"])
+@pytest.mark.parametrize("target", ["app.py", "app:app"])
+def test_a_syntax_error_says_in_which_line(folder: Path, name: str, target: str) -> None:
+    """Whoever forgot a bracket would be sent to the inside of Python's import, or read a traceback of ours."""
+    (folder / "app.py").write_text("import words\n" + APP)
+    (folder / "words.py").write_text("")
+    (folder / name).write_text("\n\ndef f(:\n")
+    done = call(folder, "plan", target, "in.jsonl")
+    assert done.returncode == 2, done.stderr
+    told = f"{target.split(':', maxsplit=1)[0]} cannot be loaded: SyntaxError at {name}, line 3: invalid syntax.\n"
+    assert done.stderr == f"roadworthy: {told}"
+
+
+@pytest.mark.parametrize("words", ['"openai:gpt-5-nano"', "Function(model, usd_per_call='0.001')"])
+def test_one_model_is_no_list_of_models(folder: Path, words: str) -> None:
+    """Whoever left the brackets out would read that there is no model 'o', or a TypeError of ours."""
+    (folder / "app.py").write_text(APP.replace('[Function(model, usd_per_call="0.001")]', words))
+    done = call(folder, "plan", "app.py", "in.jsonl")
+    assert done.returncode == 2, done.stderr
+    assert "is one model, and models takes a list of them, cheapest first: models=[" in done.stderr
+    (folder / "app.py").write_text(
+        APP.replace(
+            "@app.step(",
+            "from roadworthy.check.judge import Judge\n@app.step(judge=Judge('Right?', models='openai:x'), ",
+        )
+    )
+    assert "models=['openai:x']" in call(folder, "plan", "app.py", "in.jsonl").stderr
+
+
+@pytest.mark.parametrize("name", ["labels", "deep/labels", "labels.txtt"])
+def test_a_file_that_is_missing_is_missing_whatever_its_name_ends_with(folder: Path, name: str) -> None:
+    """Whoever mistyped a name would be told of endings, and rename a file that is not there."""
+    assert call(folder, "run", "app.py:feel", "in.jsonl").returncode == 0
+    for words in (("label", "app.py:feel", name), ("run", "app.py:feel", name)):
+        done = call(folder, *words)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr == f"roadworthy: {name} does not exist (looked in {folder}). Check the name.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("my notes/in.json", "`jq -c '.[]' 'my notes/in.json' > 'my notes/in.jsonl'`"),
+        ("deep/in.json.gz", "`gzip -dc deep/in.json.gz | jq -c '.[]' > deep/in.jsonl`"),
+    ],
+)
+def test_the_hint_for_a_json_array_can_be_pasted(folder: Path, name: str, told: str) -> None:
+    """The command would name a file that is not in this folder, or stop at a blank in its name."""
+    (folder / name).parent.mkdir()
+    (folder / name).write_text("[]")
+    done = call(folder, "run", "app.py:feel", name)
+    assert done.returncode == 2
+    assert f"{told} writes a JSON array as JSONL." in done.stderr

@@ -17,7 +17,7 @@ TOLD = {
     "call/rung.py": 1,  # a function in a model's place: kept with the attempt
     "keep/writer.py": 1,  # the ledger's thread: handed to each who waits for it
     "run/bug.py": 1,  # the team's code where nothing is bought: a warning with its place
-    "run/load.py": 1,  # the team's own file: raised again with its place
+    "run/load.py": 2,  # the team's own file: raised again with its place
     "run/split.py": 1,  # a question of a record in parts: raised again once the others have ended
     "vet/road/child.py": 1,  # an app under test in a process of its own: told to the parent
     "vet/road/stage.py": 1,  # a stage that breaks: a finding, with its trace

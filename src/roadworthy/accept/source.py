@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
@@ -183,14 +184,28 @@ def _form_of(path: Path) -> tuple[Form, bool]:
     compressed = bool(endings) and endings[-1] == COMPRESSED
     last = "".join(endings[-2:-1] if compressed else endings[-1:])
     if last not in ENDINGS:
+        if not path.exists():
+            raise _missing(path)
         known = ", ".join((*ENDINGS, PARQUET))
-        hint = f" `jq -c '.[]' {path.name}` writes a JSON array as JSONL." if last == ".json" else ""
+        hint = _as_lines(path, compressed=compressed) if last == ".json" else ""
         raise WrongUse(
             f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, lines and rows "
             f"also with {COMPRESSED}, or is a document or image ({', '.join((*MEDIA_TYPES, *PICTURES))}); a folder gives its documents, a "
             f"database's URL with --query its rows; `-` reads standard input.{hint}"
         )
     return ENDINGS[last], compressed
+
+
+def _as_lines(path: Path, *, compressed: bool) -> str:
+    """How the items of a JSON array are written as lines, in a command that can be pasted."""
+    given, lines = shlex.quote(str(path)), shlex.quote(str(path).removesuffix(COMPRESSED) + "l")
+    read = f"gzip -dc {given} | jq -c '.[]'" if compressed else f"jq -c '.[]' {given}"
+    return f" `{read} > {lines}` writes a JSON array as JSONL."
+
+
+def _missing(path: Path) -> WrongUse:
+    looked = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
+    return WrongUse(f"{path} does not exist{looked}. Check the name.")
 
 
 def _refuse_unreadable(path: Path, bytes_max: int, setting: str) -> None:
@@ -201,7 +216,7 @@ def _refuse_unreadable(path: Path, bytes_max: int, setting: str) -> None:
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
-        raise WrongUse(f"{path} does not exist (looked in {Path.cwd()}). Check the name.") from error
+        raise _missing(path) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise WrongUse(
             f"{str(path)!r} cannot be read: {error}. Check its name and its permissions."

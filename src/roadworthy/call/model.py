@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -166,6 +166,20 @@ class Function:
 
     def __repr__(self) -> str:
         return f"Function({self.name!r}, usd_per_call={self.usd_per_call:f})"
+
+
+def as_models(given: Sequence[str | Model | Function] | Model | Function) -> list[Model | Function]:
+    """The models of a list of them.
+
+    Raises:
+        WrongUse: one alone, or a name that is no model's.
+    """
+    if isinstance(given, str | Model | Function):
+        said = repr(given) if isinstance(given, str) else f"{type(given).__name__}(...)"
+        raise WrongUse(
+            f"models={said} is one model, and models takes a list of them, cheapest first: models=[{said}]."
+        )
+    return [as_model(model) for model in given]
 
 
 def as_model(item: str | Model | Function) -> Model | Function:

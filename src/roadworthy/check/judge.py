@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from roadworthy._errors import WrongUse
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.prompt import Prompt
-from roadworthy.call.model import Function, Model
+from roadworthy.call.model import Function, Model, as_models
 
 NAMED: Final = "_judge"
 """What stands behind a step's name in its judge's."""
@@ -60,7 +60,7 @@ class Judge:
             `learn` finds out on labels what it is worth.
 
     Raises:
-        WrongUse: no question, or no model.
+        WrongUse: no question, no model, or what is none.
     """
 
     question: str
@@ -68,6 +68,7 @@ class Judge:
     grades: bool = False
 
     def __post_init__(self) -> None:
+        as_models(self.models)  # one without its list would be taken letter by letter
         if not self.question.strip() or not self.models:
             raise WrongUse(
                 f"Judge({self.question!r}, {list(self.models)!r}): say what it shall look at, and name a model."

@@ -17,7 +17,7 @@ from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
-from roadworthy.call.model import Function, Model, as_model
+from roadworthy.call.model import Function, Model, as_models
 from roadworthy.call.price import Price, pico
 from roadworthy.decide.confidence import JudgeGrade, kinds_of
 from roadworthy.decide.promise import promise_of
@@ -141,7 +141,7 @@ class App:
         """
         if not models:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
-        ladder = [as_model(model) for model in models]
+        ladder = as_models(models)
         rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
         hidden, cut = _hidden(mask, examples), _cut(split, part_chars)
         promise = promise_of(max_error, audit_share, hold=hold_until_certified)

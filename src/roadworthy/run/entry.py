@@ -31,7 +31,7 @@ from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.ask.question import OutputSchema
-from roadworthy.call.model import Function, Model, as_model
+from roadworthy.call.model import Function, Model, as_model, as_models
 from roadworthy.decide.confidence import field_of, samples_of
 from roadworthy.decide.promise import Promise
 from roadworthy.decide.rule import Rule
@@ -249,7 +249,7 @@ class Step(Entry[R, T]):
         if self.judge is None:
             return None
         asking: Any = self.judge.asking(self.name)
-        models = [as_model(model) for model in self.judge.models]
+        models = as_models(self.judge.models)
         nobody = Rule(None, None, people=False)
         return Step(
             self.home, asking, models=models, rule=nobody, key=None, settings=self._settings, mask=self.mask

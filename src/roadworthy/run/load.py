@@ -90,13 +90,16 @@ def _run_file(path: Path, prefix: str) -> ModuleType:
 
 def _cannot_load(path: Path, error: BaseException) -> NoReturn:
     """What the team's own file raised is told with its place, and nothing runs."""
-    raise WrongUse(f"{path} cannot be loaded: {kind_and_place(error)}: {error}.") from error
+    words = error.msg if isinstance(error, SyntaxError) else error  # its own words repeat the place
+    raise WrongUse(f"{path} cannot be loaded: {kind_and_place(error)}: {words}.") from error
 
 
 def _import(place: str, target: str) -> ModuleType:
     try:
-        return importlib.import_module(place)
+        with told_to(partial(_cannot_load, Path(place)), but=(WrongUse, ImportError)):
+            importlib.import_module(place)
     except ImportError as error:
         raise WrongUse(
             f"{target!r} is neither a .py file nor a module that can be imported: {error}."
         ) from error
+    return sys.modules[place]

@@ -86,7 +86,7 @@ def test_a_table_by_each_ending(tmp_path: Path, ending: str) -> None:
             b"x",
             r"ends with '\.xlsx'\. An input file ends with one of \.jsonl, \.ndjson, \.csv, \.tsv",
         ),
-        ("in.json", b"[]", r"jq -c '\.\[\]' in\.json"),
+        ("in.json", b"[]", r"jq -c '\.\[\]' .*/in\.json > .*/in\.jsonl"),
         ("in", b"x", "ends with 'nothing'"),
         ("in.gz", b"x", "ends with 'nothing'"),
         ("in.jsonl", b"", "in.jsonl is empty"),
