@@ -174,3 +174,28 @@ def test_the_hint_for_a_json_array_can_be_pasted(folder: Path, name: str, told: 
     done = call(folder, "run", "app.py:feel", name)
     assert done.returncode == 2
     assert f"{told} writes a JSON array as JSONL." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("app", "words", "told"),
+    [
+        (APP, ("app.py:feel", "nope.jsonl"), "nope.jsonl does not exist. Check the name."),
+        (APP, ("app.py:fell", "in.jsonl"), "The app 'small' has no entry 'fell'."),
+        (
+            APP.replace("def feel(note: Note)", "def feel()"),
+            ("app.py:feel", "in.jsonl"),
+            "feel() at app.py, line 19, takes ().",
+        ),
+    ],
+    ids=["input", "entry", "parameters"],
+)
+def test_a_road_test_tells_of_wrong_use_as_every_command_does(
+    folder: Path, app: str, words: tuple[str, str], told: str
+) -> None:
+    """A name that was mistyped would read as a fault of the app, found in a folder that is gone by then."""
+    (folder / "app.py").write_text(app)
+    done = call(folder, "vet", *words)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    for word in ("roadworthy-vet-", "cannot be tested", "WrongUse"):
+        assert word not in done.stderr

@@ -20,6 +20,7 @@ from typing import Any, Final, NoReturn
 
 from roadworthy import _failpoints
 from roadworthy._edge import told_to
+from roadworthy._errors import WrongUse
 from roadworthy._whence import kind_and_place
 from roadworthy.vet.naked.child import Out, limit, lock_ports, wall
 
@@ -82,6 +83,9 @@ def do(task: dict[str, Any]) -> None:
 def _end_broken(out: Out, error: BaseException) -> NoReturn:
     """Whatever the app's file raised is told to the parent, and the process ends."""
     sys.stderr.write("".join(traceback.format_exception(error)))  # kept with what the child printed
+    if isinstance(error, WrongUse):  # told as every command tells it: not the app is broken
+        out.say({"wrong": str(error)})
+        sys.exit(BROKEN)
     out.say({"broken": f"{kind_and_place(error)}: {error}"[:2_000]})
     sys.exit(BROKEN)
 

@@ -183,6 +183,8 @@ def _declare(
     for note in notes:
         if "declared" in note:
             return TypeAdapter(Declared).validate_python(note["declared"])
+        if "wrong" in note:
+            raise WrongUse(str(note["wrong"]))
     broken = next((str(note["broken"]) for note in notes if "broken" in note), said[-500:])
     reason = broken if status == BROKEN else f"it ended with status {status}: {broken}"
     raise WrongUse(f"{target} cannot be tested: {reason}")
