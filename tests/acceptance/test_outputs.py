@@ -83,3 +83,20 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_paid(folde
     assert "cannot be written" in done.stderr
     assert not (folder / "paid").exists()
     assert not list(folder.glob(".*part*")), "looking leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--no-wait",), "--no-wait goes with --batch"),
+        (("--workers", "7"), "--workers goes with --engine"),
+        (("--workers", "2"), "--workers goes with --engine"),
+        (("--direct-after", "2"), "--direct-after goes with --batch"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(folder: Path, words: tuple[str, ...], told: str) -> None:
+    """A run would ask at once and at full price, or in one process, while whoever started it believes otherwise."""
+    done = call(folder, "run", "app.py", "own.jsonl", *words)
+    assert done.returncode == 2, done.stdout
+    assert told in done.stderr
+    assert not (folder / "paid").exists()

@@ -6,10 +6,10 @@ import asyncio
 import io
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import click
 import orjson
@@ -38,6 +38,8 @@ from roadworthy.run.output import check_apart, check_output
 from roadworthy.run.placed import PlacedJob, Placing, check_shared
 from roadworthy.run.runtime import Runtime
 from roadworthy.run.survey import Drawn, draw_sample
+
+_WORKERS: Final = 2
 
 
 @quick(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _job_of(place: str, query: str) -> str:
     "--engine", type=click.Choice(["ray"]), help="Have workers placed by an engine, over a Postgres ledger."
 )
 @click.option(
-    "--workers", type=click.IntRange(1), default=2, show_default=True, help="With --engine: how many."
+    "--workers", type=click.IntRange(1), help=f"With --engine: how many; {_WORKERS} unless you say."
 )
 @click.option(
     "--batch", is_flag=True, help="Ask through the providers' batch APIs: half the price, within a day."
@@ -145,6 +147,7 @@ def run(
     app: str, input_: str, *, as_json: bool, retry: str | None, patience: float | None, **given: Any
 ) -> None:
     """Run INPUT through APP: capped, resumable, every record accounted for. The same command again goes on."""
+    _refuse_idle(given)
     target = find_target(app, input_, given["job"], given["limit"], given["query"])
     output: Path | None = given["output"]
     if output is not None:
@@ -163,13 +166,9 @@ def run(
         direct_after=given["direct_after"] or 0,
         no_wait=given["no_wait"],
     )
-    if not options.batch and options.direct_after:
-        raise WrongUse("--direct-after goes with --batch.")
-    if options.batch and given["engine"]:
-        raise WrongUse("--batch and --engine do not go together: a batch needs no workers. Leave one away.")
     progress = hearer(given["log"], options.limit or 0, options.budget_pico)
     changes = {} if patience is None else {"patience_s": patience}
-    placing = _placing(given["engine"], app, target.ledger, given["workers"])
+    placing = _placing(given["engine"], app, target.ledger, given["workers"] or _WORKERS)
     spare_collector()
     summary, status = run_to_end(_run(target, options, progress, changes, placing))
     if as_json:
@@ -179,6 +178,16 @@ def run(
         if output is not None:
             click.echo(f"every record: {output}")
     sys.exit(status)
+
+
+def _refuse_idle(given: Mapping[str, Any]) -> None:
+    """What would change nothing, while whoever gave it believes that it does."""
+    for name, needed in (("no_wait", "batch"), ("direct_after", "batch"), ("workers", "engine")):
+        if given[name] and not given[needed]:
+            option = "--" + name.replace("_", "-")
+            raise WrongUse(f"{option} goes with --{needed}. Add that, or leave {option} away.")
+    if given["batch"] and given["engine"]:
+        raise WrongUse("--batch and --engine do not go together: a batch needs no workers. Leave one away.")
 
 
 async def _run(
