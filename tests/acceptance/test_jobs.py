@@ -1,9 +1,12 @@
 """Which job a command means: by its entry, and by its name or its input."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from tests.acceptance.small import APP, DOUBT, call, told
+from tests.acceptance.small import APP, DOUBT, call, notes, told
 
 
 @pytest.fixture
@@ -44,3 +47,45 @@ def test_why_tells_of_the_entry_that_is_named(folder: Path) -> None:
     done = call(folder, "why", "app.py:fel", "1")
     assert done.returncode == 2
     assert "a record of doubt, feel has it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "counts"),
+    [("records", (3, 3, 6)), ("attempts", (3, 3, 6)), ("runs", (1, 1, 2)), ("labels", (1, 0, 1))],
+)
+def test_an_export_is_of_the_entry_that_is_named(
+    folder: Path, what: str, counts: tuple[int, int, int]
+) -> None:
+    """Another entry's rows would stand in the file as this one's, and be counted into its cost and its errors."""
+    (folder / "labels.csv").write_text("key,correct\n1,true\n")
+    assert call(folder, "label", "app.py:feel", "labels.csv").returncode == 0
+    for target, count in zip(("app.py:feel", "app.py:doubt", "app.py"), counts, strict=True):
+        assert told(folder, "export", target, "--what", what, "-o", "out.jsonl")["rows"] == count, target
+    done = call(folder, "export", "app.py:fel", "--what", what, "-o", "none.jsonl")
+    assert done.returncode == 2, done.stdout
+    assert "'fel'" in done.stderr
+    assert "feel" in done.stderr
+    assert not (folder / "none.jsonl").exists()
+
+
+def test_a_cancel_is_of_the_entry_that_is_named(folder: Path) -> None:
+    """Whoever stops one entry would stop what runs through every other one as well."""
+    (folder / "app.py").write_text(
+        (APP + DOUBT).replace('Path("paid").touch()', "import time; time.sleep(60)")
+    )
+    (folder / "more.jsonl").write_text(notes("a", "b"))
+    line = [sys.executable, "-m", "roadworthy", "run", "app.py:feel", "more.jsonl", "--json"]
+    with subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        try:
+            ends = time.monotonic() + 30
+            while not told(folder, "export", "app.py", "--what", "runs", "-o", "runs.jsonl")["rows"] > 2:
+                assert time.monotonic() < ends
+            assert told(folder, "cancel", "app.py:doubt")["cancelled"] == []
+            assert call(folder, "cancel", "app.py:doubt", "--job", "more.jsonl").returncode == 2
+            done = call(folder, "cancel", "app.py:fel")
+            assert done.returncode == 2, done.stdout
+            assert "(feel)" in done.stderr
+            assert len(told(folder, "cancel", "app.py:feel")["cancelled"]) == 1
+            assert running.wait(30) == 3
+        finally:
+            running.kill()

@@ -15,7 +15,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
-from roadworthy.run.load import load
+from roadworthy.run.load import Loaded, load
 from roadworthy.run.output import ENDINGS, check_output, csv_row, is_same_file, plain_text, written_whole
 from roadworthy.run.reading import jobs_named, reading
 
@@ -117,20 +117,24 @@ TABLES = {
 @click.option("--job", help="Only this job's rows; default: every job of the app.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool) -> None:
-    """Write rows of the ledger to a file: records with their fates, attempts, reviews, labels or runs."""
+    """Write rows of the ledger to a file: records with their fates, attempts, reviews, labels or runs; of APP:ENTRY its own."""
     check_output(output, ENDINGS)
     loaded = load(app)
     if job is not None and what == "labels":
         raise WrongUse("Labels belong to keys, not to jobs. Leave --job out.")
+    if what == "labels" and loaded.name is not None:
+        loaded.entry()
     with reading(loaded.app) as store:
         _refuse_inputs(store, loaded.app.name, output)
-        job_ids = _job_ids(store, loaded.app.name, job)
+        job_ids = [0] if what == "labels" else _job_ids(store, loaded, job)
         count = 0
         with written_whole(output) as file:
             if output.suffix == ".csv":
                 file.write(csv_row(map(_name, TABLES[what].columns)))
             for job_id in job_ids:
                 for row in _rows(store, TABLES[what], loaded.app.name, job_id):
+                    if what == "labels" and loaded.name not in {None, row[1]}:
+                        continue
                     count += 1
                     file.write(
                         _csv(TABLES[what], row) if output.suffix == ".csv" else _json(TABLES[what], row)
@@ -151,11 +155,11 @@ def _refuse_inputs(store: Ledger, app: str, output: Path) -> None:
             )
 
 
-def _job_ids(store: Ledger, app: str, job: str | None) -> list[int]:
-    """The jobs of this name, one an entry; 0 stands for all jobs."""
-    if job is None:
+def _job_ids(store: Ledger, loaded: Loaded, job: str | None) -> list[int]:
+    """The jobs of this name and entry; 0 stands for all jobs."""
+    if job is None and loaded.name is None:
         return [0]
-    return [as_int(row[0]) for row in jobs_named(store, app, job)]
+    return [as_int(row[0]) for row in jobs_named(store, loaded.app.name, job, loaded.name)]
 
 
 def _rows(store: Ledger, table: Table, app: str, job_id: int) -> Iterator[Row]:

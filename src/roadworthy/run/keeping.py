@@ -143,16 +143,17 @@ def _say_sizes(done: Compacted | None) -> None:
 def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
     """Stop runs of APP in other processes. They end with status 3; the same run command goes on where they stopped.
 
-    Without --job the providers' batches are stopped as well: what they have answered by then is paid for and kept.
+    Of APP:ENTRY only what runs through that entry stops. Without an entry and --job the providers' batches are stopped
+    as well: what they have answered by then is paid for and kept.
     """
     loaded = load(app)
     with reading(loaded.app) as store:
-        who, names = by or getpass.getuser(), _names(store, loaded.app.name, job)
+        who, names = by or getpass.getuser(), _names(store, loaded.app.name, job, loaded.name)
 
         def stop(tx: Transaction) -> list[tuple[int, str]]:
             found = []
-            for run_id, owner, _job, name, _entry in tx.rows("runs_under_way", app=loaded.app.name):
-                wanted = name != DIRECT and (names is None or name in names)
+            for run_id, owner, _job, name, entry in tx.rows("runs_under_way", app=loaded.app.name):
+                wanted = name != DIRECT and (names is None or name in names) and loaded.name in {None, entry}
                 if wanted and store.is_alive(as_int(owner)):
                     tx.change("cancel_run", run_id=run_id, cancelled_by=who, now=tx.now)
                     found.append((as_int(run_id), as_text(name)))
@@ -160,7 +161,9 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
 
         found = store.write_now(stop)
         payer = loaded.app.plan.payer
-        batches, calls = (0, 0) if job else store.write_now(lambda tx: cancel_batches(tx, payer))
+        batches, calls = (
+            (0, 0) if job or loaded.name else store.write_now(lambda tx: cancel_batches(tx, payer))
+        )
     left = len(run_to_end(stop_batches(loaded.app))) if batches else 0
     settings = loaded.app.start_settings()
     if as_json:
@@ -178,15 +181,16 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
     click.echo(f"{len(found)} runs stop within {within:g} s" if found else "no run is under way")
 
 
-def _names(store: Ledger, app: str, job: str | None) -> set[str] | None:
+def _names(store: Ledger, app: str, job: str | None, entry: str | None) -> set[str] | None:
     """The names of the jobs that are meant; None for every job. A candidate's is known while its run is under way.
 
     Raises:
         WrongUse: no job is called so.
     """
-    if job is None:
+    if job is None and entry is None:
         return None
     under_way = store.read(lambda tx: tx.rows("runs_under_way", app=app))
-    if any(row[3] == job for row in under_way):
-        return {job}
-    return {as_text(row[2]) for row in jobs_named(store, app, job)}
+    of_entry = [as_text(row[3]) for row in under_way if entry in {None, row[4]}]
+    if found := {name for name in of_entry if job in {None, name}}:
+        return found
+    return {as_text(row[2]) for row in jobs_named(store, app, job, entry)}
