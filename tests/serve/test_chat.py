@@ -112,3 +112,26 @@ def test_a_token_with_another_message_is_not_tried_again(shared: Counter) -> Non
     refused = shared.call("POST", path, other, Idempotency_Key="chat-1")
     assert (refused.status, refused.headers["x-should-retry"]) == (409, "false")
     assert refused.json["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"model": "feel", "messages": []}, "messages is empty"),
+        ({"model": "feel"}, "messages is missing"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "model is missing"),
+        ({"model": "feel", "messages": [{"content": "x"}]}, "messages.0.role is missing"),
+        ({"model": 7, "messages": [{"role": "user", "content": "x"}]}, "model: "),
+        ([], "is no JSON object"),
+    ],
+)
+def test_a_wrong_request_is_told_without_the_words_of_a_library(
+    shared: Counter, body: object, told: str
+) -> None:
+    """A caller would read of our classes, and of a page that says nothing about chat completions."""
+    said = shared.call("POST", "/v1/chat/completions", body)
+    message = said.json["error"]["message"]
+    assert (said.status, told in message) == (400, True), message
+    assert "_Asked" not in message
+    assert "pydantic" not in message
+    assert "Send " in message, "what to do"

@@ -6,10 +6,11 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.serve.conftest import Build
-from tests.serve.counter import lines, until
+from tests.serve.counter import Counter, lines, until
 
 GLAD = {"id": "n1", "text": "what a day"}
 MOODS = {"what a day": "glad", "hm": "?sad", "oh no": "sad"}
@@ -244,3 +245,32 @@ def test_callers_who_come_at_once_share_one_run(file_build: Build) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(hand_over, range(16))) == {200}
     assert counter.ask("SELECT count(*) FROM run") == [(1,)]
+
+
+def test_the_statuses_are_those_of_the_page(shared: Counter) -> None:
+    """Whoever wrote a client by the page would wait for a 415 that never comes."""
+    path = "/v1/records/feel"
+    found = {
+        "not JSON": shared.call("POST", path, raw=b"{", Content_Type="application/json").status,
+        "not UTF-8": shared.call("POST", path, raw=b"\xff", Content_Type="application/json").status,
+        "another type": shared.call("POST", path, raw=b"{}", Content_Type="text/plain").status,
+        "no type of file": shared.call("POST", "/v1/jobs/feel", raw=b"{}", Content_Type="text/plain").status,
+        "no such step": shared.call("POST", "/v1/records/nope", {"id": "1", "text": "x"}).status,
+        "no such record": shared.call("GET", "/v1/records/nope").status,
+        "another method": shared.call("DELETE", path).status,
+    }
+    assert found == {
+        "not JSON": 400,
+        "not UTF-8": 400,
+        "another type": 415,
+        "no type of file": 415,
+        "no such step": 404,
+        "no such record": 404,
+        "another method": 405,
+    }
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
+    rows = dict(re.findall(r"^\| ([0-9, ]+) \| (.+) \|$", page, re.MULTILINE))
+    told = {int(code): words for codes, words in rows.items() for code in codes.split(",")}
+    assert set(found.values()) <= set(told)
+    assert "not JSON" in told[400]
+    assert "not JSON" not in told[415]

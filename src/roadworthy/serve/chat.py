@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 from fastapi import Depends, FastAPI, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from roadworthy.accept.document import read_document
 from roadworthy.accept.reason import WrongRecord
@@ -60,6 +60,14 @@ _ELSEWHERE: Final = frozenset(
     {"api_base", "api_key", "api_version", "base_url", "custom_llm_provider", "extra_headers"}
 )
 """Fields of other gateways by which a caller would have a request, and the key with it, sent to an address of theirs."""
+_EXAMPLE: Final = '{"model": "STEP", "messages": [{"role": "user", "content": "TEXT"}]}'
+_WRONG: Final = {
+    "missing": "is missing",
+    "too_short": "is empty",
+    "model_type": "is no JSON object",
+    "model_attributes_type": "is no JSON object",
+}
+_TOLD_CHARS_MAX: Final = 300
 _TOOL_NAME: Final = r"^[A-Za-z0-9_-]{1,64}$"
 
 
@@ -136,11 +144,22 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
     return Response(b"".join(_burst(asked, completion)), headers=told, media_type="text/event-stream")
 
 
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong with a request, by its place and without its value or the names of our classes."""
+    wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, wrong["loc"])) or "it"
+    if said := _WRONG.get(wrong["type"]):
+        return f"{place} {said}"
+    return f"{place}: {wrong['msg']}"[:_TOLD_CHARS_MAX]
+
+
 def _read(body: Json) -> _Asked:
     try:
         asked = _Asked.model_validate(body)
-    except ValueError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"Not a chat completion request: {str(error)[:500]}") from error
+    except ValidationError as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"Not a chat completion request: {_first(error)}. Send {_EXAMPLE}."
+        ) from error
     if asked.n not in {None, 1}:
         raise Problem(HTTPStatus.BAD_REQUEST, f"n={asked.n}: a record has one answer. Leave n out.")
     if elsewhere := sorted(_ELSEWHERE.intersection(body if isinstance(body, dict) else ())):
