@@ -116,6 +116,13 @@ def ruled_records(tx: Transaction, job_id: int, count: int) -> list[Kept]:
     return [kept for kept in found if kept is not None]
 
 
+def claim_ruled(tx: Transaction, job_id: int, count: int, owner: int) -> list[Kept]:
+    """The same, claimed for `owner`: what comes after a ruling may be a side effect, so one process alone goes on."""
+    found = ruled_records(tx, job_id, count)
+    claimed = claim_all(tx, [kept.id for kept in found], owner)
+    return [kept for kept in found if kept.id in claimed]
+
+
 def claim_served(tx: Transaction, job_id: int, *, after: int, count: int, owner: int) -> list[Kept]:
     """The next records of a served job that may be gone on with, oldest first, claimed for `owner`.
 

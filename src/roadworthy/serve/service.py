@@ -26,9 +26,10 @@ from roadworthy.accept.record import Json, Record, Unusable
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run
 from roadworthy.keep.record import Fate, Kept
-from roadworthy.keep.records import fates, find_record, keep
+from roadworthy.keep.records import claim, fates, find_record, keep
 from roadworthy.keep.submissions import (
     Clash,
+    claim_ruled,
     claim_served,
     find_in_namespace,
     find_job_in_namespace,
@@ -254,11 +255,12 @@ class Service:
         store, app = self.runtime.store, self.runtime.plan.name
         row = store.read(lambda tx: tx.row("record_of_review", review_id=review_id))
         kept = None if row is None else store.read(lambda tx: find_record(tx, as_int(row[0])))
-        entry = (
-            dict(store.read(lambda tx: served_jobs(tx, app))).get(kept.job_id) if kept is not None else None
-        )
-        if kept is not None and entry in self.entries:
-            self._begin(self.entries[entry], kept, await self._run(kept.job_id), None)
+        jobs = dict(store.read(lambda tx: served_jobs(tx, app)))
+        if kept is None or (entry := jobs.get(kept.job_id)) not in self.entries:
+            return
+        run_id = await self._run(kept.job_id)
+        if await store.write(lambda tx: claim(tx, kept.id, store.owner)):
+            self._begin(self.entries[entry], kept, run_id, None)
 
     @property
     def in_work(self) -> int:
@@ -338,12 +340,20 @@ class Service:
             if entry is None:
                 continue
             run_id = await self._run(job_id)
-            for kept in runtime.store.read(lambda tx, job_id=job_id: ruled_records(tx, job_id, _PAGE)):  # type: ignore[misc] # read at once
+            for kept in await self._ruled(job_id):
                 self._begin(entry, kept, run_id, None)
             if again and job_id not in self._going:
                 going = asyncio.create_task(self._go_on(entry, job_id, run_id))
                 self._going[job_id] = going
                 going.add_done_callback(partial(self._gone_on, job_id))
+
+    async def _ruled(self, job_id: int) -> list[Kept]:
+        """What people ruled on, claimed; most looks find nothing and write nothing."""
+        store = self.runtime.store
+        found = store.read(lambda tx: ruled_records(tx, job_id, _PAGE))
+        if all(kept.id in self._working for kept in found):
+            return []
+        return await store.write(lambda tx: claim_ruled(tx, job_id, _PAGE, store.owner))
 
     async def _go_on(self, entry: Entry[Any, Any], job_id: int, run_id: int) -> None:
         """Page after page, with no more in work than the app's own concurrency."""
