@@ -38,6 +38,21 @@ def test_a_revoked_key_lets_nobody_in_and_does_not_open_the_door(file_build: Bui
 
 
 @pytest.mark.fault("E12")
+def test_a_visit_ends_with_its_key_and_not_with_its_name(file_build: Build) -> None:
+    """Whoever lost a key, and was given a lesser one of the same name, would keep what the first one let them do."""
+    counter = file_build(MOODS, "later")
+    key = counter.new_key("ann", "--role", "admin")
+    counter.start()
+    form = "application/x-www-form-urlencoded"
+    visit = counter.call("POST", "/login", raw=f"key={key}".encode(), Content_Type=form)
+    cookie = visit.headers["set-cookie"].partition(";")[0]
+    assert counter.call("GET", "/versions", Cookie=cookie).status == 200
+    counter.command("keys", "shop.py", "revoke", "ann")
+    counter.new_key("ann", "--role", "submit")
+    assert counter.call("GET", "/versions", Cookie=cookie).status == 303
+
+
+@pytest.mark.fault("E12")
 def test_a_key_is_kept_nowhere(file_build: Build) -> None:
     """Whoever reads the ledger could call the service."""
     counter = file_build(MOODS, "later")

@@ -99,10 +99,11 @@ class Doorkeeper:
 
     def caller_of(self, key: str) -> Caller | None:
         """Who holds a key; None where it is not good."""
-        if not key:
-            return None
+        return self.caller_by(hash_of(key)) if key else None
+
+    def caller_by(self, digest: bytes) -> Caller | None:
+        """Who holds the key with this hash; None where it is not good any more."""
         self._all()  # forgets what was believed for long enough
-        digest = hash_of(key)
         known = self._known.get(digest)
         if known is None:
             found = self._store.read(lambda tx: find_access(tx, self._app, digest))
@@ -110,10 +111,6 @@ class Doorkeeper:
                 return None  # not remembered: whoever guesses keys would fill the memory
             known = self._known[digest] = Caller(found.name, frozenset(found.roles), found.namespace)
         return known
-
-    def still_good(self, caller: Caller) -> bool:
-        """Whether somebody who was let in has a key still."""
-        return any(one.name == caller.name and one.revoked_at is None for one in self._all())
 
     def _all(self) -> list[Access]:
         now = self._clock()

@@ -18,6 +18,7 @@ from fastapi import Request
 
 from roadworthy._quick import quick
 from roadworthy._settings import Settings
+from roadworthy.keep.access import hash_of
 from roadworthy.serve.body import read_form
 from roadworthy.serve.caller import LOCAL, Caller, Doorkeeper, Needs, Role
 from roadworthy.serve.problem import Problem
@@ -37,11 +38,13 @@ class Visit:
     Attributes:
         token: what their forms carry.
         until: monotonic seconds.
+        digest: the hash of their key. A name may come again with another key, which lets its holder do less.
     """
 
     caller: Caller
     token: str
     until: float
+    digest: bytes = b""
 
 
 class Visits:
@@ -70,7 +73,7 @@ class Visits:
         while len(self._visits) >= _MOST:
             self._visits.pop(next(iter(self._visits)))
         cookie = secrets.token_urlsafe(32)
-        self._visits[cookie] = Visit(caller, secrets.token_urlsafe(32), now + LASTS_S)
+        self._visits[cookie] = Visit(caller, secrets.token_urlsafe(32), now + LASTS_S, hash_of(key))
         return cookie
 
     @property
@@ -91,7 +94,7 @@ class Visits:
             name = unquote(request.cookies.get(NAME_COOKIE, ""))[:NAME_CHARS_MAX].strip()
             return replace(self._local, caller=replace(LOCAL, name=name)) if name else self._local
         visit = self._visits.get(request.cookies.get(COOKIE, ""))
-        if visit is None or visit.until <= self._clock() or not self._keeper.still_good(visit.caller):
+        if visit is None or visit.until <= self._clock() or self._keeper.caller_by(visit.digest) is None:
             return None
         return visit
 
