@@ -119,7 +119,22 @@ def test_feedback_on_an_accepted_answer_is_a_label(file_build: Build) -> None:
     counter = file_build(MOODS)
     counter.call("POST", "/v1/records/feel", GLAD)
     assert counter.call("POST", "/v1/records/n1/feedback", {"ruling": "right"}).status == 200
-    assert counter.ask("SELECT key, correct, source FROM label") == [("n1", 1, "feedback")]
+    said = counter.ask("SELECT key, correct, judged, source FROM label")
+    assert [(*row[:2], json.loads(row[2]), row[3]) for row in said] == [
+        ("n1", 1, {"mood": "glad", "sure": 0.9}, "feedback")
+    ], "a word on no answer teaches nothing, and would count for whatever the record says later"
+
+
+def test_a_word_on_an_answer_that_is_not_there_is_no_label(file_build: Build) -> None:
+    """Who calls right what was never answered would label an answer that nobody has seen."""
+    counter = file_build({}, latency_ms=5_000)
+    waits = counter.call("POST", "/v1/records/feel", GLAD, Prefer="respond-async")
+    assert waits.json["outcome"] == "pending"
+    for ruling in ("right", "reject"):
+        told = counter.call("POST", "/v1/records/n1/feedback", {"ruling": ruling})
+        assert (told.status, "no answer" in told.json["detail"]) == (422, True)
+    assert counter.ask("SELECT count(*) FROM label") == [(0,)]
+
 
 
 def test_who_does_not_wait_gets_an_address(build: Build) -> None:
@@ -179,6 +194,8 @@ def test_a_service_that_is_told_to_end_finishes_what_it_has(file_build: Build) -
     counter.stop()
     assert counter.ask("SELECT outcome FROM record") == [("accepted",)]
     assert counter.ask("SELECT state FROM attempt") == [("settled",)]
+
+
 
 
 def test_more_than_it_takes_is_told_to_come_later(file_build: Build) -> None:

@@ -102,15 +102,27 @@ async def state_anew(service: Service) -> None:
 
 
 async def _label(service: Service, kept: Kept, given: Feedback, answer: str | None) -> None:
-    """Nobody was asked: what a person says all the same is a label."""
+    """Nobody was asked: what a person says all the same is a label, of the very answer that stands.
+
+    Raises:
+        Problem: 422 where no answer stands that could be right or wrong, or where it does not pass the step's checks.
+    """
+    stands = kept.value if kept.outcome == "accepted" else None
+    if answer is None and stands is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"There is no answer that could be {'right' if given.ruling == 'right' else 'rejected'}: the record is "
+            f'{kept.outcome}. Give the right one: {{"ruling": "wrong", "answer": …}}.',
+        )
     row = service.runtime.store.read(lambda tx: tx.row("job_of_record", record_id=kept.id))
     assert row is not None
     entry = str(row[1])
-    result = kept.value if given.ruling == "right" else answer
+    result = stands if given.ruling == "right" else answer
     if result is not None:
         _refuse(service, entry, entry, kept.id, given.ruling, result)
     correct = None if answer is not None else given.ruling == "right"
-    label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer=answer, correct=correct)
+    judged = None if answer is not None else stands
+    label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer, correct, judged)
     await service.runtime.store.write(lambda tx: put_label(tx, label))
 
 
