@@ -136,6 +136,21 @@ def test_a_word_on_an_answer_that_is_not_there_is_no_label(file_build: Build) ->
     assert counter.ask("SELECT count(*) FROM label") == [(0,)]
 
 
+def test_a_key_may_come_to_several_steps(file_build: Build) -> None:
+    """Who waits for one step's answer would be shown another one's, and a person's word would meet the other record."""
+    counter = file_build(MOODS)
+    waits = counter.call("POST", "/v1/records/feel", {"id": "n1", "text": "hm"})
+    other = counter.call("POST", "/v1/records/twice", GLAD)
+    assert [waits.json["outcome"], other.json["outcome"]] == ["waiting", "accepted"]
+    assert counter.call("GET", waits.headers["location"]).json == waits.json
+    assert counter.call("GET", other.headers["location"]).json == other.json
+    told = counter.call("POST", "/v1/records/n1/feedback", {"ruling": "right"})
+    assert (told.status, "?step=feel" in told.json["detail"]) == (409, True)
+    ruled = counter.call("POST", "/v1/records/n1/feedback?step=feel", {"ruling": "right"})
+    assert (ruled.status, counter.ask("SELECT step, ruling FROM review")) == (200, [("feel", "right")])
+    assert counter.ask("SELECT count(*) FROM label WHERE entry = 'twice'") == [(0,)]
+    assert counter.call("GET", "/v1/records/n1?step=nobody").status == 404
+
 
 def test_who_does_not_wait_gets_an_address(build: Build) -> None:
     """A caller in a hurry would have to wait, or its record would not be worked on once it is gone."""

@@ -92,11 +92,20 @@ def namespace_of(tx: Transaction, job_id: int) -> str:
     return "" if row is None else as_text(row[0])
 
 
-def find_in_namespace(tx: Transaction, app: str, namespace: str, key: str) -> list[Kept]:
-    """Every version of a key that a namespace may see, newest first. The one place where records are told apart."""
-    rows = tx.rows("records_in_namespace", app=app, namespace=namespace, key=key)
+def find_in_namespace(tx: Transaction, app: str, namespace: str, key: str, entry: str = "") -> list[Kept]:
+    """Every version of a key that a namespace may see, newest first. The one place where records are told apart.
+
+    Args:
+        entry: of this step or workflow alone; "" for all.
+    """
+    rows = tx.rows("records_in_namespace", app=app, namespace=namespace, key=key, entry=entry)
     found = (find_record(tx, as_int(row[0])) for row in rows)
     return [kept for kept in found if kept is not None]
+
+
+def entries_in_namespace(tx: Transaction, app: str, namespace: str, key: str) -> list[str]:
+    """The steps and workflows that a namespace handed a record of this key to, by name."""
+    return [as_text(row[0]) for row in tx.rows("entries_in_namespace", app=app, namespace=namespace, key=key)]
 
 
 def find_job_in_namespace(tx: Transaction, app: str, namespace: str, job_id: int) -> tuple[str, str] | None:

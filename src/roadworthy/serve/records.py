@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from roadworthy.keep.record import Kept
+from roadworthy.keep.submissions import entries_in_namespace
 from roadworthy.serve.body import read_json
 from roadworthy.serve.caller import Caller, MayReview, MaySubmit
 from roadworthy.serve.problem import Problem
@@ -20,6 +21,7 @@ from roadworthy.serve.terms import DEADLINE, TOKEN_CHARS_MAX, Terms
 
 _JSON: Final = "application/json"
 _SAME: Final = "The same key with the same body is the same record; with another body it is refused (409)."
+_STEP: Final = "Of which step or workflow the record is, where several have one of this key."
 _DEADLINE: Final = "Seconds after which nothing more is sent for it."
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     code: {"description": HTTPStatus(code).phrase}
@@ -70,17 +72,27 @@ def add_records(http: FastAPI, service: Service) -> None:
         return await take_record(service, step, request, caller)
 
     @http.get(f"/v1/records/{KEY}", tags=["records"], response_model=Standing, responses=_PROBLEMS)
-    async def find(key: str, caller: Annotated[Caller, Depends(MaySubmit)]) -> Response:
+    async def find(
+        key: str,
+        caller: Annotated[Caller, Depends(MaySubmit)],
+        step: Annotated[str | None, Query(min_length=1, description=_STEP)] = None,
+    ) -> Response:
         """Where a record stands: the newest version of its key."""
-        return told_again(service.find(caller, key)[0])
+        return told_again(service.find(caller, key, step or "")[0])
 
     @http.post(f"/v1/records/{KEY}/feedback", tags=["records"], response_model=Standing, responses=_PROBLEMS)
-    async def feedback(key: str, request: Request, caller: Annotated[Caller, Depends(MayReview)]) -> Response:
+    async def feedback(
+        key: str,
+        request: Request,
+        caller: Annotated[Caller, Depends(MayReview)],
+        step: Annotated[str | None, Query(min_length=1, description=_STEP)] = None,
+    ) -> Response:
         """Say whether the answer is right. It answers the question to a person where one waits, and becomes a label."""
         given = _feedback(await read_json(request, settings))
-        kept = service.find(caller, key)[0]
+        step = step or _only_step(service, caller, key)
+        kept = service.find(caller, key, step)[0]
         await take_feedback(service, kept, given, caller.name)
-        return told_again(service.find(caller, key)[0])
+        return told_again(service.find(caller, key, step)[0])
 
 
 async def take_record(service: Service, step: str, request: Request, caller: Caller) -> Response:
@@ -91,12 +103,12 @@ async def take_record(service: Service, step: str, request: Request, caller: Cal
     entry = service.entry(step)
     record = service.record(entry, await read_json(request, settings))
     taken = await service.submit(entry, record, caller, terms)
-    return told(taken.kept, working=taken.working)
+    return told(taken.kept, entry.name, working=taken.working)
 
 
-def told(kept: Kept, *, working: bool) -> Response:
-    """The response that says where a record stands."""
-    where = f"/v1/records/{quote(kept.key, safe='')}"
+def told(kept: Kept, step: str, *, working: bool) -> Response:
+    """The response that says where a record stands, and where to look: another step may know a record of the same key."""
+    where = f"/v1/records/{quote(kept.key, safe='')}?step={quote(step)}"
     status, headers = HTTPStatus.OK, {"Location": where}
     if kept.outcome == "rejected":
         status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -109,6 +121,22 @@ def told(kept: Kept, *, working: bool) -> Response:
 def told_again(kept: Kept) -> Response:
     """Where a record stands, for whoever looks."""
     return Response(standing_json(kept), media_type=_JSON)
+
+
+def _only_step(service: Service, caller: Caller, key: str) -> str:
+    """The step that knows a record of this key; "" where none does.
+
+    Raises:
+        Problem: 409 where several do: a person's word is about one answer.
+    """
+    app = service.runtime.plan.name
+    known = service.runtime.store.read(lambda tx: entries_in_namespace(tx, app, caller.namespace, key))
+    if len(known) > 1:
+        choices = " or ".join(f"?step={quote(name)}" for name in known)
+        raise Problem(
+            HTTPStatus.CONFLICT, f"{', '.join(known)} each have a record of this key. Say which: {choices}."
+        )
+    return known[0] if known else ""
 
 
 def _feedback(body: object) -> Feedback:

@@ -186,14 +186,14 @@ class Service:
         """What a record's attempts read and wrote."""
         return self.runtime.store.read(lambda tx: tokens_of(tx, kept.id))
 
-    def find(self, caller: Caller, key: str) -> list[Kept]:
-        """Every version of a key that the caller may see, newest first.
+    def find(self, caller: Caller, key: str, step: str = "") -> list[Kept]:
+        """Every version of a key that the caller may see, newest first; of one step or workflow where it is named.
 
         Raises:
             Problem: 404.
         """
         app = self.runtime.plan.name
-        found = self.runtime.store.read(lambda tx: find_in_namespace(tx, app, caller.namespace, key))
+        found = self.runtime.store.read(lambda tx: find_in_namespace(tx, app, caller.namespace, key, step))
         if not found:
             raise Problem(HTTPStatus.NOT_FOUND, "No record that you may see has this key.")
         return found

@@ -22,9 +22,14 @@ UPDATE job SET namespace = :namespace WHERE id = :job_id AND namespace <> :names
 -- namespace: Whose records a job holds.
 SELECT namespace FROM job WHERE id = :job_id;
 
--- records_in_namespace: Every version of a key that a namespace may see, newest first.
+-- records_in_namespace: Every version of a key that a namespace may see, newest first; of one entry where it is named.
 SELECT record.id FROM record JOIN job ON job.id = record.job_id
-WHERE job.app = :app AND job.namespace = :namespace AND record.key = :key ORDER BY record.id DESC LIMIT 20;
+WHERE job.app = :app AND job.namespace = :namespace AND record.key = :key AND (:entry = '' OR job.entry = :entry)
+ORDER BY record.id DESC LIMIT 20;
+
+-- entries_in_namespace: The entries that have a record of this key which a namespace may see.
+SELECT DISTINCT job.entry FROM record JOIN job ON job.id = record.job_id
+WHERE job.app = :app AND job.namespace = :namespace AND record.key = :key ORDER BY job.entry;
 
 -- job_in_namespace: A job that a namespace may see.
 SELECT id, entry, name, created_at FROM job WHERE id = :job_id AND app = :app AND namespace = :namespace;
