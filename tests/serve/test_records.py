@@ -211,6 +211,19 @@ def test_a_service_that_is_told_to_end_finishes_what_it_has(file_build: Build) -
     assert counter.ask("SELECT state FROM attempt") == [("settled",)]
 
 
+def test_who_waits_while_the_service_ends_is_told_where_to_look(file_build: Build) -> None:
+    """A record that is in the ledger would be a mistake of the service to its caller: 500, without a word."""
+    counter = file_build(MOODS, latency_ms=10_000, serve_drain_s=1)
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(counter.call, "POST", "/v1/records/feel", GLAD)
+        while not counter.sim.requests() and not counter.ask("SELECT id FROM attempt"):
+            time.sleep(0.05)
+        said = counter.stop()
+        told = calling.result()
+    assert (told.status, told.json["outcome"]) == (202, "pending")
+    assert told.headers["location"].startswith("/v1/records/n1")
+    assert "Exception" not in said
+
 
 
 def test_more_than_it_takes_is_told_to_come_later(file_build: Build) -> None:

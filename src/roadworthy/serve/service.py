@@ -319,7 +319,12 @@ class Service:
 
     async def _wait(self, task: asyncio.Task[Stands | None], seconds: float) -> None:
         """Wait for work that goes on whatever becomes of whoever waits."""
-        await asyncio.wait([task], timeout=seconds)
+        try:
+            await asyncio.wait([task], timeout=seconds)
+        except asyncio.CancelledError:  # the service ends: whoever waits is told where to look
+            waiting = asyncio.current_task()
+            assert waiting is not None
+            waiting.uncancel()
 
     async def _look_again_and_again(self) -> None:
         settings = self.runtime.settings
