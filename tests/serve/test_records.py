@@ -225,6 +225,18 @@ def test_who_waits_while_the_service_ends_is_told_where_to_look(file_build: Buil
     assert "Exception" not in said
 
 
+def test_records_go_on_after_their_job_was_cancelled(file_build: Build) -> None:
+    """A cancelled job of single records, which no file brings back, would leave every later ruling on them without effect."""
+    counter = file_build(MOODS)
+    counter.call("POST", "/v1/records/feel", GLAD)
+    [(job,)] = counter.ask("SELECT id FROM job")
+    assert counter.call("POST", f"/v1/jobs/{job}/cancel").status == 200
+    time.sleep(0.5)  # the service looks every tenth of a second
+    doubtful = counter.call("POST", "/v1/records/feel", {"id": "n3", "text": "hm"})
+    assert doubtful.json["waiting_for"] == "review"
+    counter.call("POST", "/v1/records/n3/feedback", {"ruling": "right"})
+    assert until(counter, "n3", "accepted")["value"] == {"mood": "sad", "sure": 0.2}
+
 
 def test_more_than_it_takes_is_told_to_come_later(file_build: Build) -> None:
     """Overload would queue without bound instead of slowing its callers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -46,7 +46,7 @@ from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
 from roadworthy.serve.caller import Caller
 from roadworthy.serve.problem import Problem
-from roadworthy.serve.standing import JobStanding
+from roadworthy.serve.standing import JobStanding, job_standing
 from roadworthy.serve.terms import Terms
 
 _PAGE: Final = 100
@@ -227,17 +227,7 @@ class Service:
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "There is no job of this number that you may see.")
         outcomes, waiting = store.read(lambda tx: fates(tx, job_id))
-        return JobStanding(
-            job=job_id,
-            entry=found[0],
-            name=found[1],
-            records=sum(outcomes.values()),
-            accepted=outcomes["accepted"],
-            rejected=outcomes["rejected"],
-            failed=outcomes["failed"],
-            waiting=waiting,
-            pending=outcomes["pending"],
-        )
+        return job_standing(job_id, *found, outcomes, waiting)
 
     async def cancel(self, caller: Caller, job_id: int) -> None:
         """Work no more on a job; what is on the wire still comes back."""
@@ -340,7 +330,9 @@ class Service:
         again = now >= self._again_at
         if again:
             self._again_at = now + runtime.settings.serve_again_s
-        for job_id, name in runtime.store.read(lambda tx: served_jobs(tx, app)):
+        jobs = runtime.store.read(lambda tx: served_jobs(tx, app))
+        self._forget_cancelled({job_id for job_id, _ in jobs})
+        for job_id, name in jobs:
             entry = self.entries.get(name)
             if entry is None:
                 continue
@@ -351,6 +343,11 @@ class Service:
                 going = asyncio.create_task(self._go_on(entry, job_id, run_id))
                 self._going[job_id] = going
                 going.add_done_callback(partial(self._gone_on, job_id))
+
+    def _forget_cancelled(self, worked_on: Collection[int]) -> None:
+        """What is handed over to a job that was cancelled, here or elsewhere, begins a new run of it: with that it goes on."""
+        self._jobs = {whose: job for whose, job in self._jobs.items() if job[0] in worked_on}
+        self._runs = {job_id: run_id for job_id, run_id in self._runs.items() if job_id in worked_on}
 
     async def _ruled(self, job_id: int) -> list[Kept]:
         """What people ruled on, claimed; most looks find nothing and write nothing."""

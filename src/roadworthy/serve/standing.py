@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import orjson
@@ -83,3 +84,13 @@ class JobStanding(BaseModel):
     failed: int
     waiting: dict[str, int]
     pending: int
+
+
+def job_standing(
+    job: int, entry: str, name: str, outcomes: Mapping[str, int], waiting: dict[str, int]
+) -> JobStanding:
+    """The same from what was counted: by outcome, and of those that wait by what for."""
+    counts = {outcome: outcomes[outcome] for outcome in ("accepted", "rejected", "failed", "pending")}
+    return JobStanding(
+        job=job, entry=entry, name=name, records=sum(outcomes.values()), waiting=waiting, **counts
+    )
