@@ -75,6 +75,31 @@ def careful(ticket: dict) -> dict:
     kept.commit()
     return answer
 
+def dated(ticket: str) -> str:
+    return ask(f"{ticket} (asked at {time.time_ns()})")
+
+def once(text: str) -> str:
+    kept = sqlite3.connect("kept.db", timeout=30)
+    kept.execute("create table if not exists reply (asked text primary key, said text)")
+    with kept:
+        kept.execute("begin immediate")
+        found = kept.execute("select said from reply where asked = ?", (text,)).fetchone()
+        said = found[0] if found else ask(text)
+        kept.execute("insert or replace into reply values (?, ?)", (text, said))
+    return said
+
+def twofold(ticket: str) -> list:
+    return [once(ticket), once("Check this: " + ticket)]
+
+def filling(ticket: str) -> str:
+    return ask(ticket.replace("{queue}", "billing or other"))
+
+def noting(ticket: str) -> str:
+    said = ask(ticket)
+    with open("log.jsonl", "a") as log:
+        log.write(json.dumps({"asked": ticket, "said": said}) + "\\n")
+    return said
+
 def silent(ticket: str) -> None:
     return None
 
@@ -178,10 +203,24 @@ def test_input_that_cannot_be_used_costs_nothing(stand: Open) -> None:
     assert careful["template"] is Grade.PASS
 
 
+
 def test_what_is_kept_is_not_paid_for_twice(stand: Open) -> None:
     """Work that a crash loses would not be found, or a function that keeps its work would be blamed."""
     assert graded(stand("careless"), "crash") == {"paid-again": Grade.FAIL, "goes-on": Grade.PASS}
     assert graded(stand("careful"), "crash") == {"paid-again": Grade.PASS, "goes-on": Grade.PASS}
+
+
+def test_a_request_with_the_time_in_it_is_paid_for_again_all_the_same(stand: Open) -> None:
+    """A function that keeps nothing would pass where no two of its requests are alike, as with the time in each."""
+    assert graded(stand("dated"), "crash")["paid-again"] is Grade.FAIL
+
+
+def test_a_record_that_takes_two_requests_is_not_paid_for_twice(stand: Open) -> None:
+    """A function that keeps both answers of a record would be blamed for having two."""
+    twofold = graded(stand("twofold"), "budget")
+    assert (twofold["duplicate"], twofold["duplicate-at-once"]) == (Grade.PASS, Grade.PASS)
+    assert graded(stand("careless"), "budget")["duplicate"] is Grade.FAIL
+
 
 
 def test_nested_retries_and_missing_caps_are_found(stand: Open) -> None:
