@@ -203,6 +203,10 @@ def test_input_that_cannot_be_used_costs_nothing(stand: Open) -> None:
     assert careful["template"] is Grade.PASS
 
 
+def test_a_record_that_is_filled_in_is_found(stand: Open) -> None:
+    """A function that puts its own words where a record holds a template's mark would pass, since an answer came."""
+    assert graded(stand("filling"), "intake")["template"] is Grade.FAIL
+
 
 def test_what_is_kept_is_not_paid_for_twice(stand: Open) -> None:
     """Work that a crash loses would not be found, or a function that keeps its work would be blamed."""

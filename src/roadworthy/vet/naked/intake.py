@@ -16,6 +16,7 @@ from roadworthy.vet.road.stage import Stage
 
 _MOJIBAKE: Final = "GrÃ¼ÃŸe"  # UTF-8 read as Windows-1252; "Grüße"
 _HOLES: Final = "{queue} %s {{x}} ${name}"
+_AFTER: Final = "vetafter"
 
 
 @quick(frozen=True, slots=True)
@@ -48,14 +49,7 @@ def _intake(stand: Stand) -> Iterator[Finding]:
         "\ud83d",
         "Clean the text before it is sent: what no encoder takes, and what was decoded wrongly.",
     )
-    yield _survives(
-        stand,
-        "template",
-        "What a record says is data: no template fills itself in from it.",
-        f"a record that holds {_HOLES}",
-        _HOLES,
-        "Never put a record into a template that is then filled in once more.",
-    )
+    yield _template(stand)
 
 
 def _call(stand: Stand, record: object, **script: object) -> Call:
@@ -121,6 +115,31 @@ def _survives(stand: Stand, name: str, promise: str, said: str, suffix: str, adv
         grade=Grade.PASS if good else Grade.FAIL,
         reproduce=stand.again("intake"),
         advice="" if good else advice,
+    )
+
+
+def _template(stand: Stand) -> Finding:
+    """An answer alone does not tell: a mark that was filled in gets one, too. What the model was sent does."""
+    name, said = "template", f"a record that holds {_HOLES}"
+    promise = "What a record says is data: no template fills itself in from it."
+    record = stand.draw()
+    if not stand.wanted([record])[0]:
+        return not_tested(name, promise, "The function gives no answer to this record as it is.", tried=said)
+    text = f"{text_of(record)} {_HOLES} {_AFTER}"
+    call = _call(stand, reworded(record, text), watched=[_HOLES, _AFTER])
+    heard = {word for row in stand.sim.requests() for word in row.heard}
+    filled = _AFTER in heard and _HOLES not in heard
+    good = call.state is State.RETURNED and not call.gave_up and not filled
+    happened = "The model was sent other words in their place." if filled else f"It {call.text()}."
+    return Finding(
+        name=name,
+        promise=promise,
+        tried=said,
+        times=1,
+        happened="The record got its answer." if good else happened,
+        grade=Grade.PASS if good else Grade.FAIL,
+        reproduce=stand.again("intake"),
+        advice="" if good else "Never put a record into a template that is then filled in once more.",
     )
 
 
