@@ -226,6 +226,11 @@ def test_a_record_that_takes_two_requests_is_not_paid_for_twice(stand: Open) -> 
     assert graded(stand("careless"), "budget")["duplicate"] is Grade.FAIL
 
 
+def test_what_is_written_to_a_file_that_was_there_is_found(stand: Open, folder: Path) -> None:
+    """A function with a log that has begun already would be told that it keeps nothing."""
+    (folder / "log.jsonl").write_text("{}\n")
+    assert graded(stand("noting"), "explanation") == {"story": Grade.PASS}
+
 
 def test_nested_retries_and_missing_caps_are_found(stand: Open) -> None:
     """A record that may cost nine requests would look as cheap as one that costs three."""

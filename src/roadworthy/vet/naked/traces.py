@@ -100,10 +100,10 @@ def _explanation(stand: Stand) -> Iterator[Finding]:
     stand.sim.reset()
     stand.script()
     with stand.folder() as folder:
-        before = set(_files(folder))
+        before = dict(_files(folder))
         with stand.child(folder) as process:
             calls = process.call(records)
-        left = sorted(set(_files(folder)) - before)
+        left = sorted(place for place, state in _files(folder) if before.get(place) != state)
         kept = sum(_holds(left, word) for word in words)
     yield _story(stand, calls, [place.name for place in left], kept, len(words))
 
@@ -127,8 +127,12 @@ def _story(stand: Stand, calls: Sequence[Call], names: Sequence[str], kept: int,
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (place for place in folder.rglob("*") if place.is_file() and "__pycache__" not in place.parts)
+def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Every file with its length and when it was written to: a log may have begun long ago."""
+    for place in folder.rglob("*"):
+        if place.is_file() and "__pycache__" not in place.parts:
+            state = place.stat()
+            yield place, (state.st_size, state.st_mtime_ns)
 
 
 def _holds(places: Sequence[Path], word: str) -> bool:
