@@ -22,7 +22,7 @@ def find_own_retries(bench: Bench, samples: tuple[Sample, ...], calm: Ran, calm_
         attempts = [attempt for attempt in trial.attempts() if attempt.state != "unsent"]
     if not attempts or not calm_attempts or not calm.requests:
         return not_tested("retries", _PROMISE, "The app asked the simulated provider nothing.")
-    usual = max(Fraction(1), Fraction(len(calm.requests), calm_attempts))
+    usual = max(Fraction(1), min(Fraction(len(calm.requests), calm_attempts), _wanted(calm, ran, len(few))))
     now = Fraction(len(ran.requests), len(attempts))
     nested = now > usual
     functions = [model.name for model in bench.declared.models if model.is_function]
@@ -49,3 +49,15 @@ def find_own_retries(bench: Bench, samples: tuple[Sample, ...], calm: Ran, calm_
         if nested
         else "",
     )
+
+
+def _wanted(calm: Ran, failing: Ran, records: int) -> Fraction:
+    """Requests for a record while all fail: those that differ, as often as the same one is sent on a calm day.
+
+    A function of two requests that stops at the first failure sends one. Were it held against the calm day's two, one
+    that tries again would send no more than it may.
+    """
+    if not failing.requests:
+        return Fraction(1)
+    differ, usual = ({row.body for row in ran.requests} for ran in (failing, calm))
+    return Fraction(len(differ), records) * Fraction(len(calm.requests), len(usual))
