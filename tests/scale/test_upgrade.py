@@ -92,7 +92,10 @@ def test_a_ledger_without_the_list_gets_it(tmp_path: Path) -> None:
     place = tmp_path / "ledger.db"
     open_ledger(str(place), QUICK).close()
     with closing(sqlite3.connect(place)) as connection:
-        connection.executescript("DROP TABLE migration; DROP TABLE lane; PRAGMA user_version = 17;")
+        connection.executescript(
+            "DROP TABLE migration; DROP TABLE lane; DROP INDEX label_key; ALTER TABLE label DROP COLUMN namespace;"
+            "CREATE UNIQUE INDEX label_key ON label (app, entry, key); PRAGMA user_version = 17;"
+        )
     open_ledger(str(place), QUICK).close()
     assert [row[0] for row in ask(str(place), LISTED)] == numbers(str(place))
     assert ask(str(place), "SELECT count(*) FROM lane") == [(0,)]

@@ -87,6 +87,36 @@ def test_namespaces_do_not_see_each_other(build: Build) -> None:
     assert len(counter.sim.requests()) == 2
 
 
+@pytest.mark.fault("E24")
+def test_a_word_of_one_namespace_is_about_its_own_record(build: Build) -> None:
+    """One customer's ruling would take the place of another's on a record of the same key, and be learned from for both."""
+    counter = build(MOODS, "later")
+    ours, theirs = (
+        counter.new_key(name, "--role", "submit", "--role", "review", "--namespace", name)
+        for name in ("ours", "theirs")
+    )
+    counter.start()
+    counter.call("POST", "/v1/records/feel", NOTE, key=ours)
+    counter.call("POST", "/v1/records/feel", NOTE, key=theirs)
+    assert counter.call("POST", "/v1/records/n1/feedback", {"ruling": "right"}, key=ours).status == 200
+    wrong = {"ruling": "wrong", "answer": {"mood": "sad"}}
+    assert counter.call("POST", "/v1/records/n1/feedback", wrong, key=theirs).status == 200
+    assert counter.ask("SELECT namespace, correct FROM label ORDER BY namespace") == [
+        ("ours", 1),
+        ("theirs", None),
+    ]
+    counter.command("label", "shop.py:feel", str(_labels(counter)))
+    assert counter.ask("SELECT count(*) FROM label") == [(3,)], (
+        "a label from a file is of the app's own record"
+    )
+
+
+def _labels(counter: Counter) -> Path:
+    place = counter.folder / "labels.jsonl"
+    place.write_text(json.dumps({"key": "n1", "label": {"mood": "sad", "sure": 1}}) + "\n")
+    return place
+
+
 @pytest.mark.fault("E8")
 @pytest.mark.parametrize(
     ("headers", "status"),

@@ -49,7 +49,11 @@ class Waiter:
 
 @quick(frozen=True, slots=True)
 class Label:
-    """The right answer for one record as JSON text, or whether `judged`, the answer it got, is right."""
+    """The right answer for one record as JSON text, or whether `judged`, the answer it got, is right.
+
+    Attributes:
+        record_id: the record, which says whose namespace the key is of; 0 for the app's own.
+    """
 
     app: str
     entry: str
@@ -58,6 +62,7 @@ class Label:
     answer: str | None = None
     correct: bool | None = None
     judged: str | None = None
+    record_id: int = 0
 
 
 def is_decided(tx: Transaction, record_id: int) -> bool:
@@ -141,6 +146,7 @@ def put_label(tx: Transaction, label: Label) -> None:
         correct=None if label.correct is None else int(label.correct),
         judged=label.judged,
         source=label.source,
+        record_id=label.record_id,
         now=tx.now,
     )
 

@@ -71,6 +71,10 @@ class _Case:
         """Where a label that comes of it says it comes from, but for who ruled."""
         return SOURCES.get(self.kind, "ruling by")
 
+    def label(self, source: str, answer: str | None = None) -> Label:
+        """What is said of the record, as a label."""
+        return Label(self.app, self.entry, self.key, source, answer, record_id=self.record_id)
+
     @property
     def alone(self) -> bool:
         """Whether the answer is the record's result, and not that of one step of a workflow."""
@@ -128,7 +132,7 @@ def rule(
             _label(tx, case, found)
         _replace(tx, case, kept, found, ())
     elif case.kind == "doubt" and case.alone and ruling != "reject":
-        put_label(tx, Label(case.app, case.entry, case.key, f"ruling by {ruled_by}", answer))
+        put_label(tx, case.label(f"ruling by {ruled_by}", answer))
     return True
 
 
@@ -156,7 +160,7 @@ def choose(tx: Transaction, review_id: int, ruling: str, ruled_by: str, note: st
     ):
         return False
     if right is not None:
-        put_label(tx, Label(case.app, case.entry, case.key, f"{case.source} {ruled_by}", right))
+        put_label(tx, case.label(f"{case.source} {ruled_by}", right))
     if corrects:
         _note_result(tx, kept)
         keep(tx, kept.id, Fate("accepted", value=right, confidence=1.0, model=PERSON))
@@ -185,7 +189,14 @@ def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
     kept, before = _before(tx, case)
     tx.change("unrule", review_id=case.review_id)
     if case.alone:
-        tx.change("drop_label", app=app, entry=case.entry, key=case.key, source=f"{case.source} {ruled_by}")
+        tx.change(
+            "drop_label",
+            app=app,
+            entry=case.entry,
+            key=case.key,
+            source=f"{case.source} {ruled_by}",
+            record_id=case.record_id,
+        )
     if case.kind == AUDIT:
         _weigh(tx, case, kept, before)
     elif case.stood is not None and kept.outcome != "pending":
@@ -277,9 +288,9 @@ def _label(tx: Transaction, case: _Case, ruling: Ruling | None) -> None:
         return
     source = f"{case.source} {ruling.ruled_by}"
     if ruling.answer is None:
-        put_label(tx, Label(case.app, case.entry, case.key, source, correct=False, judged=case.suggestion))
+        put_label(tx, replace(case.label(source), correct=False, judged=case.suggestion))
     else:
-        put_label(tx, Label(case.app, case.entry, case.key, source, ruling.answer))
+        put_label(tx, case.label(source, ruling.answer))
 
 
 def _is_labelled(tx: Transaction, case: _Case) -> bool:
@@ -288,7 +299,7 @@ def _is_labelled(tx: Transaction, case: _Case) -> bool:
     It stays: it may be of a random sample, which tests a threshold. Were its wrong answers taken out of it, one by one
     as batches come upon them, the rest would prove too much.
     """
-    row = tx.row("label", app=case.app, entry=case.entry, key=case.key)
+    row = tx.row("label", app=case.app, entry=case.entry, key=case.key, record_id=case.record_id)
     return row is not None and not as_text(row[2]).startswith(f"{SOURCES[BATCH]} ")
 
 

@@ -146,7 +146,7 @@ def _story(tx: Transaction, app: str, record_id: int) -> Story:
     job = tx.row("job_of_record", record_id=record_id)
     assert origin is not None
     assert job is not None
-    label = tx.row("label", app=app, entry=as_text(job[1]), key=record.key)
+    label = tx.row("label", app=app, entry=as_text(job[1]), key=record.key, record_id=record_id)
     return Story(
         job=as_text(job[0]),
         entry=as_text(job[1]),

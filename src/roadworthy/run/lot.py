@@ -205,7 +205,7 @@ class _Certifier:
 
     def _labelled(self, tx: Transaction, kept: Kept) -> tuple[Judgement, str] | None:
         """What a label says of a record, and where it comes from."""
-        row = tx.row("label", app=self._batch.app, entry=self._step.name, key=kept.key)
+        row = tx.row("label", app=self._batch.app, entry=self._step.name, key=kept.key, record_id=kept.id)
         if row is None:
             return None
         correct = None if row[1] is None else bool(row[1])

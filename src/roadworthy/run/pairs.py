@@ -197,7 +197,7 @@ def ruled(
     row = tx.row("ruling_on_pair", record_id=pair.record_id, step=pair.step, subject=pair.subject)
     if row is not None:
         return pair.wrong(as_text(row[0]))
-    row = tx.row("label", app=app, entry=pair.entry, key=pair.key)
+    row = tx.row("label", app=app, entry=pair.entry, key=pair.key, record_id=pair.record_id)
     label = None if row is None else text_or_none(row[0])
     if label is None:
         return None

@@ -60,7 +60,7 @@ class Showing:
             kept = find_record(tx, number)
             row = None
             if kept is not None:
-                row = tx.row("label", app=self._app, entry=step.name, key=kept.key)
+                row = tx.row("label", app=self._app, entry=step.name, key=kept.key, record_id=kept.id)
             return kept, Judgement() if row is None else _judgement(step, row)
 
         kept, judgement = self._store.read(look)

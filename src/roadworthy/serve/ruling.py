@@ -122,7 +122,7 @@ async def _label(service: Service, kept: Kept, given: Feedback, answer: str | No
         _refuse(service, entry, entry, kept.id, given.ruling, result)
     correct = None if answer is not None else given.ruling == "right"
     judged = None if answer is not None else stands
-    label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer, correct, judged)
+    label = Label(service.runtime.plan.name, entry, kept.key, "feedback", answer, correct, judged, kept.id)
     await service.runtime.store.write(lambda tx: put_label(tx, label))
 
 

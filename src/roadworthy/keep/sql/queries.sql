@@ -390,17 +390,20 @@ SELECT review.record_id, review.step, review.suggestion, record.key, job.app, jo
   review.subject, review.stood, review.about
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id WHERE review.id = :review_id;
 
--- put_label: The right answer, or right or wrong, for one record; the newest one stands.
-INSERT INTO label (app, entry, key, label, correct, judged, source, at)
-VALUES (:app, :entry, :key, :label, :correct, :judged, :source, :now)
-ON CONFLICT (app, entry, key) DO UPDATE SET label = excluded.label, correct = excluded.correct,
+-- put_label: The right answer, or right or wrong, for one record; the newest one stands. Without a record: of the app's own.
+INSERT INTO label (app, entry, key, namespace, label, correct, judged, source, at)
+VALUES (:app, :entry, :key, coalesce((SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id), ''),
+  :label, :correct, :judged, :source, :now)
+ON CONFLICT (app, entry, key, namespace) DO UPDATE SET label = excluded.label, correct = excluded.correct,
   judged = excluded.judged, source = excluded.source, at = excluded.at;
 
 -- label: The label of one record.
-SELECT label, correct, source, at, judged FROM label WHERE app = :app AND entry = :entry AND key = :key;
+SELECT label, correct, source, at, judged FROM label WHERE app = :app AND entry = :entry AND key = :key
+  AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
 
 -- drop_label: Take a label back that came of a ruling.
-DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source;
+DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source
+  AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
 
 -- labels: How many labels an app has.
 SELECT count(*) FROM label WHERE app = :app;
@@ -409,6 +412,7 @@ SELECT count(*) FROM label WHERE app = :app;
 SELECT line.number, record.value, label.label, label.correct, label.judged FROM line
 JOIN record ON record.id = line.record_id JOIN job ON job.id = line.job_id
 JOIN label ON label.app = job.app AND label.entry = job.entry AND label.key = record.key
+  AND label.namespace = job.namespace
 WHERE line.job_id = :job_id AND line.kind = 'first' AND record.outcome = 'accepted' AND line.number > :after
   AND (label.correct IS NOT NULL OR (record.value IS NOT NULL AND label.label IS NOT NULL))
 ORDER BY line.number LIMIT :count;
@@ -546,8 +550,8 @@ DELETE FROM once WHERE record_id = :record_id;
 
 -- erase_label: Remove a right answer once no record of its key has contents any more.
 UPDATE label SET label = NULL, judged = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
-  SELECT 1 FROM record JOIN job ON job.id = record.job_id
-  WHERE job.app = :app AND job.entry = :entry AND record.key = :key AND record.body IS NOT NULL);
+  SELECT 1 FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app AND job.entry = :entry
+    AND job.namespace = label.namespace AND record.key = :key AND record.body IS NOT NULL);
 
 -- drop_labels: Remove the labels of a key.
 DELETE FROM label WHERE app = :app AND key = :key;
@@ -679,7 +683,8 @@ SELECT number, subject, delta, found, at FROM proof WHERE app = :app AND step = 
 -- labelled_records: A page of an entry's labels, each with the newest record of its key that still has contents.
 SELECT label.id, label.key, label.label, label.correct, label.judged, label.source,
   (SELECT max(record.id) FROM record JOIN job ON job.id = record.job_id
-   WHERE job.app = label.app AND job.entry = label.entry AND record.key = label.key AND record.body IS NOT NULL)
+   WHERE job.app = label.app AND job.entry = label.entry AND job.namespace = label.namespace
+     AND record.key = label.key AND record.body IS NOT NULL)
 FROM label WHERE label.app = :app AND label.entry = :entry AND label.id > :after ORDER BY label.id LIMIT :count;
 
 -- add_corpus: Make the index of one declaration; (app, name) is its identity.
