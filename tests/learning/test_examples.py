@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.learning.conftest import Build, Said, give, label, text_of
+from tests.ledgers import change
 
 from roadworthy import App
 from roadworthy._errors import WrongUse
@@ -57,6 +58,27 @@ def test_corrections_are_shown_to_later_records(build: Build) -> None:
     assert before == ""
     assert after.count("Example") == 2
     assert text_of("N0001") not in after, "its own correction would give its answer away"
+
+
+@pytest.mark.fault("E24")
+def test_a_correction_is_shown_within_its_namespace_alone(build: Build) -> None:
+    """One customer's words would stand in the prompts of all the others, and come back to them in an answer."""
+    later = {f"later record number {number}": ("glad", 0.9) for number in range(2)}
+    shop = build({**notes(), **later}, f"{STEP}2")
+    give(shop, notes())
+    shop.run()
+    label(shop, dict.fromkeys(notes(), "glad"))
+    shop.json("learn", "shop.py:feel", "--apply")
+    change(shop.ledger, "UPDATE job SET namespace = 'acme'")
+    change(shop.ledger, "UPDATE label SET namespace = 'acme'")
+    give(shop, list(later)[:1])
+    shop.run("feel", "--job", "of the app")
+    assert asked(shop, "later record number 0") == [""]
+    change(shop.ledger, "UPDATE job SET namespace = 'acme'")
+    give(shop, later)
+    shop.run("feel", "--job", "of the app", "--yes")
+    (said,) = asked(shop, "later record number 1")
+    assert said.count("Example") == 2
 
 
 def test_what_is_forgotten_is_shown_to_nobody(build: Build) -> None:

@@ -49,7 +49,9 @@ async def pinned(step: Step[R, T], value: R, session: Session) -> Pinned:
         question = replace(asked, version=today, fixed=fixed)
     if step.examples and (held is None or held.refreshed):
         learned = session.learned.of(step.name)
-        question = with_examples(question, runtime.showing.of(step, learned, but=record_id))
+        whose = {runtime.plan.namespace, session.namespace}  # the team's own corrections are for everybody
+        examples = runtime.showing.of(step, learned, but=record_id, namespaces=whose)
+        question = with_examples(question, examples)
     body = question_body(question).decode()  # examples and passages are no part of what it was found by
     if held is None or (step.examples and held.refreshed and held.body != body):
         shown, sample = tuple([one.record for one in question.examples]), 0 if held is None else held.sample

@@ -112,7 +112,7 @@ class Runtime:
         self.watch = Watch(plan.name, store, settings, self.clock)
         own = plan.payer == plan.name
         self.states = States(plan.payer, store, self.clock, settings.state_look_s, trusting=own)
-        self.showing = Showing(plan.payer, store, self.clock, settings)
+        self.showing = Showing(plan.payer, store, self.clock, settings, self.namespace)
         self.bugs: set[tuple[str, str]] = set()
         """Those in the team's code that were told: entry, kind and place."""
         self._remembered: set[tuple[str, str]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
@@ -35,17 +36,27 @@ class Showing:
         store: its ledger.
         clock: how old what was read is.
         settings: `example_bytes_max`, `state_look_s`.
+        whose: the namespace of a job's records, by its number.
     """
 
-    def __init__(self, app: str, store: Ledger, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, app: str, store: Ledger, clock: Clock, settings: Settings, whose: Callable[[int], str]
+    ) -> None:
         self._app = app
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._known: dict[tuple[str, int], tuple[float, list[Shown]]] = {}
+        self._whose = whose
+        self._known: dict[tuple[str, int], tuple[float, list[tuple[str, Shown]]]] = {}
 
-    def of(self, step: Step[Any, Any], learned: StepLearned, *, but: int) -> tuple[Shown, ...]:
-        """The examples for one record: at most as many as the step shows, and never its own correction."""
+    def of(
+        self, step: Step[Any, Any], learned: StepLearned, *, but: int, namespaces: Collection[str]
+    ) -> tuple[Shown, ...]:
+        """The examples for one record: at most as many as the step shows, and never its own correction.
+
+        Args:
+            namespaces: whose corrections it may be shown.
+        """
         if not learned.examples:
             return ()
         place, now = (step.name, learned.since), self._clock.monotonic()
@@ -53,9 +64,10 @@ class Showing:
         if known is None or now >= known[0]:
             found = [one for number in learned.examples if (one := self._example(step, number)) is not None]
             known = self._known[place] = (now + self._settings.state_look_s, found)
-        return tuple(one for one in known[1] if one.record != but)[: step.examples]
+        fitting = [one for whose, one in known[1] if whose in namespaces and one.record != but]
+        return tuple(fitting[: step.examples])
 
-    def _example(self, step: Step[Any, Any], number: int) -> Shown | None:
+    def _example(self, step: Step[Any, Any], number: int) -> tuple[str, Shown] | None:
         def look(tx: Transaction) -> tuple[Kept | None, Judgement]:
             kept = find_record(tx, number)
             row = None
@@ -64,9 +76,13 @@ class Showing:
             return kept, Judgement() if row is None else _judgement(step, row)
 
         kept, judgement = self._store.read(look)
-        if kept is not None and judgement == Judgement():
-            return self._store.read(lambda tx: example_within(tx, step, kept, self._settings))
-        return None if kept is None else example_of(step, kept, judgement, self._settings, self._store)
+        if kept is None:
+            return None
+        if judgement == Judgement():
+            shown = self._store.read(lambda tx: example_within(tx, step, kept, self._settings))
+        else:
+            shown = example_of(step, kept, judgement, self._settings, self._store)
+        return None if shown is None else (self._whose(kept.job_id), shown)
 
 
 def example_of(
