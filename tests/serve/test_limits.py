@@ -241,3 +241,15 @@ def test_more_than_fits_is_shed_at_once_and_not_queued(file_build: Build) -> Non
         thread.join()
     assert (statuses.count(202), statuses.count(429)) == (5, 10)
     assert counter.ask("SELECT count(*) FROM record") == [(5,)], "what was refused was kept all the same"
+
+
+def test_what_comes_while_a_request_is_worked_on_does_not_answer_it(file_build: Build) -> None:
+    """A line break after a body, as some clients send one, would get a record that is being worked on answered 408."""
+    counter = file_build({"what a day": "glad"}, latency_ms=1_500, serve_header_s=0.3)
+    body = b'{"id": "n1", "text": "what a day"}'
+    head = b"POST /v1/records/feel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with _call(counter) as caller:
+        caller.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        time.sleep(0.1)
+        caller.sendall(b"\r\n")
+        assert _told(caller)[0] == 200

@@ -40,6 +40,8 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._heads = True
+        self._begun = False
+        """Whether the next request has begun; empty lines before it are none of it (RFC 9112, 2.2)."""
         self._head_bytes = 0
         self._held: Any = None
         """The app, while the newest request waits for the rest of its body."""
@@ -76,12 +78,12 @@ class Connection(HttpToolsProtocol):
             if self._head_bytes > (most := self.limits.serve_header_bytes_max):
                 words = f"The request line and headers are larger than {most:,} bytes."
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, words)
-            elif self._late is None:  # the next request of a connection that was kept
+            elif self._late is None and not self._answering:  # the next request of a connection that was kept
                 self._wait("headers", self.limits.serve_header_s)
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._heads = True
+        self._heads = self._begun = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -99,15 +101,19 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The next byte is the next request's."""
         super().on_message_complete()
-        self._heads, self._head_bytes = True, 0
+        self._heads, self._begun, self._head_bytes = True, False, 0
         if self._held is not None:
             self._begin()
 
     def on_response_complete(self) -> None:
         """The next request's turn, where one came already; half of its body may be missing."""
         super().on_response_complete()
-        if self._held is not None and self._late is None:
+        if self._late is not None or self.transport.is_closing():
+            return
+        if self._held is not None:
             self._wait("body", self.limits.serve_body_s)
+        elif self._heads and self._begun and not self._answering:
+            self._wait("headers", self.limits.serve_header_s)
 
     def shutdown(self) -> None:
         """The service ends; a request that has not begun is not waited for."""
@@ -127,6 +133,12 @@ class Connection(HttpToolsProtocol):
             scope[UNTIL] = self._late.when()
             self._wait_no_more()
         super()._start_asgi_task(cycle, app)
+
+    @property
+    def _answering(self) -> bool:
+        """Whether a request is worked on: what is said now would be taken for its answer."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn has none before the first request
+        return cycle is not None and self._held is None and not cycle.response_complete
 
     def _begin(self) -> None:
         app, self._held = self._held, None
