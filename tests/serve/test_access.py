@@ -128,6 +128,7 @@ def _labels(counter: Counter) -> Path:
         ({"Host": "127.0.0.1.evil.example"}, 403),
         ({"Host": ""}, 403),
         ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),

@@ -71,11 +71,19 @@ class Guard:
         if scope["method"] in _SAFE:
             return ""
         origin = header(scope, b"origin")
-        if origin is not None and _name(urlsplit(origin).netloc) != host:
+        if origin is not None and _site(origin) != host:
             return "The request comes from another site. Pages of other sites may not call this service."
         if (header(scope, b"sec-fetch-site") or "none") not in {"none", "same-origin"}:
             return "The request comes from another site, as the browser says. Pages of other sites may not call this service."
         return ""
+
+
+def _site(origin: str) -> str | None:
+    """The host of an origin; None where it is none."""
+    try:
+        return _name(urlsplit(origin).netloc)
+    except ValueError:  # brackets that hold no address
+        return None
 
 
 def _name(host: str) -> str:
