@@ -9,6 +9,12 @@ from tests.serve.counter import Counter, Said
 TOOL = {"type": "function", "function": {"name": "final_result", "parameters": {"type": "object"}}}
 
 
+PICTURED = [
+    {"type": "text", "text": "what a day"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+]
+
+
 def ask(counter: Counter, content: str, **more: Any) -> Said:
     """One chat completion."""
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": content}]
@@ -60,10 +66,11 @@ def test_what_is_not_accepted_does_not_leave(shared: Counter) -> None:
             400,
         ),
         ({"model": "feel", "messages": [{"role": "user", "content": "x"}], "api_key": "sk-other"}, 400),
+        ({"model": "feel", "messages": [{"role": "user", "content": PICTURED}]}, 400),
     ],
     ids=[
         *("no such model", "no messages", "no user", "two answers", "not a record", "a list"),
-        *("another address", "another key"),
+        *("another address", "another key", "a picture beside the text"),
     ],
 )
 def test_a_wrong_request_is_told_as_openai_tells_it(shared: Counter, body: object, status: int) -> None:

@@ -175,7 +175,13 @@ def _last_user_text(asked: _Asked) -> str:
     if said is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "There is no user message. The last one is the record.")
     if isinstance(said.content, list):
-        return "".join(part["text"] for part in said.content if isinstance(part.get("text"), str))
+        other = {str(part.get("type")) for part in said.content if not isinstance(part.get("text"), str)}
+        if other:  # an answer to half of what was asked would look like one to all of it
+            raise Problem(
+                HTTPStatus.BAD_REQUEST,
+                f"{', '.join(sorted(other))[:200]}: a record is a text or a JSON object. Leave other parts out.",
+            )
+        return "".join(part["text"] for part in said.content)
     return said.content or ""
 
 
