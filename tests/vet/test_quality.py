@@ -2,14 +2,18 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, answers, drive, notes, stand
 
 from roadworthy._errors import WrongUse
+from roadworthy._settings import DEFAULTS
+from roadworthy.keep.ledger import open_ledger
+from roadworthy.keep.reviews import Label, put_label
 from roadworthy.vet.road.finding import Grade
-from roadworthy.vet.road.label import is_right, read_labels
+from roadworthy.vet.road.label import is_right, ledger_labels, read_labels
 from roadworthy.vet.road.quality import QUALITY, judged
 
 REPAIRS = (
@@ -151,3 +155,26 @@ def test_labels_come_from_a_file_and_a_bad_line_is_told(tmp_path: Path) -> None:
     place.write_text('{"key": "a", "right": "sad"}\n')
     with pytest.raises(WrongUse, match="line 1: there is no `label`"):
         read_labels(place)
+
+
+def test_what_people_called_wrong_without_another_answer_counts(tmp_path: Path) -> None:
+    """An app would be held against its right answers alone, and pass: a rejected one names no other that would be right."""
+    place = tmp_path / "tried.db"
+    glad = '{"mood":"glad"}'
+    store = open_ledger(str(place), DEFAULTS)
+    for label in (
+        Label("tried", "mood", "n1", "ruling by ann", glad),
+        Label("tried", "mood", "n2", "ruling by ann", correct=False, judged=glad),
+        Label("tried", "mood", "n3", "ruling by ann", correct=False, judged='{"mood":"sad"}'),
+        Label("tried", "mood", "n4", "feedback", correct=True, judged=glad),
+    ):
+        store.write_now(partial(put_label, label=label))
+    store.close()
+    labels = ledger_labels(str(place), "tried")
+    with stand(tmp_path, GOOD) as bench:
+        found = judged(
+            replace(bench, labels=labels), {key: {"mood": "glad"} for key in ("n1", "n2", "n3", "n4")}, 4
+        )
+    assert found.times == 3, "of n3 nobody knows: another answer was called wrong"
+    assert found.happened.startswith("2 of 3 labelled accepted answers are right")
+    assert found.evidence == ("n2: {'mood': 'glad'}, which a person called wrong",)

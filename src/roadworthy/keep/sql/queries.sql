@@ -593,6 +593,9 @@ WHERE job.app = :app AND (:job_id = 0 OR job.id = :job_id) AND review.id > :afte
 SELECT id, entry, key, label, correct, source, at FROM label
 WHERE app = :app AND :job_id = 0 AND id > :after ORDER BY id LIMIT :count;
 
+-- judged_labels: A page of an app's labels with the answers that they are about.
+SELECT id, key, label, correct, judged FROM label WHERE app = :app AND id > :after ORDER BY id LIMIT :count;
+
 -- export_runs: A page of the runs that an app pays for, its candidates' included.
 SELECT run.id, job.entry, job.name, run.started_at, run.ended_at, run.status, run.summary, run.cancelled_at,
   run.cancelled_by

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
+from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.record import Unusable
@@ -22,6 +23,13 @@ from roadworthy.vet.options import Options, rows_of
 
 _PAGE: Final = 1_000
 _COPY_BYTES_MAX: Final = 1_000_000_000
+
+
+@quick(frozen=True, slots=True)
+class Wrong:
+    """In the place of a right answer: one that a person called wrong without saying which would be right."""
+
+    answer: Any
 
 
 def read_labels(place: Path) -> dict[str, Any]:
@@ -47,7 +55,7 @@ def recorded_labels(options: Options) -> dict[str, Any]:
 
 
 def ledger_labels(ledger: str, app: str) -> dict[str, Any]:
-    """The right answers in the team's own ledger, read from a copy of it; none where there is no file to copy."""
+    """The right answers in the team's own ledger, and those called wrong, read from a copy of it; none where there is no file to copy."""
     place = Path(ledger)
     if "://" in ledger or not place.is_file() or place.stat().st_size > _COPY_BYTES_MAX:
         return {}
@@ -65,19 +73,25 @@ def ledger_labels(ledger: str, app: str) -> dict[str, Any]:
             found: dict[str, Any] = {}
             after = 0
             while page := store.read(
-                lambda tx: tx.rows("export_labels", app=app, job_id=0, after=after, count=_PAGE)  # noqa: B023 - read at once
+                lambda tx: tx.rows("judged_labels", app=app, after=after, count=_PAGE)  # noqa: B023 - read at once
             ):
                 for row in page:
                     after = as_int(row[0])
-                    if (answer := text_or_none(row[3])) is not None:
-                        found[as_text(row[2])] = orjson.loads(answer)
+                    if (said := text_or_none(row[2] if row[3] is None else row[4])) is not None:
+                        answer = orjson.loads(said)
+                        found[as_text(row[1])] = answer if row[3] in {None, 1} else Wrong(answer)
             return found
         finally:
             store.close()
 
 
-def is_right(value: Any, label: Any) -> bool:
-    """Whether an answer is the labelled one: the same, or its only field is, or it agrees in every field that the label names."""
+def is_right(value: Any, label: Any) -> bool | None:
+    """Whether an answer is the labelled one: the same, or its only field is, or it agrees in every field that the label names.
+
+    None where another answer was called wrong, which says nothing of this one.
+    """
+    if isinstance(label, Wrong):
+        return False if is_right(value, label.answer) else None
     if value == label:
         return True
     if not isinstance(value, dict):

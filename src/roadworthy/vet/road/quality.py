@@ -12,7 +12,7 @@ from roadworthy.observe.report import wilson
 from roadworthy.vet.road.cause import gone_alone, unchecked
 from roadworthy.vet.road.faithful import Faithful, same_answer, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
-from roadworthy.vet.road.label import is_right
+from roadworthy.vet.road.label import Wrong, is_right
 from roadworthy.vet.road.live import run_live
 from roadworthy.vet.road.stage import Stage
 from roadworthy.vet.road.unfit import is_free
@@ -253,10 +253,15 @@ def _live(bench: Bench) -> Finding:
 
 def judged(bench: Bench, accepted: Mapping[str, Any], asked: int, name: str = "labels") -> Finding:
     """Accepted answers against right ones, with Wilson's interval, against what the app promises."""
-    known = [(key, value) for key, value in accepted.items() if key in bench.labels]
+    labels = bench.labels
+    known = [
+        (key, value)
+        for key, value in accepted.items()
+        if key in labels and is_right(value, labels[key]) is not None
+    ]
     if not known:
         return not_tested(name, _RIGHT, f"None of the {asked} records with a label was accepted.")
-    wrong = [(key, value) for key, value in known if not is_right(value, bench.labels[key])]
+    wrong = [(key, value) for key, value in known if not is_right(value, labels[key])]
     right = len(known) - len(wrong)
     low, high = wilson(right, len(known))
     promises = [step.max_error for step in bench.declared.steps if step.max_error is not None]
@@ -279,14 +284,18 @@ def judged(bench: Bench, accepted: Mapping[str, Any], asked: int, name: str = "l
         times=len(known),
         happened=said + more,
         grade=grade,
-        evidence=tuple(
-            f"{key}: {value!r}, right is {bench.labels[key]!r}"[:300] for key, value in wrong[:_SHOWN]
-        ),
+        evidence=tuple(_told(key, value, labels[key])[:300] for key, value in wrong[:_SHOWN]),
         reproduce=bench.again("quality"),
         advice=""
         if grade is Grade.PASS
         else "Say what may be wrong (max_error=), label more, or hold more answers back.",
     )
+
+
+def _told(key: str, value: Any, label: Any) -> str:
+    if isinstance(label, Wrong):
+        return f"{key}: {value!r}, which a person called wrong"
+    return f"{key}: {value!r}, right is {label!r}"
 
 
 QUALITY: Final[Stage[Bench]] = Stage("quality", "Quality", "Are wrong answers held back?", _trial)
