@@ -6,7 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from pydantic import BaseModel, Field
 from tests.faults.bench import LARGE, PRICES, SMALL, Bench, Note, go, notes
+from tests.faults.odd import Asked, OddProvider, response
 from tests.ledgers import ask
 
 from roadworthy import Model, Price
@@ -332,6 +334,34 @@ def test_what_likely_does_not_fit_is_not_sent_at_all(bench: Bench) -> None:
             alone = await bench.run(bench.topics(narrow, name="alone"), rows[2:], job="alone")
             assert alone.summary.waiting == {"review": 1}
             assert "too_long" in bench.ask("SELECT reason FROM record WHERE waiting_for = 'review'")[0][0]
+
+    go(scenario())
+
+
+class Form(BaseModel):
+    """An answer whose schema is ten times as long as what is asked."""
+
+    topic: str = Field(description="The topic, in one word. " * 400)
+
+
+def test_a_schema_that_a_server_does_not_count_is_no_cut_prompt(bench: Bench) -> None:
+    """Where a schema steers the decoding it is no input, and every whole answer would be paid for and thrown away."""
+
+    def reply(asked: Asked) -> bytes:
+        given = sum(len(message["content"]) for message in asked.body["messages"])
+        read = given // 4 if asked.number == 1 else given // 40
+        usage = f'"usage":{{"prompt_tokens":{read},"completion_tokens":10,"total_tokens":{read + 10}}}'
+        choice = '{"index":0,"message":{"role":"assistant","content":"{\\"topic\\":\\"billing\\"}"},"finish_reason":"stop"}'
+        return response(f'{{"id":"c-1","model":"small","choices":[{choice}],{usage}}}'.encode())
+
+    async def scenario() -> None:
+        async with OddProvider(reply) as odd:
+            own = Model(f"small@{odd.url}", price=SMALL.price)
+            rows = [*notes(1), {"id": "long", "text": "a word or two " * 600}]
+            ran = await bench.run(bench.step(Form, own), rows, concurrency=1)
+            assert bench.outcomes() == {"N-0": ("accepted", ""), "long": ("waiting", "review")}
+            assert (len(odd.asked), ran.summary.accepted) == (2, 1)
+            assert "too_long" in bench.ask("SELECT reason FROM record WHERE key = 'long'")[0][0]
 
     go(scenario())
 

@@ -29,7 +29,7 @@ from roadworthy.call.model import Function, Model
 from roadworthy.call.price import pico
 from roadworthy.call.raised import read_raised
 from roadworthy.call.reply import Ending, Outcome, Usage
-from roadworthy.call.tokens import input_bound, was_cut
+from roadworthy.call.tokens import input_bound, prompt_bytes, was_cut
 from roadworthy.call.transport import Transport
 from roadworthy.call.vision import likely_image_tokens
 from roadworthy.call.wire.error import one_line
@@ -194,7 +194,7 @@ class EndpointRung:
         else:
             exchange = await self._transport.post(endpoint.url, headers, ask.body, timeout_s)
             outcome = endpoint.wire.read(exchange, now)
-        if endpoint.cuts_prompts and was_cut(ask.text_bytes, outcome.usage):
+        if endpoint.cuts_prompts and _was_cut(ask, outcome.usage):
             detail = f"the server read only {outcome.usage and outcome.usage.input_tokens} tokens of the prompt: it cut it"
             outcome = replace(outcome, ending=Ending.TOO_LONG, detail=detail)
         if (text := struck_out(outcome.text)) != outcome.text:  # a gateway that says back what it was sent
@@ -205,6 +205,11 @@ class EndpointRung:
     def cost_pico(self, usage: Usage) -> int:
         """The price of reported usage."""
         return self._endpoint.price.cost_pico(usage)
+
+
+def _was_cut(ask: Ask, usage: Usage | None) -> bool:
+    """Whether a server read less than what its messages say; hardly ever need the request be looked at for that."""
+    return was_cut(ask.text_bytes, usage) and was_cut(prompt_bytes(ask.body), usage)
 
 
 class _NotBegun(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from roadworthy._settings import Settings
 from roadworthy.call.reply import Usage
 
@@ -20,6 +22,19 @@ def input_bound(text_bytes: int, settings: Settings) -> int:
     Images are bounded by `vision`. A provider's own framing of messages and schema is covered by `framing_tokens`.
     """
     return text_bytes + settings.framing_tokens
+
+
+def prompt_bytes(body: bytes) -> int:
+    """How many bytes of a chat request a model must read, images apart: what its messages say.
+
+    A schema is none of it where it steers the decoding (vLLM, llama.cpp, Ollama), and it is often the larger part.
+    """
+    contents = [message["content"] for message in orjson.loads(body)["messages"]]
+    parts = [
+        [{"text": content}] if isinstance(content, str) else content  # text alone, or text and images
+        for content in contents
+    ]
+    return sum(len(str(part.get("text", "")).encode()) for one in parts for part in one)
 
 
 def was_cut(request_bytes: int, usage: Usage | None) -> bool:
