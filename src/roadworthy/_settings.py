@@ -125,7 +125,12 @@ class Settings(DoorSettings):
     breaker_open_s: float = _row(
         30.0, "seconds", "first time a breaker stays open; doubles each time", "Envoy outlier detection"
     )
-    breaker_open_cap_s: float = _row(600.0, "seconds", "longest time a breaker stays open", OURS)
+    breaker_open_cap_s: float = _row(
+        600.0,
+        "seconds",
+        "longest time a breaker stays open; after as long a lane that was closed, but for its key or its bill, is tried again",
+        OURS,
+    )
 
     lane_concurrency_start: int = _count(
         8, "requests", "in flight per lane at the start; doubles with each round trip until throttled", OURS

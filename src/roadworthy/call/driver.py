@@ -121,7 +121,7 @@ class Driver:
 
     async def _admit(self, lane: Lane, ask: Ask, deadline: float) -> NoReply | None:
         """Wait until the lane lets one more request go; it then holds a slot and has spent its tokens."""
-        while not lane.closed:
+        while not lane.closed or self._opens(lane):
             now = self._clock.monotonic()
             if self._sharing is not None:
                 self._sharing.look()
@@ -134,7 +134,7 @@ class Driver:
                 return None
             silent = lane.silent_s(now)
             if silent > 0 and silent >= self._settings.patience_s:
-                self._close(lane, f"no answer for {self._settings.patience_s:g} s")
+                self._close(lane, f"no answer for {self._settings.patience_s:g} s", now)
                 break
             patience = self._settings.patience_s - silent if silent > 0 else math.inf
             look = self._settings.share_look_s if lane.down and self._sharing is not None else math.inf
@@ -209,9 +209,16 @@ class Driver:
         self._release(lane, ask)
         await meter.settle(never_sent(ask, opened, "the deadline passed before it was sent"))
 
-    def _close(self, lane: Lane, reason: str) -> None:
-        """Send nothing more through a lane, and say so once."""
-        lane.close(reason)
+    def _opens(self, lane: Lane) -> bool:
+        """Whether a lane that is closed may be tried again by now: an account is topped up, an outage ends."""
+        opens = lane.try_again(self._clock.monotonic())
+        if opens:
+            self._tell(LaneChanged(lane.name, "opened", "it is tried again, with one request at first"))
+        return opens
+
+    def _close(self, lane: Lane, reason: str, now: float = math.inf) -> None:
+        """Send nothing more through a lane, and say so once. Without `now` it is not tried again."""
+        lane.close(reason, now)
         self._tell(LaneChanged(lane.name, "closed", lane.closed))
 
     async def _send(

@@ -42,7 +42,8 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.QUOTA: Treatment(
             False, False, "nothing", "The account has no credit or reached a spend limit.",
-            "No retry; the lane closes; the next model on the ladder, else the record waits for the provider.",
+            "No retry; the lane closes for `breaker_open_cap_s`; the next model on the ladder, else the record waits for the "
+            "provider.",
         ),
         Ending.AUTH: Treatment(
             False, False, "nothing", "The key is missing, wrong or not allowed this model.",
@@ -50,8 +51,8 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.GONE: Treatment(
             False, False, "nothing", "The model does not exist any more, or never did.",
-            "No retry; the second in a row closes this model's lane; the next model on the ladder, else the record waits for the "
-            "provider.",
+            "No retry; the second in a row closes this model's lane for `breaker_open_cap_s`; the next model on the ladder, else "
+            "the record waits for the provider.",
         ),
         Ending.TOO_LONG: Treatment(
             False, False, "nothing", "The request is larger than the model takes.",
@@ -86,7 +87,8 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.UNTRUSTED: Treatment(
             False, False, "nothing", "The server's certificate does not hold, so nothing was sent.",
-            "No retry; the lane closes; the next model on the ladder, else the record waits for the provider.",
+            "No retry; the lane closes for `breaker_open_cap_s`; the next model on the ladder, else the record waits for the "
+            "provider.",
         ),
     }
 )  # fmt: skip

@@ -28,7 +28,7 @@ class Lane:
     """The memory of a lane. Pure: it reads no clock and never sleeps; `now` is monotonic seconds.
 
     Attributes:
-        closed: why nothing is sent any more; "" while it is open.
+        closed: why nothing is sent; "" while it is open.
         needs_key: whether it was closed for its key, so that another key can open it.
     """
 
@@ -51,6 +51,7 @@ class Lane:
         self._silent_since: float | None = None
         self._gone = 0
         self._wanted_at = -math.inf
+        self._again_at = math.inf
 
     @property
     def full(self) -> bool:
@@ -142,7 +143,7 @@ class Lane:
         self._gone = self._gone + 1 if ending is Ending.GONE else 0
         if ending in _CLOSING or self._gone >= _GONE_IN_A_ROW:
             self.needs_key = self.needs_key or (ending is Ending.AUTH and not self.closed)
-            self.close(f"{ending.value}: {_WHY[ending]}")
+            self.close(f"{ending.value}: {_WHY[ending]}", math.inf if self.needs_key else now)
 
     def silent_s(self, now: float) -> float:
         """How long this lane has brought nothing but failures."""
@@ -152,10 +153,21 @@ class Lane:
         """Whether someone wanted it since `since`, and it is open and brings nothing but failures."""
         return not self.closed and self._silent_since is not None and self._wanted_at >= since
 
-    def close(self, reason: str) -> None:
-        """Send nothing more."""
-        self.closed = self.closed or reason
+    def close(self, reason: str, now: float = math.inf) -> None:
+        """Send nothing, until it is tried again `breaker_open_cap_s` after `now`; where that is not given, until `reopen`."""
+        if not self.closed:
+            self.closed, self._again_at = reason, now + self._settings.breaker_open_cap_s
+
+    def try_again(self, now: float) -> bool:
+        """Open what was closed long enough, as it is after an outage: for one request, whose ending tells how it goes on."""
+        if now < self._again_at:
+            return False
+        self.reopen()
+        self._silent_since = None
+        self._gone = _GONE_IN_A_ROW - 1
+        self._breaker.follow(now, self._pace.in_flight)
+        return True
 
     def reopen(self) -> None:
         """Send again; whatever closed it was put right."""
-        self.closed, self.needs_key, self._gone = "", False, 0
+        self.closed, self.needs_key, self._gone, self._again_at = "", False, 0, math.inf

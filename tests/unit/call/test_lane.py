@@ -49,6 +49,29 @@ def test_an_account_that_is_at_its_end_closes_the_lane(ending: Ending) -> None:
     assert (lane.closed, lane.needs_key) == ("", False)
 
 
+def test_a_closed_lane_is_tried_with_one_request_and_closes_again_where_nothing_changed() -> None:
+    """A burst would meet an account that is still empty; or a lane be asked again that billed more than it was allowed."""
+    lane, span = Lane("l", DEFAULTS), DEFAULTS.breaker_open_cap_s
+    lane.saw(Outcome(Ending.QUOTA), 0, 1)
+    assert not lane.try_again(span - 1)
+    assert lane.try_again(span)
+    assert lane.admit(span, 1) == 0
+    assert lane.admit(span, 1) == 1.0, "one alone"
+    lane.saw(Outcome(Ending.QUOTA), span, 1)
+    assert lane.closed.startswith("quota: ")
+    assert lane.try_again(2 * span)
+    assert lane.admit(2 * span, 1) == 0
+    lane.saw(Outcome(Ending.OK), 2 * span, 1)
+    assert (lane.closed, lane.down, lane.admit(2 * span, 1)) == ("", False, 0)
+    for ending, closed in ((Ending.AUTH, ""), (None, "it billed more")):
+        other = Lane("o", DEFAULTS)
+        if ending is not None:
+            other.saw(Outcome(ending), 0, 1)
+        else:
+            other.close(closed)
+        assert not other.try_again(1e12), "another key opens it, or a person"
+
+
 def test_a_model_is_gone_when_it_is_said_twice_in_a_row() -> None:
     """One 404 of a gateway would close a lane that works, or a retired model be asked for every record."""
     lane = Lane("l", DEFAULTS)
