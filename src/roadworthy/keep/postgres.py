@@ -177,13 +177,13 @@ class PostgresStore:
     def __init__(self, url: str, settings: Settings, now: Callable[[], float] = time.time) -> None:
         parts = urlsplit(url)
         self.name = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        self._url = url
         self._settings = settings
         self._now = now
         with self._explained():
             self._connection = _connect(url, settings)
             _migrate(self._connection, self.name)
-            self._reader = _connect(url, settings)
-            self._reader.autocommit = True
+            self._reader = _connect(url, settings, reads=True)
         self.owner = self._begin()
         beat_s = settings.lease_s / _BEATS_A_LEASE
         self._writer = Writer(
@@ -194,7 +194,11 @@ class PostgresStore:
     def read(self, look: Change[R]) -> R:
         """Look at what is committed; the reader's connection serves one look at a time."""
         with self._explained():
-            return look(PostgresTransaction(self._reader, self._now(), sure=False))
+            try:
+                return look(PostgresTransaction(self._reader, self._now(), sure=False))
+            finally:
+                if self._reader.closed:
+                    self._writer.nudge()
 
     def gone(self, transaction: Transaction) -> list[int]:
         """Processes not heard for `lease_s` are taken for dead, here and now; from then on they cannot write."""
@@ -260,6 +264,7 @@ class PostgresStore:
         from psycopg import errors  # noqa: PLC0415 - an extra
 
         with self._explained():
+            self._connect_again()
             for turn in range(_TURNS_MAX):
                 try:
                     return self._commit(changes, sure=turn > 0)
@@ -292,8 +297,21 @@ class PostgresStore:
                 "the wire is charged. It stops here. Run the same command again."
             )
 
+    def _connect_again(self) -> None:
+        """Take new connections for those that the server ended, as it does when it restarts; whoever used one was told.
+
+        The writer's thread alone does it: a look is taken in its caller's own thread, which must not wait for a server
+        that is away.
+        """
+        if self._connection.closed:
+            self._connection = _connect(self._url, self._settings)
+        if self._reader.closed:
+            self._reader = _connect(self._url, self._settings, reads=True)
+
     def _beat(self) -> None:
-        """Be heard while there is nothing to write."""
+        """Be heard while there is nothing to write, and find out whether a connection that nobody used was ended."""
+        with contextlib.suppress(LedgerUnavailable):
+            self.is_alive(self.owner)
         self._run([])
 
     @contextlib.contextmanager
@@ -310,7 +328,7 @@ class PostgresStore:
             ) from error
 
 
-def _connect(url: str, settings: Settings) -> psycopg.Connection[Row]:
+def _connect(url: str, settings: Settings, *, reads: bool = False) -> psycopg.Connection[Row]:
     try:
         import psycopg  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -329,6 +347,7 @@ def _connect(url: str, settings: Settings) -> psycopg.Connection[Row]:
     silent_ms = str(max(1, int(settings.lease_s * 1_000)))
     connection.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (silent_ms,))
     connection.commit()
+    connection.autocommit = reads
     return connection
 
 

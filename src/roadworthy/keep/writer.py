@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from roadworthy._edge import told_to
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._threads import wake_in_turn
-from roadworthy.keep.transaction import Change
+from roadworthy.keep.transaction import Change, TakenForDead
 
 if TYPE_CHECKING:
     import asyncio
@@ -126,6 +126,12 @@ class Writer:
         waiter: Future[object] = Future()
         self._put(_alone(change, waiter))
         return waiter.result()  # type: ignore[return-value] # its result is the change's
+
+    def nudge(self) -> None:
+        """Have it perform an empty transaction soon; many of them at once are one."""
+        with self._open:
+            if self._refusal() is None:
+                self._queue.put(_Gathered(None))
 
     def close(self, last: Change[None] | None = None) -> None:
         """Commit what is gathered and queued, and end the thread; who writes from now on is told that it is closed.
@@ -242,12 +248,17 @@ class Writer:
         return batch, True
 
     def _rest(self) -> None:
-        """Nothing is to be written; whoever is not let in any more is told at the next change."""
+        """Nothing is to be written; whoever is not let in any more is told at the next change.
+
+        A ledger that is away just now may be back by then, and that change is the one to find out.
+        """
         assert self._idle is not None
         try:
             self._idle()
-        except LedgerUnavailable as error:
+        except TakenForDead as error:
             self._broken = error
+        except LedgerUnavailable:
+            return
 
 
 @cache
