@@ -1,9 +1,13 @@
 """A service outlives its provider's outages: nobody is there who would run a command again."""
 
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from tests.serve.conftest import Build
+from tests import postgres
+from tests.ledgers import change
+from tests.serve.conftest import Build, maker
 from tests.serve.counter import Counter
 
 QUICK = {
@@ -46,3 +50,16 @@ def _until(counter: Counter, key: str, field: str, wanted: str) -> dict[str, str
             return found
         time.sleep(0.1)
     raise AssertionError(found)
+
+
+def test_a_service_that_was_taken_for_dead_ends(postgres_server: postgres.Server, tmp_path: Path) -> None:
+    """It may write nothing any more: it would say for ever that it is ready, and answer 503 to every record."""
+    with ExitStack() as running:
+        ledger = postgres_server.new_database()
+        counter = maker(running, tmp_path, ledger)({"what a day": "glad"})
+        assert counter.call("GET", "/readyz").status == 200
+        change(ledger, "UPDATE lease SET ended_at = 1")
+        process = counter.process
+        assert process is not None
+        assert process.wait(20) == 3
+        assert "taken for dead" in counter.stop()

@@ -117,7 +117,11 @@ async def _serve(
     click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
     spare_collector()
-    await Server(config).serve(sockets=[listening])
+    server = Server(config)
+    service.taken_for_dead.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    await server.serve(sockets=[listening])
+    if service.taken_for_dead.done():
+        raise service.taken_for_dead.result()  # whoever watches the process starts another one
 
 
 def watched(app: App, runtime: Runtime) -> Watched:

@@ -10,7 +10,6 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
@@ -39,7 +38,7 @@ from roadworthy.keep.submissions import (
     submit,
     tokens_of,
 )
-from roadworthy.keep.transaction import as_int
+from roadworthy.keep.transaction import TakenForDead, as_int
 from roadworthy.run.entry import Entry
 from roadworthy.run.revive import revived
 from roadworthy.run.runtime import Runtime
@@ -78,6 +77,7 @@ class Service:
         self.runtime = runtime
         self.entries = entries
         self.draining = False
+        self.taken_for_dead: asyncio.Future[TakenForDead] = asyncio.get_running_loop().create_future()
         self._working: dict[int, asyncio.Task[Stands | None]] = {}
         self._coming = 0
         self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
@@ -319,8 +319,13 @@ class Service:
     async def _look_again_and_again(self) -> None:
         settings = self.runtime.settings
         while True:
-            with suppress(LedgerUnavailable):  # the next look meets it again, and whoever writes is told
+            try:
                 await self._look()
+            except TakenForDead as error:
+                self.taken_for_dead.set_result(error)
+                return
+            except LedgerUnavailable:
+                pass  # the next look meets it again, and whoever writes is told
             await self.runtime.clock.sleep(settings.serve_look_s)
 
     async def _look(self) -> None:
@@ -330,6 +335,7 @@ class Service:
         again = now >= self._again_at
         if again:
             self._again_at = now + runtime.settings.serve_again_s
+            await runtime.store.write(lambda _tx: None)  # whether it still may
         jobs = runtime.store.read(lambda tx: served_jobs(tx, app))
         self._forget_cancelled({job_id for job_id, _ in jobs})
         for job_id, name in jobs:
