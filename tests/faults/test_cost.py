@@ -1,13 +1,15 @@
 """Rows C1 and C3 to C12: money, retries, limits and time."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from pydantic import BaseModel, Field
-from tests.faults.bench import LARGE, PRICES, SMALL, Bench, Note, go, notes
+from tests.faults.bench import GOOD, LARGE, PRICES, SMALL, Bench, Note, go, notes
 from tests.faults.odd import Asked, OddProvider, response
 from tests.ledgers import ask
 
@@ -334,6 +336,69 @@ def test_what_likely_does_not_fit_is_not_sent_at_all(bench: Bench) -> None:
             alone = await bench.run(bench.topics(narrow, name="alone"), rows[2:], job="alone")
             assert alone.summary.waiting == {"review": 1}
             assert "too_long" in bench.ask("SELECT reason FROM record WHERE waiting_for = 'review'")[0][0]
+
+    go(scenario())
+
+
+def events(*said: object) -> bytes:
+    """A stream of these events that ends well."""
+    body = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in said)
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.fault("C3")
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        ({"message": "no", "code": 400}, "bad_request"),
+        ({"message": "no", "code": "context_length_exceeded"}, "too_long"),
+        ({"message": "no", "code": 502}, "unknown"),
+    ],
+)
+def test_an_answer_that_had_begun_is_charged_whatever_broke_it_off(
+    bench: Bench, error: dict[str, object], ending: str
+) -> None:
+    """Tokens that a provider bills would be booked as free, because the error alone would cost nothing."""
+
+    async def scenario() -> None:
+        begun = {"choices": [{"index": 0, "delta": {"content": "{"}, "finish_reason": None}]}
+        async with OddProvider(lambda _: events(begun, {"error": error})) as odd:
+            bench.provider(odd.url)
+            streams = replace(SMALL, stream=True)
+            await bench.run(
+                bench.topics(streams, settings={"patience_s": 0.2, "park_rounds_max": 1}), notes(1)
+            )
+            assert odd.asked
+            assert len(odd.asked) == 1 or ending == "unknown", "no retry"
+            for state, ended, cost, reserved in bench.attempts():
+                assert (state, ended, cost) == ("unknown", ending, reserved)
+
+    go(scenario())
+
+
+@pytest.mark.fault("C3")
+def test_a_response_that_failed_costs_what_it_says(bench: Bench) -> None:
+    """What a reasoning model used before it failed is billed, and was free where it was read as a stream."""
+    used = {"input_tokens": 100, "output_tokens": 50, "total_tokens": 150}
+    failed = {"status": "failed", "error": {"code": "server_error", "message": "no"}, "usage": used}
+    part = {"type": "output_text", "text": json.dumps(GOOD)}
+    whole = {"status": "completed", "output": [{"type": "message", "content": [part]}], "usage": used}
+
+    async def scenario() -> None:
+        answers = [
+            events({"type": "response.failed", "response": failed}),
+            events({"type": "response.completed", "response": whole}),
+        ]
+        async with OddProvider(lambda asked: answers[asked.number - 1]) as odd:
+            bench.provider(odd.url)
+            streams = replace(SMALL, name="openai-responses:small", stream=True)
+            ran = await bench.run(bench.topics(streams), notes(1))
+            cost = 100 * 100_000 + 50 * 400_000
+            assert [row[:3] for row in bench.attempts()] == [
+                ("settled", "transient", cost), ("settled", "ok", cost)
+            ]  # fmt: skip
+            assert ran.summary.accepted == 1
 
     go(scenario())
 

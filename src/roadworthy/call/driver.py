@@ -282,11 +282,14 @@ class Driver:
 
 
 def settle(rung: Rung, ask: Ask, opened: Opened, outcome: Outcome, latency_s: float) -> Settlement:
-    """What an outcome costs: its usage where it has one, nothing where it provably cost nothing, else the worst case."""
+    """What an outcome costs: its usage where it has one, nothing where its ending costs nothing, else the worst case.
+
+    An answer that had begun is billed as far as it came, even where its ending alone would cost nothing.
+    """
     charged = TREATMENT[outcome.ending].charged
     if outcome.usage is not None:
         state, cost = "settled", rung.cost_pico(outcome.usage)
-    elif charged == "nothing":
+    elif charged == "nothing" and not outcome.begun:
         state, cost = ("unsent" if outcome.ending in _NEVER_LEFT else "settled"), 0
     else:
         state, cost = "unknown", ask.worst_pico

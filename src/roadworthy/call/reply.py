@@ -84,6 +84,7 @@ class Outcome:
         provider_id: the provider's id of the response, for its support desk.
         detail: one line for a person: what the provider said.
         limits: what the provider's headers say of its limits, where they do.
+        begun: something of an answer had come before it broke off, and may be billed.
     """
 
     ending: Ending
@@ -96,6 +97,7 @@ class Outcome:
     provider_id: str = ""
     detail: str = ""
     limits: Limits | None = None
+    begun: bool = False
 
 
 @quick(frozen=True, slots=True)

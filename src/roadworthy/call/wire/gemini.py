@@ -155,7 +155,7 @@ class _ContentAssembly(Assembly):
         """Take one piece."""
         error = find_error(said) or (said if name == "error" else None)
         if error is not None:
-            self.error = error
+            self.error, self.failed = error, said
             return
         kept = ("usageMetadata", "modelVersion", "responseId", "promptFeedback")
         self._head |= {field: said[field] for field in kept if said.get(field)}

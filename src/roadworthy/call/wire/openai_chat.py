@@ -160,7 +160,7 @@ class _ChatAssembly(Assembly):
         """Take one chunk. `event: error` and an object with an error are both errors."""
         error = find_error(said) or (said if name == "error" else None)
         if error is not None:
-            self.error = error
+            self.error, self.failed = error, said
             return
         for field in ("id", "model"):
             self._head[field] = said.get(field) or self._head.get(field)

@@ -132,9 +132,8 @@ class _ResponseAssembly(Assembly):
         if kind == "error":
             self.error = find_error(said) or said
         elif kind == "response.failed":
-            self.error = at(said, "response", "error") or {
-                "message": "the response failed and does not say why"
-            }
+            self.failed = at(said, "response")
+            self.error = at(self.failed, "error") or {"message": "the response failed and does not say why"}
         elif kind in {"response.completed", "response.incomplete"}:
             self._response = dict(at(said, "response"))
             self.ended = self.may_end = True

@@ -31,6 +31,7 @@ class Assembly:
         ended: the terminal marker has come; nothing more is needed.
         may_end: the answer is whole, but something may still follow, such as its usage.
         error: the error that broke into the stream.
+        failed: what the error came in; it may report the tokens that were used up to it.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Assembly:
         self.ended = False
         self.may_end = False
         self.error: Mapping[str, Any] | None = None
+        self.failed: Mapping[str, Any] = {}
 
     def take(self, name: str, said: Mapping[str, Any]) -> None:
         """Take one event."""

@@ -147,7 +147,7 @@ class Wire(ABC):
         """Classify an exchange that was read as a stream.
 
         A stream without its terminal marker is cut, whatever its text looks like. An error that breaks into an answer
-        may have been billed as far as it came, so what would otherwise pass free of charge is `unknown`.
+        may have been billed as far as it came, so it does not pass free of charge, whatever it means.
         """
         if not stream.accepted:
             return self.read(exchange, now)
@@ -155,11 +155,17 @@ class Wire(ABC):
         gathered = stream.assembly
         if gathered.error is not None:
             ending, detail = read_error(inner_status(gathered.error), gathered.error)
-            if gathered.begun and ending in _MAYBE_BILLED:
+            usage = self.usage(gathered.failed)
+            if gathered.begun and usage is None and ending in _MAYBE_BILLED:
                 ending = Ending.UNKNOWN
-            wait = asked_wait_s(gathered.error) or retry_after_s(exchange.headers, now)
-            detail = f"inside a stream: {detail}"[:300]
-            return Outcome(ending, provider_id=provider_id, detail=detail, retry_after_s=wait)
+            return Outcome(
+                ending,
+                provider_id=provider_id,
+                detail=f"inside a stream: {detail}"[:300],
+                retry_after_s=asked_wait_s(gathered.error) or retry_after_s(exchange.headers, now),
+                usage=usage,
+                begun=gathered.begun,
+            )
         whole = gathered.ended or (gathered.may_end and not exchange.error)
         if whole and not stream.broken:
             return self.answer(gathered.whole(), exchange.headers)
