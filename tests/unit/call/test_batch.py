@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from roadworthy.call.batch.anthropic import AnthropicBatch
-from roadworthy.call.batch.dialect import BatchDialect, NotSaid
+from roadworthy.call.batch.dialect import BatchDialect, NotSaid, read_line
 from roadworthy.call.batch.gemini import GeminiBatch
 from roadworthy.call.batch.openai import OpenAIBatch
 from roadworthy.call.price import Price
-from roadworthy.call.reply import Ending, Usage
+from roadworthy.call.reply import Ending, Exchange, Usage
 from roadworthy.call.wire.anthropic import AnthropicMessages
 from roadworthy.call.wire.gemini import GeminiContent
 from roadworthy.call.wire.openai_chat import OpenAIChat
@@ -160,6 +160,24 @@ def test_half_a_price_is_exactly_half(rate: str) -> None:
     for tokens in (20, 2_000_000):
         usage = Usage(tokens, tokens, cached_tokens=tokens // 2)
         assert 0 <= 2 * half.cost_pico(usage) - price.cost_pico(usage) <= 1
+
+
+@pytest.mark.parametrize("spoiled", [b"\\ud83d", b"\xff"], ids=["half a pair", "a bad byte"])
+def test_a_spoiled_character_spoils_no_result(spoiled: bytes) -> None:
+    """An answer that was paid for would be lost, though the same one alone is read with that character replaced."""
+    answer = b'{"choices":[{"message":{"content":"so %b"},"finish_reason":"stop"}]}' % spoiled
+    line = b'{"custom_id":"one","response":{"status_code":200,"body":%b}}' % answer
+    row = read_line(line)
+    assert row is not None
+    name, outcome = OPENAI.result(row, WIRES["openai"])
+    alone = WIRES["openai"].read(Exchange(200, {}, answer), 0.0)
+    assert (
+        (name, outcome.ending, outcome.text)
+        == ("one", Ending.OK, alone.text)
+        == ("one", Ending.OK, "so \ufffd")
+    )
+    assert read_line(b" \n") is None
+    assert read_line(b"[1]") is None
 
 
 def test_what_gemini_reads_from_its_cache_keeps_its_price() -> None:

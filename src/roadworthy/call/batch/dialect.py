@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -13,6 +14,7 @@ from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.call.price import Price
 from roadworthy.call.reply import Ending, Exchange, Outcome
+from roadworthy.call.wire.value import as_object
 from roadworthy.call.wire.wire import Wire
 
 State = Literal["working", "ended", "failed", "expired", "cancelled"]
@@ -156,11 +158,7 @@ class BatchDialect(ABC):
 
 def read_line(line: bytes) -> Mapping[str, Any] | None:
     """A line of a file of results; None for an empty one or one that is not an object."""
-    try:
-        said = orjson.loads(line) if line.strip() else None
-    except orjson.JSONDecodeError:
-        return None
-    return said if isinstance(said, dict) else None
+    return as_object(line) if line.strip() else None
 
 
 def read_whole(exchange: Exchange) -> Mapping[str, Any]:
@@ -178,7 +176,15 @@ def read_whole(exchange: Exchange) -> Mapping[str, Any]:
 def alone(status: int, body: object, wire: Wire, request_id: str = "") -> Outcome:
     """What a result would be, had it come as the answer to a request of its own."""
     headers = {"x-request-id": request_id} if request_id else {}
-    return wire.read(Exchange(status, headers, orjson.dumps(body)), 0.0)
+    return wire.read(Exchange(status, headers, _written(body)), 0.0)
+
+
+def _written(body: object) -> bytes:
+    """As JSON; half a surrogate pair, which UTF-8 cannot write, as the escape that it came as."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
 
 
 def not_reached(why: str, *, cancelled: bool = False) -> Outcome:
