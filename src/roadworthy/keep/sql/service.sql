@@ -85,10 +85,10 @@ SELECT record.id, record.key, job.entry, record.outcome, coalesce(record.waiting
   coalesce(record.value, ''), coalesce(record.reason, ''), job.id
 FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.id < :before AND (:outcome = '' OR record.outcome = :outcome)
-  AND (:entry = '' OR job.entry = :entry) AND (:pattern = '' OR record.key LIKE :pattern ESCAPE '!')
+  AND (:entry = '' OR job.entry = :entry) AND (:pattern = '' OR lower(record.key) LIKE lower(:pattern) ESCAPE '!')
   AND (:waiting = '' OR record.waiting_for = :waiting) AND (:job_id = 0 OR job.id = :job_id)
-  AND (:words = '' OR record.body LIKE :words ESCAPE '!' OR record.value LIKE :words ESCAPE '!'
-    OR record.reason LIKE :words ESCAPE '!')
+  AND (:words = '' OR lower(record.body) LIKE lower(:words) ESCAPE '!' OR lower(record.value) LIKE lower(:words) ESCAPE '!'
+    OR lower(record.reason) LIKE lower(:words) ESCAPE '!')
 ORDER BY record.id DESC LIMIT :count;
 
 -- open_questions: What waits for people: by step, kind and reader how many questions, and since when.
