@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roadworthy._errors import Waiting
@@ -279,14 +279,12 @@ class Desk:
             if (cap := runtime.plan.record_budget_pico) is not None:
                 set_cap(tx, payer.scopes[-1], cap)
             found[:] = [opener(tx, ask, pin, payer)]
-            if not pin.question_id and isinstance(
-                found[0], Reply
-            ):  # bought by another record: asked all the same
+            if not pin.question_id and isinstance(found[0], Reply):  # of another record: asked all the same
                 question_ids[:] = [pin_question(tx, pin)]
             return found[0]
 
         try:
-            opened = await runtime.store.write(change)
+            opened = await runtime.late.write(change, partial(self._charge, owed=owed), len(owed.settlements))
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(ask, found))
             raise
@@ -320,10 +318,10 @@ class Desk:
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""
         self._count(settlement)
-        owed = _Owed((settlement,))
-        await self.session.runtime.store.write(lambda tx: self._charge(tx, owed))
+        runtime, charge = self.session.runtime, partial(self._charge, owed=_Owed((settlement,)))
+        await runtime.late.write(charge, charge, 1)
         failpoint("settlement_committed")
-        self.session.runtime.settled(1)
+        runtime.settled(1)
 
     def owe(self, settlement: Settlement) -> None:
         """Write it with the record's next change."""
@@ -358,7 +356,8 @@ class Desk:
             if fate is not None and session.after is not None:
                 session.after(tx)
 
-        return runtime.durable(runtime.store.write(last), len(owed.settlements))
+        count = len(owed.settlements)
+        return runtime.durable(runtime.late.write(last, partial(self._charge, owed=owed), count), count)
 
     def _take_owed(self) -> _Owed:
         if not self._owed and not self._remarks:

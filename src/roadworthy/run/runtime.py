@@ -38,6 +38,7 @@ from roadworthy.run.auditor import Auditor
 from roadworthy.run.context import Context, VectorBuyer
 from roadworthy.run.entry import Step
 from roadworthy.run.keys import KeyWatch
+from roadworthy.run.late import Late
 from roadworthy.run.plan import Plan
 from roadworthy.run.served import ServedModels
 from roadworthy.run.sharing import SharedLanes
@@ -82,6 +83,7 @@ class Runtime:
     ) -> None:
         self.plan = plan
         self.store = store
+        self.late = Late(store)
         self.settings = settings
         self.clock = clock or SystemClock()
         self._namespaces: dict[int, str] = {}
@@ -275,6 +277,7 @@ class Runtime:
             async with asyncio.timeout(seconds):
                 await settlement.wait()
         except TimeoutError:
+            self.settled(await self.late.settle())
             await self.look_for_dead()
 
     async def close(self) -> None:
