@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
@@ -23,7 +23,6 @@ from roadworthy.accept.intake import record_from_value
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json, Record, Unusable
 from roadworthy.keep.intake import take_in
-from roadworthy.keep.jobs import begin_run
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import claim, fates, find_record, keep
 from roadworthy.keep.submissions import (
@@ -45,6 +44,7 @@ from roadworthy.run.runtime import Runtime
 from roadworthy.run.work import begin, run_record
 from roadworthy.serve.caller import Caller
 from roadworthy.serve.problem import Problem
+from roadworthy.serve.runs import Runs
 from roadworthy.serve.standing import JobStanding, job_standing
 from roadworthy.serve.terms import Terms
 
@@ -80,9 +80,7 @@ class Service:
         self.taken_for_dead: asyncio.Future[TakenForDead] = asyncio.get_running_loop().create_future()
         self._working: dict[int, asyncio.Task[Stands | None]] = {}
         self._coming = 0
-        self._jobs: dict[tuple[str, str], tuple[int, int]] = {}
-        self._runs: dict[int, int] = {}
-        self._opening, self._beginning = asyncio.Lock(), asyncio.Lock()
+        self._runs = Runs(runtime)
         self._going: dict[int, asyncio.Task[None]] = {}
         self._ended: deque[float] = deque(maxlen=_RATE_OVER)
         self._again_at = 0.0
@@ -158,7 +156,7 @@ class Service:
             Problem: 409 where the token came with another body; as `admit`.
         """
         store, owner = self.runtime.store, self.runtime.store.owner
-        job_id, run_id = await self._job(entry.name, caller.namespace)
+        job_id, run_id = await self._runs.job(entry.name, caller.namespace)
         self.admit()  # again, with nothing awaited until it is counted: many may have been let in at the same moment
         self._coming += 1
         try:
@@ -207,8 +205,7 @@ class Service:
             lambda tx: open_served_job(tx, app, entry.name, caller.namespace, name)
         )
         await asyncio.to_thread(runtime.set_caps, job_id, None)
-        self._runs.pop(job_id, None)  # a new run: a job that was cancelled goes on
-        run_id = await self._run(job_id)
+        run_id = await self._runs.begin_anew(job_id)  # a job that was cancelled goes on
         size = runtime.settings.intake_batch
         while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
             await runtime.store.write(lambda tx, batch=batch: take_in(tx, job_id, run_id, batch, owner=None))  # type: ignore[misc] # bound at once
@@ -248,7 +245,7 @@ class Service:
         jobs = dict(store.read(lambda tx: served_jobs(tx, app)))
         if kept is None or (entry := jobs.get(kept.job_id)) not in self.entries:
             return
-        run_id = await self._run(kept.job_id)
+        run_id = await self._runs.run(kept.job_id)
         if await store.write(lambda tx: claim(tx, kept.id, store.owner)):
             self._begin(self.entries[entry], kept, run_id, None)
 
@@ -256,26 +253,6 @@ class Service:
     def in_work(self) -> int:
         """Records that are worked on."""
         return len(self._working)
-
-    async def _job(self, entry: str, namespace: str) -> tuple[int, int]:
-        if (known := self._jobs.get((entry, namespace))) is not None:
-            return known
-        async with self._opening:  # of many that come at once, one
-            if (entry, namespace) not in self._jobs:
-                app = self.runtime.plan.name
-                job_id = await self.runtime.store.write(lambda tx: open_served_job(tx, app, entry, namespace))
-                await asyncio.to_thread(self.runtime.set_caps, job_id, None)
-                self._jobs[entry, namespace] = (job_id, await self._run(job_id))
-        return self._jobs[entry, namespace]
-
-    async def _run(self, job_id: int) -> int:
-        if (known := self._runs.get(job_id)) is not None:
-            return known
-        async with self._beginning:
-            if job_id not in self._runs:
-                owner = self.runtime.store.owner
-                self._runs[job_id] = await self.runtime.store.write(lambda tx: begin_run(tx, job_id, owner))
-        return self._runs[job_id]
 
     def _begin(
         self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None = None
@@ -337,23 +314,18 @@ class Service:
             self._again_at = now + runtime.settings.serve_again_s
             await runtime.store.write(lambda _tx: None)  # whether it still may
         jobs = runtime.store.read(lambda tx: served_jobs(tx, app))
-        self._forget_cancelled({job_id for job_id, _ in jobs})
+        self._runs.forget_but({job_id for job_id, _ in jobs})
         for job_id, name in jobs:
             entry = self.entries.get(name)
             if entry is None:
                 continue
-            run_id = await self._run(job_id)
+            run_id = await self._runs.run(job_id)
             for kept in await self._ruled(job_id):
                 self._begin(entry, kept, run_id, None)
             if again and job_id not in self._going:
                 going = asyncio.create_task(self._go_on(entry, job_id, run_id))
                 self._going[job_id] = going
                 going.add_done_callback(partial(self._gone_on, job_id))
-
-    def _forget_cancelled(self, worked_on: Collection[int]) -> None:
-        """What is handed over to a job that was cancelled, here or elsewhere, begins a new run of it: with that it goes on."""
-        self._jobs = {whose: job for whose, job in self._jobs.items() if job[0] in worked_on}
-        self._runs = {job_id: run_id for job_id, run_id in self._runs.items() if job_id in worked_on}
 
     async def _ruled(self, job_id: int) -> list[Kept]:
         """What people ruled on, claimed; most looks find nothing and write nothing."""
@@ -367,7 +339,7 @@ class Service:
         """Page after page, with no more in work than the app's own concurrency."""
         store, most = self.runtime.store, self.runtime.settings.concurrency
         after = 0
-        while not self.draining and not self._is_cancelled(run_id):
+        while not self.draining and not self._runs.is_cancelled(run_id):
             page = await store.write(
                 lambda tx: claim_served(
                     tx,
@@ -386,9 +358,6 @@ class Service:
                 while len(self._working) >= most:
                     await asyncio.wait(list(self._working.values()), return_when=asyncio.FIRST_COMPLETED)
                 self._begin(entry, kept, run_id, None)
-
-    def _is_cancelled(self, run_id: int) -> bool:
-        return self.runtime.store.read(lambda tx: tx.row("cancelled", run_id=run_id)) is not None
 
     def _gone_on(self, job_id: int, task: asyncio.Task[None]) -> None:
         """A ledger that was away is met again at the next look; anything else is a bug, and is told."""
