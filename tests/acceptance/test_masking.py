@@ -78,3 +78,27 @@ def test_a_fault_is_put_to_the_model_without_what_is_hidden(letters: Bench) -> N
     words = bench.ask("letters.db", "SELECT words FROM attempt WHERE words IS NOT NULL")
     assert words
     assert all("[EMAIL_1]" in text and "ann@example.com" not in text for (text,) in words)
+
+
+def test_personal_data_below_one_another_in_a_record_is_hidden(letters: Bench) -> None:
+    """A record as a part is sent as JSON, where a line ends with an escape: addresses that begin a line went out as they are."""
+    text = "Reach me at:\nann@example.com\n+44 20 7946 0958\nabout order 17."
+    row = {
+        "id": "l1",
+        "text": "about order 17.",
+        "answers": {"small": {"address": "[EMAIL_1]", "quote": "[PHONE_1]"}},
+    }
+    (letters.folder / "answers.jsonl").write_text(json.dumps(row) + "\n")
+    (letters.folder / "letters.jsonl").write_text(json.dumps({"id": "l1", "text": text}) + "\n")
+    (letters.folder / "app.py").write_text(APP.replace('", letter.text)', '", letter)'))
+    with start_simulator(
+        seed=3, answers=str(letters.folder / "answers.jsonl"), prices={"small": "0.1,0.4"}
+    ) as sim:
+        bench = Bench(letters.folder, sim)
+        found = bench.run("app.py", "letters.jsonl", "-o", "out.jsonl", OPENAI_API_KEY="sk-test")
+    assert found["accepted"] == 1
+    (kept,) = bench.ask("letters.db", "SELECT body FROM question")
+    assert "ann@example" not in kept[0]
+    assert "7946" not in kept[0]
+    (answer,) = bench.rows("out.jsonl")
+    assert answer["value"] == {"address": "ann@example.com", "quote": "+44 20 7946 0958"}

@@ -44,3 +44,14 @@ def test_what_is_hidden_is_shown_again_exactly(parts: list[str]) -> None:
     hidden = mask.hide(text)
     assert mask.show(hidden) == text
     assert find_personal(hidden) == []
+
+
+@pytest.mark.parametrize("escape", [r"\n", r"\t", r"\"", r"\\", r"\u000b", r"\\n"])
+@pytest.mark.parametrize(("kind", "value"), FOUND)
+def test_what_begins_a_line_in_json_is_hidden(kind: str, value: str, escape: str) -> None:
+    r"""A record that is sent as JSON has its line breaks as `\n`: what stands behind one went out in the clear, or came back with an n before it."""
+    text = f'{{"text": "reach me at:{escape}{value}{escape}bye"}}'
+    mask = Mask(tuple(KINDS), text)
+    hidden = mask.hide(text)
+    assert hidden == text.replace(value, f"[{kind.upper()}_1]")
+    assert mask.show(f"[{kind.upper()}_1]") == value
