@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from roadworthy._errors import Fault, WrongUse
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.part import plain
+from roadworthy.check.figure import DATE, dates, figures, names, numbers
 
 Check: TypeAlias = Callable[[object, object], None]
 Bounds: TypeAlias = "tuple[int, int] | None"
@@ -26,10 +27,8 @@ PATTERN_TIMEOUT_S: Final = 0.5
 SHORT_WORDS: Final = 8
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+(?=\S)")
-_CITATION: Final = re.compile(r"\[([\w.:/#-]{1,200})\]")
-_NUMBER: Final = re.compile(r"(?<![\w.,])[-+]?\d[\d,.' \u00a0\u202f]*\d|(?<![\w.,])[-+]?\d")
-_DATE: Final = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})[./](\d{1,2})[./](\d{4})\b")
-_NAME: Final = re.compile(r"\b[^\W\d_a-z][\w'’-]+(?:\s+[^\W\d_a-z][\w'’-]+)+")
+_CITED: Final = r"[\w.:/#-]{1,200}"
+_CITATION: Final = re.compile(rf"\[({_CITED}(?:\s*[,;]\s*{_CITED}){{0,50}})\]")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
@@ -69,10 +68,11 @@ def numbers_occur(field: str, *, in_: str = "") -> Check:
     """Each number in `field` stands in the source, however its thousands are grouped."""
 
     def numbers_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
-        source = {number for text in _source_texts(record, passages, in_) for number in _numbers(text)}
+        source = numbers(_source_texts(record, passages, in_))
         for text in texts_at(answer, field):
-            if missing := sorted(_numbers(_DATE.sub(" ", text)) - source):
-                raise _ungrounded(field, f"the number {missing[0]} does not occur in {_source(in_)}")
+            for found in figures(DATE.sub(" ", text)):
+                if not found.occurs_in(source):
+                    raise _ungrounded(field, f"the number {found.whole} does not occur in {_source(in_)}")
 
     return numbers_occur
 
@@ -81,10 +81,10 @@ def dates_occur(field: str, *, in_: str = "") -> Check:
     """Each date in `field` (2026-03-01, 1.3.2026, 3/1/2026) stands in the source, in one of these forms."""
 
     def dates_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
-        source = {date for text in _source_texts(record, passages, in_) for date in _dates(text)}
+        source = {date for text in _source_texts(record, passages, in_) for date in dates(text)}
         for text in texts_at(answer, field):
-            for match in _DATE.finditer(text):
-                if source.isdisjoint(_dates(match[0])):
+            for match in DATE.finditer(text):
+                if source.isdisjoint(dates(match[0])):
                     raise _ungrounded(field, f"the date {match[0]} does not occur in {_source(in_)}")
 
     return dates_occur
@@ -96,10 +96,10 @@ def names_occur(field: str, *, in_: str = "") -> Check:
     def names_occur(answer: object, record: object, passages: Sequence[Passage] = ()) -> None:
         source = folded("\n".join(_source_texts(record, passages, in_)))
         for text in texts_at(answer, field):
-            for match in _NAME.finditer(text):
-                rest = match[0].split(maxsplit=1)[1]
-                if folded(match[0]) not in source and (" " not in rest or folded(rest) not in source):
-                    raise _ungrounded(field, f"the name {_brief(match[0])} does not occur in {_source(in_)}")
+            for name in names(text):
+                rest = name.split(maxsplit=1)[1]
+                if folded(name) not in source and (" " not in rest or folded(rest) not in source):
+                    raise _ungrounded(field, f"the name {_brief(name)} does not occur in {_source(in_)}")
 
     return names_occur
 
@@ -283,7 +283,7 @@ def meets_schema(schema: Mapping[str, object], *, field: str = "") -> Check:
 def _refuse_unknown(answer: object, field: str, known: Collection[str]) -> None:
     """Citations are of what was given alone."""
     for text in texts_at(answer, field):
-        for cited in _CITATION.findall(text):
+        for cited in (each for found in _CITATION.findall(text) for each in re.findall(_CITED, found)):
             if cited not in known:
                 raise _ungrounded(
                     field, f"[{cited}] is cited and is none of the passages given: cite one of them"
@@ -324,36 +324,6 @@ def _texts(values: Iterator[object]) -> Iterator[str]:
             yield from _texts(iter((plain(value),)))
         elif value is not None and not isinstance(value, bool):
             yield str(value)
-
-
-def _numbers(text: str) -> set[str]:
-    return {_plain_number(match[0]) for match in _NUMBER.finditer(unicodedata.normalize("NFKC", text))}
-
-
-def _plain_number(text: str) -> str:
-    """A number without grouping: the last mark is a decimal point unless just groups of three follow it."""
-    bare = re.sub(r"[ '\u00a0\u202f]", "", text.lstrip("+-"))
-    marks = [c for c in bare if c in ".,"]
-    if not marks:
-        return bare.lstrip("0") or "0"
-    whole, _, part = bare.rpartition(marks[-1])
-    grouped = len(part) == 3 and (len(marks) > 1 or whole != "0") and len(set(marks)) == 1
-    digits = re.sub(r"[.,]", "", whole)
-    if grouped:
-        return digits + part
-    return f"{digits.lstrip('0') or '0'}.{part}".rstrip("0").rstrip(".")
-
-
-def _dates(text: str) -> set[tuple[int, int, int]]:
-    """Both readings of a date whose day and month may be either."""
-    found = set()
-    for match in _DATE.finditer(text):
-        if match[1]:
-            found.add((int(match[1]), int(match[2]), int(match[3])))
-        else:
-            first, second, year = int(match[4]), int(match[5]), int(match[6])
-            found |= {(year, first, second), (year, second, first)}
-    return {(year, month, day) for year, month, day in found if 1 <= month <= 12 and 1 <= day <= 31}
 
 
 def _sentences(text: str) -> list[str]:

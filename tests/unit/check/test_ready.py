@@ -70,3 +70,49 @@ def test_a_field_that_is_not_there_is_the_teams_mistake() -> None:
     """A misspelt field would be a check that never checks."""
     with pytest.raises(WrongUse):
         ready.language("x", "tlh")
+
+
+@pytest.mark.parametrize(
+    ("body", "good", "bad"),
+    [
+        ("Orders 12, 15 and 20 are late", "20, 15 and 12", "12.15"),
+        ("In 2019 2020 was planned", "2020", "20192020"),
+        ("It has 3 400 boxes", "3,400 or 3 400 or 3400", "34"),
+        ("Pages 1,2,3", "1 and 3", "1.2"),
+        ("It ends on 31.12.2026", "2026", "3112.2026"),
+        ("It costs 1 234.567", "1234.567", "1234567"),
+        ("It costs 1.234,50", "1,234.5", "123450"),
+        ("It costs 1,00,000", "100000", "1"),
+    ],
+)
+def test_numbers_are_told_apart_where_several_stand_in_a_row(body: str, good: str, bad: str) -> None:
+    """A list of orders was read as one long number: right answers were refused, and paid for again."""
+    check = ready.numbers_occur("x", in_="body")
+    check({"x": good}, {"body": body})
+    with pytest.raises(Fault):
+        check({"x": bad}, {"body": body})
+
+
+def test_the_date_of_a_timestamp_occurs() -> None:
+    """A record that has a time beside its date would have no date, and each right answer would be refused."""
+    check = ready.dates_occur("x", in_="body")
+    check({"x": "on 2026-03-01"}, {"body": "at 2026-03-01T10:00:00Z"})
+    with pytest.raises(Fault):
+        check({"x": "at 2026-03-02T10:00"}, {"body": "at 2026-03-01T10:00:00Z"})
+
+
+def test_words_that_begin_with_a_small_letter_are_no_names() -> None:
+    """French and German answers were refused for two words in a row that begin with an accent."""
+    check = ready.names_occur("x", in_="body")
+    check({"x": "Il a été évalué"}, {"body": "nothing"})
+    with pytest.raises(Fault):
+        check({"x": "Il a vu Émile Évrard"}, {"body": "nothing"})
+
+
+def test_each_of_several_citations_in_one_bracket_counts() -> None:
+    """A passage that does not exist was cited unseen as long as another number stood beside it."""
+    check = ready.citations_exist("x", in_="passages.id")
+    check({"x": "so [p1, p1]"}, SOURCE)
+    with pytest.raises(Fault):
+        check({"x": "so [p1, p9]"}, SOURCE)
+    ready.sentences_cite("x", in_="passages.id")({"x": "So it is [p1; p1]. And so [p1, p1]."}, SOURCE)
