@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
 from roadworthy._settings import Settings
+from roadworthy.accept.line import UTF8
 from roadworthy.accept.papers.draft import Draft
 from roadworthy.accept.papers.plain import read_text
 
@@ -55,13 +58,75 @@ _VOID: Final = frozenset(
 )
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+_BODY: Final = _BLOCKS - {"title"}
+"""What cannot stand in a head, and so ends one that was not closed."""
+_LINES: Final = _BLOCKS - {"br", "option"}
+_CELLS: Final = frozenset(("td", "th", "tr", "thead", "tbody", "tfoot"))
+_LISTS: Final = frozenset(("ul", "ol", "menu"))
+# Elements whose end may be left out, with what ends them and what they may hold that ends the like inside of itself
+# (HTML, 13.1.2.4, "Optional tags").
+_OPEN_ENDED: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
+    "p": (_LINES, _LINES),
+    "li": (frozenset(("li",)), _LISTS),
+    "dt": (frozenset(("dt", "dd")), frozenset(("dl",))),
+    "dd": (frozenset(("dt", "dd")), frozenset(("dl",))),
+    "td": (_CELLS, frozenset(("table",))),
+    "th": (_CELLS, frozenset(("table",))),
+    "tr": (_CELLS - {"td", "th"}, frozenset(("table",))),
+    "option": (frozenset(("option", "optgroup")), frozenset(("select", "datalist"))),
+}
+_CHARSET: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_FAMILIES: Final = ("big5", "cp", "euc", "gb", "iso", "koi8", "mac", "shift_jis")
+_HEAD_BYTES: Final = 4_096
+# What browsers read under these names (WHATWG Encoding Standard, 4.2): the larger set of the same family.
+_LARGER: Final = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+}
+
+
 def read_html(path: Path, draft: Draft, settings: Settings) -> None:
-    """The visible text of a page on disk."""
+    """The visible text of a page on disk; what is no UTF-8 is read in the charset that the page names, else guessed."""
     source = Draft(settings)
-    read_text(path, source, settings, markdown=False)
+    if (found := _declared(path.read_bytes())) is None:
+        read_text(path, source, settings, markdown=False)
+    else:
+        text, charset = found
+        draft.note("encoding", "source", charset, UTF8)
+        source.add(text, "source")
     written = source.done("", "")
     draft.noted(written.cleanings, "source")
     add_html(written.text, draft)
+
+
+def _declared(raw: bytes) -> tuple[str, str] | None:
+    """The page and its charset, where it names one that it can be read in; None for UTF-8 and whatever else."""
+    named = _CHARSET.search(raw, 0, _HEAD_BYTES)
+    if named is None:
+        return None
+    try:
+        name = codecs.lookup(named[1].decode("ascii")).name
+        charset = _LARGER.get(name, name)
+        shifts = charset.startswith("iso2022")  # its bytes are ASCII's, so that they pass for UTF-8
+        if not charset.startswith(_FAMILIES) or (not shifts and _is_utf8(raw)):
+            return None
+        return raw.decode(charset), charset
+    except (LookupError, UnicodeError):  # no charset that is known, or not the page's
+        return None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode(UTF8)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def add_html(source: str, draft: Draft) -> None:
@@ -86,15 +151,25 @@ class _Visible(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A tag opens."""
-        if self._unseen:
-            self._depth += tag == self._unseen
+        if self._unseen and self._stays_unseen(tag):
             return
+        self._unseen = ""
         names = {name for name, _ in attrs}
         if tag in _UNSEEN or ("hidden" in names and tag not in _VOID):
             self._unseen, self._depth = tag, 1
         elif tag in _BLOCKS:
             self.end_block()
             self._level = _TITLES.get(tag, 0)
+
+    def _stays_unseen(self, tag: str) -> bool:
+        """Whether a tag that opens stands within what is not seen."""
+        if self._unseen == "head":
+            return tag not in _BODY
+        ends, around = _OPEN_ENDED.get(self._unseen, (_NONE, frozenset((self._unseen,))))
+        if self._depth == 1 and tag in ends:
+            return False
+        self._depth += tag in around
+        return True
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A tag that closes itself, such as `<br/>`."""
@@ -104,9 +179,13 @@ class _Visible(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """A tag closes."""
         if self._unseen:
-            self._depth -= tag == self._unseen
-            if not self._depth:
-                self._unseen = ""
+            ends, around = _OPEN_ENDED.get(self._unseen, (_NONE, frozenset((self._unseen,))))
+            if self._depth == 1 and (tag == self._unseen or tag in ends or tag in around):
+                own, self._unseen = self._unseen, ""
+                if tag != own:
+                    self.end_block()
+            elif tag in around:
+                self._depth -= 1
         elif tag in _BLOCKS:
             self.end_block()
 

@@ -91,6 +91,50 @@ def test_html_is_what_a_reader_sees(reader: PaperReader, tmp_path: Path) -> None
     assert [one.heading for one in found.passages()] == [("A & B",)]
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<html><head><meta charset=utf-8><title>t</title><body><p>all of it</body></html>", "all of it\n"),
+        ("<head><noscript><img src=x></noscript><title>t</title><div>all</div>", "all\n"),
+        ("<p>a<p hidden>b<p>c<div>d</div>", "a\nc\nd\n"),
+        ("<div><p hidden>b</div>c", "c\n"),
+        (
+            "<ul><li>one<li hidden>two<ul><li>under</li></ul><li>three</ul><p>four",
+            "one\nthree\nfour\n",
+        ),
+        ("<ul><li hidden>two</ul>four", "four\n"),
+        ("<table><tr><td>1<td hidden>2<table><tr><td>3</table><td>4<tr hidden><td>5</table>6", "1\n4\n6\n"),
+        ("<dl><dt hidden>a<dd>b</dl><div hidden>c<div>d</div>e</div>f", "b\nf\n"),
+    ],
+)
+def test_tags_that_html_lets_stay_open_hide_no_more_than_they_hold(
+    reader: PaperReader, tmp_path: Path, page: str, text: str
+) -> None:
+    """A page without `</head>`, which is valid, would have no text; behind an open hidden line the rest would be lost."""
+    assert read(reader, tmp_path, "a.html", page.encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec", "said"),
+    [
+        ("iso-8859-15", "iso8859_15", "Preis: 5 \u20ac, \u0152uvre"),
+        ("Shift_JIS", "cp932", "\u8acb\u6c42\u66f8 \u7530\u4e2d"),
+        ("iso-2022-jp", "iso2022_jp", "\u8acb\u6c42\u66f8"),
+        ("gb2312", "gb18030", "\u53d1\u7968"),
+    ],
+)
+def test_a_page_is_read_in_the_charset_that_it_names(
+    reader: PaperReader, tmp_path: Path, charset: str, codec: str, said: str
+) -> None:
+    """A short page says too little to guess by, and a price in euros or a Japanese name came out as other signs."""
+    page = f'<html><head><meta charset="{charset}"></head><body><p>{said}</p></body></html>'
+    found = read(reader, tmp_path, "a.html", page.encode(codec))
+    assert found.text == said + "\n"
+    assert [one.kind for one in found.cleanings] == ["encoding"]
+    plain = read(reader, tmp_path, "b.html", page.encode())
+    assert plain.text == said + "\n", "what is UTF-8 stays UTF-8, whatever it says of itself"
+
+
 def test_an_email_names_what_is_attached(reader: PaperReader, tmp_path: Path) -> None:
     """An attachment would vanish without a word, or be read as if it had been checked."""
     letter = EmailMessage()
