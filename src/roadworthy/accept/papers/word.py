@@ -17,6 +17,13 @@ from roadworthy.accept.reason import WrongRecord
 _MAIN: Final = "word/document.xml"
 _CHUNK: Final = 65_536
 _W: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main "
+_STRICT: Final = (
+    "http://purl.oclc.org/ooxml/wordprocessingml/main "  # the same names in the strict form (part 1)
+)
+_MC: Final = "http://schemas.openxmlformats.org/markup-compatibility/2006 "
+_EITHER: Final = _MC + "AlternateContent"
+_BRANCHES: Final = frozenset((_MC + "Choice", _MC + "Fallback"))
+_MOVED_AWAY: Final = _W + "moveFrom"
 _TITLE: Final = re.compile(r"(?:heading|berschrift|titre)\s*([1-9])$", re.IGNORECASE)
 _APART: Final = re.compile(r"word/(?:header|footer|footnotes|endnotes|comments)\d*\.xml")
 _ENCRYPTED: Final = b"\xd0\xcf\x11\xe0"  # a compound file: an old .doc, or a .docx behind a password
@@ -95,6 +102,8 @@ class _Body:
         self._level = 0
         self._speaks = False
         self._paragraph = 0
+        self._said: list[bool] = []  # of each choice between contents, whether one of them has said something
+        self._mute = 0
         self._begin: dict[str, Callable[[dict[str, str]], None]] = {
             _W + "p": self._open,
             _W + "pStyle": self._style,
@@ -102,6 +111,8 @@ class _Body:
             _W + "tab": lambda _: self._words.append("\t"),
             _W + "br": lambda _: self._words.append("\n"),
             _W + "cr": lambda _: self._words.append("\n"),
+            _W + "noBreakHyphen": lambda _: self._words.append("\u2011"),
+            _EITHER: lambda _: self._said.append(False),
         }
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
@@ -111,21 +122,33 @@ class _Body:
             raise WrongRecord(
                 f"its XML is nested deeper than {self._depth_max} levels", "Save it again as .docx."
             )
-        if known := self._begin.get(name):
+        if self._mute or self._repeats(name):
+            self._mute += 1
+        elif known := self._begin.get(_named(name)):
             known(attributes)
+
+    def _repeats(self, name: str) -> bool:
+        """Whether the element says what stands elsewhere: another form of the same content, or where text was moved from."""
+        return _named(name) == _MOVED_AWAY or (name in _BRANCHES and bool(self._said) and self._said[-1])
 
     def end(self, name: str) -> None:
         """An element closes."""
         self._depth -= 1
-        if name == _W + "t":
+        name = _named(name)
+        if self._mute:
+            self._mute -= 1
+        elif name == _EITHER:
+            self._said.pop()
+        elif name == _W + "t":
             self._hear(False)
         elif name == _W + "p":
             self._close()
 
     def say(self, text: str) -> None:
         """Characters."""
-        if self._speaks:
+        if self._speaks and not self._mute:
             self._words.append(text)
+            self._said = [True] * len(self._said)
 
     def _hear(self, speaks: bool) -> None:  # noqa: FBT001 - two states of one element
         self._speaks = speaks
@@ -134,7 +157,7 @@ class _Body:
         self._close()
 
     def _style(self, attributes: dict[str, str]) -> None:
-        style = attributes.get(_W + "val", "")
+        style = attributes.get(_W + "val") or attributes.get(_STRICT + "val", "")
         found = _TITLE.search(style)
         self._level = int(found[1]) if found else int(style == "Title")
 
@@ -147,6 +170,10 @@ class _Body:
                 self._draft.heading(self._level, line)
             self._draft.add(line + "\n", f"paragraph {self._paragraph}")
         self._level = 0
+
+
+def _named(name: str) -> str:
+    return _W + name.removeprefix(_STRICT) if name.startswith(_STRICT) else name
 
 
 def _refuse_doctype(*_: object) -> None:

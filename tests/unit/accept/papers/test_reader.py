@@ -18,6 +18,8 @@ from roadworthy.accept.reason import WrongRecord
 
 SETTINGS = Settings(document_cpu_s=10)
 NS = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+MC = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+STRICT = b"http://purl.oclc.org/ooxml/wordprocessingml/main"
 
 
 @pytest.fixture
@@ -152,6 +154,35 @@ def test_a_docx_keeps_its_headings(reader: PaperReader, tmp_path: Path) -> None:
     found = read(reader, tmp_path, "a.docx", docx(paragraph("Title", "Heading1") + paragraph("a &lt; b")))
     assert found.text == "Title\na < b\n"
     assert [(one.start, one.level, one.title) for one in found.headings] == [(0, 1, "Title")]
+
+
+def test_a_docx_says_once_what_it_holds_twice(reader: PaperReader, tmp_path: Path) -> None:
+    """A text box, which Word writes in two ways, and a moved sentence would stand twice in the text."""
+    box = f"<w:txbxContent>{paragraph('box')}</w:txbxContent>"
+    either = f"<mc:AlternateContent {MC}><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent>"
+    only = f"<mc:AlternateContent {MC}><mc:Choice/><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent>"
+    moved = "<w:p><w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom></w:p>"
+    here = "<w:p><w:moveTo><w:r><w:t>moved</w:t></w:r></w:moveTo></w:p>"
+    found = read(reader, tmp_path, "a.docx", docx(f"<w:p><w:r>{either}</w:r></w:p>{moved}{here}"))
+    assert found.text == "box\nmoved\n"
+    assert read(reader, tmp_path, "b.docx", docx(f"<w:p>{only}</w:p>")).text == "box\n"
+
+
+def test_a_hyphen_that_does_not_break_is_kept(reader: PaperReader, tmp_path: Path) -> None:
+    """2020-2021 and a telephone number would become one long number."""
+    run = "<w:p><w:r><w:t>2020</w:t><w:noBreakHyphen/><w:t>2021</w:t></w:r></w:p>"
+    assert read(reader, tmp_path, "a.docx", docx(run)).text == "2020\u20112021\n"
+
+
+def test_a_docx_saved_as_strict_is_read(reader: PaperReader, tmp_path: Path) -> None:
+    """Word's own strict form would be refused as if it held no text."""
+    strict = docx(paragraph("Title", "Heading1"))
+    path = tmp_path / "a.docx"
+    with zipfile.ZipFile(io.BytesIO(strict)) as old, zipfile.ZipFile(path, "w") as new:
+        data = old.read("word/document.xml").replace(NS[9:-1].encode(), STRICT)
+        new.writestr("word/document.xml", data)
+    found = reader.read(path, "a.docx")
+    assert (found.text, len(found.headings)) == ("Title\n", 1)
 
 
 def test_parts_of_a_docx_that_are_not_read_are_named(reader: PaperReader, tmp_path: Path) -> None:
