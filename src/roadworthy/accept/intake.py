@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, SchemaSerializer, core_schema, to_jsonable_python
 
 from roadworthy._errors import Rejected
 from roadworthy._quick import quick
@@ -234,6 +234,10 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
     refuse_foreign(body, settings.json_depth_max)
     plain: Json = body
     written = _written(plain)
+    if b"[" in written:  # a list may have been a set
+        ordered = _in_order(plain, _ANYTHING.to_python(value, by_alias=True))
+        if ordered != plain:
+            plain, written = ordered, _written(ordered)
     size = len(written)
     if size > settings.field_chars_max:  # no field can be longer than all the bytes
         refuse_long_text(plain, settings.field_chars_max)
@@ -245,7 +249,20 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
     return plain, written
 
 
+_ANYTHING: Final = SchemaSerializer(core_schema.any_schema())
 _GIVE: Final = "Give the step its record type, or an object made of JSON's types."
+
+
+def _in_order(plain: Json, value: object) -> Json:
+    """The members of sets in the order of their JSON: their own is another one in each process."""
+    if isinstance(plain, list):
+        if isinstance(value, set | frozenset):
+            return sorted(plain, key=_written)
+        if isinstance(value, list | tuple) and len(value) == len(plain):
+            return list(map(_in_order, plain, value))
+    elif isinstance(plain, dict) and isinstance(value, dict) and len(value) == len(plain):
+        return dict(zip(plain, map(_in_order, plain.values(), value.values()), strict=True))
+    return plain
 
 
 def _written(body: Json) -> bytes:
