@@ -58,15 +58,17 @@ class Folder:
         _refuse_missing_extras(self._files)
 
     def __iter__(self) -> Iterator[Paper | Picture | Unusable]:
-        """Each file in order, read; one whose bytes came before comes as what it repeats."""
-        first: dict[bytes, str] = {}
+        """Each file in order, read; one whose bytes came before, as the same kind, comes as what it repeats."""
+        first: dict[tuple[bytes, str], str] = {}
         with PaperReader(self._settings) as reader:
             for number, found in enumerate(self._files, start=1):
                 try:
                     if found.wrong is not None:
                         raise found.wrong
-                    own = first.setdefault(self._digest(found.path), found.name)
-                    if found.path.suffix.lower() in PICTURES:
+                    ending = found.path.suffix.lower()
+                    kind = "image" if ending in PICTURES else MEDIA_TYPES.get(ending, ending)
+                    own = first.setdefault((self._digest(found.path), kind), found.name)
+                    if ending in PICTURES:
                         yield Picture(number, own, self._image(found.path))
                     else:
                         yield Paper(number, *reader.read_long(found.path, own))

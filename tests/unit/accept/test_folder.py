@@ -105,6 +105,24 @@ def test_the_same_bytes_under_two_names_are_a_duplicate(tmp_path: Path) -> None:
     assert (third.key, third.body_hash, third.line) == (first.key, first.body_hash, 3)
 
 
+def test_the_same_bytes_of_two_kinds_are_two_documents(tmp_path: Path) -> None:
+    """They say different things: one was lost under the other's name, or refused for what the other is not."""
+    (tmp_path / "a.pdf").write_text("just words")
+    (tmp_path / "b.txt").write_text("just words")
+    (tmp_path / "c.html").write_text("<p>hi</p>")
+    (tmp_path / "d.txt").write_text("<p>hi</p>")
+    found = records(tmp_path)
+    assert [one.key for one in found] == ["a.pdf", "b.txt", "c.html", "d.txt"]
+    assert isinstance(found[0], Unusable)
+    assert [
+        one.body["text"] for one in found[1:] if isinstance(one, Record) and isinstance(one.body, dict)
+    ] == [
+        "just words",
+        "hi\n",
+        "<p>hi</p>",
+    ]
+
+
 def test_links_lead_nowhere_but_to_files_of_the_folder(tmp_path: Path) -> None:
     """A folder from a stranger would send the reader's own files to a provider."""
     inside = tmp_path / "in"
