@@ -396,3 +396,35 @@ def test_a_score_is_from_0_to_1(score: float) -> None:
         judged(RIGHT, Triage, lambda _answer, _ticket: score)
     with pytest.raises(WrongUse, match="from 0 to 1"):
         soft(quotes_occur("quote"), score)
+
+
+class Rated(BaseModel):
+    stars: int
+    note: str = "none"
+
+
+class Silent(BaseModel):
+    stars: str
+    note: str | None = "nothing"
+
+
+class Either(BaseModel):
+    found: Rated | Silent
+
+
+class Both(BaseModel):
+    found: list[Rated] | list[Silent]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"found":{"stars":"x","note":null}}', Either),
+        ('{"found":[{"stars":"x","note":null}]}', Both),
+    ],
+)
+def test_a_null_that_one_type_of_several_allows_stays_null(text: str, kind: Any) -> None:
+    """Nothing said would become a default that nobody said, where another type with the same names leaves fields out."""
+    found = value_of(text, kind).found
+    assert (found[0] if isinstance(found, list) else found) == Silent(stars="x", note=None)
+    assert value_of('{"found":{"stars":1,"note":null}}', Either).found == Rated(stars=1)
