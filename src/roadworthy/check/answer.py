@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticUserError
 
 from roadworthy._errors import Fault, WrongUse
 from roadworthy._function import refuse_check, takes_passages
@@ -87,9 +89,7 @@ class Checker(Generic[T]):
             if reply.ending is not Ending.OK or not reply.text.strip():
                 raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
-            if self._wrapped and not reply.attempt:
-                answer = _in_wrapper(answer)
-            value = self._validated(answer)
+            value = self._validated(answer) if reply.attempt else self._given(answer)
             body = self._body(value)
             scores = self._scores(value, record_value, passages) if self._checks else ()
         except Fault as fault:
@@ -116,6 +116,32 @@ class Checker(Generic[T]):
             if said is not None:
                 scores.append((name, _score(check, said)))
         return tuple(scores)
+
+    def _given(self, answer: Json) -> T:
+        """What no model said, and a person or the ledger may: the value itself, as it was shown, computed fields and all."""
+        readings = [answer]
+        if self._wrapped:
+            inside: Json = {WRAPPER: answer}
+            bare = isinstance(answer, dict) and answer.keys() == {WRAPPER}
+            readings = [answer, inside] if bare else [inside]
+        readings += [self._shown.without_computed(reading) for reading in readings]
+        first: Fault | None = None
+        for reading in readings:
+            try:
+                return self._validated(reading)
+            except Fault as fault:
+                first = first or fault
+        assert first is not None
+        raise first
+
+    @cached_property
+    def _shown(self) -> Shape:
+        """The shape in which an answer is kept and shown; the one it is asked for in where that cannot be said."""
+        try:
+            schema = self._outer.json_schema(mode="serialization")
+        except PydanticUserError:
+            return self._shape
+        return Shape(orjson.dumps(schema))
 
     def _validated(self, answer: Json) -> T:
         text = _written(answer)
@@ -150,11 +176,6 @@ class Checker(Generic[T]):
         if self._wrapped and isinstance(answer, dict) and answer.keys() == {WRAPPER}:
             answer = answer[WRAPPER]
         return _written(answer, orjson.OPT_SORT_KEYS)
-
-
-def _in_wrapper(answer: Json) -> Json:
-    """What no model said, and a person or the ledger may, comes as the value itself: it stands in no object of its own."""
-    return answer if isinstance(answer, dict) and answer.keys() == {WRAPPER} else {WRAPPER: answer}
 
 
 def _unfinished(ending: Ending) -> Fault:

@@ -48,6 +48,23 @@ class Shape:
         """The paths of fields that no model in the type knows."""
         return self._extra(value, self._root, "")
 
+    def without_computed(self, value: Json) -> Json:
+        """`value` without the fields that the type computes, as the schema of what it writes names them."""
+        return self._uncomputed(value, self._root)
+
+    def _uncomputed(self, value: Json, node: Node) -> Json:
+        node = self._branch(node, value)
+        if isinstance(value, list):
+            items = self._items(node, len(value))
+            return [self._uncomputed(item, inner) for item, inner in zip(value, items, strict=True)]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: self._uncomputed(item, self._field(node, name))
+            for name, item in value.items()
+            if self._field(node, name).get("readOnly") is not True
+        }
+
     def _dropped(self, value: Json, node: Node) -> Json:
         node = self._branch(node, value)
         if isinstance(value, list):

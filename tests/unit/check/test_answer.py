@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
 from typing_extensions import TypedDict
 
 from roadworthy._errors import Fault, WrongUse
@@ -428,3 +428,47 @@ def test_a_null_that_one_type_of_several_allows_stays_null(text: str, kind: Any)
     found = value_of(text, kind).found
     assert (found[0] if isinstance(found, list) else found) == Silent(stars="x", note=None)
     assert value_of('{"found":{"stars":1,"note":null}}', Either).found == Rated(stars=1)
+
+
+class Row(BaseModel):
+    price: int
+    count: int
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says
+    @property
+    def total(self) -> int:
+        return self.price * self.count
+
+
+class Bill(BaseModel):
+    lines: list[Row]
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says
+    @property
+    def total(self) -> int:
+        return sum(line.total for line in self.lines)
+
+
+class Amount(BaseModel):
+    value: int
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"lines":[{"price":2,"count":3}]}', Bill),
+        ('{"value":[{"price":2,"count":3}]}', list[Row]),
+        ('{"value":{"price":2,"count":3}}', Row | Triage),
+        ('{"value":{"value":5}}', Amount | Triage),
+    ],
+)
+def test_an_answer_that_a_person_finds_right_is_valid_as_it_was_shown(text: str, kind: Any) -> None:
+    """What the type computes stands in what a person is shown: their yes was refused, and the record went on waiting."""
+    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
+    said = checker.check(reply_of(text), TICKET)
+    assert isinstance(said, Valid)
+    ruled = checker.check(Reply(attempt=0, model="person", ending=Ending.OK, text=said.body.decode()), TICKET)
+    assert isinstance(ruled, Valid), ruled
+    assert (ruled.value, ruled.body) == (said.value, said.body)
+    of_model = checker.check(reply_of(said.body.decode()), TICKET)
+    assert isinstance(of_model, Invalid), "a model is not asked for them"
