@@ -19,6 +19,8 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 
 _SNIFFED_LINES: Final = 20
 _SNIFFED_BYTES: Final = 65_536
+_AGAIN_MAX: Final = 4
+"""How many times what an input has given so far is read again at most, for the sake of quotes that nobody closed."""
 _QUOTING: Final = (
     'Put a cell with quotes, delimiters or line breaks in quotes and double the quotes inside it ("").'
 )
@@ -73,8 +75,8 @@ def read_rows(
                 raise WrongUse(
                     f"{name} has no readable header, line {feed.taken[0].number}: {error}"
                 ) from error
-            yield _unread(feed, error)
-            feed.give_back()
+            given_back = feed.give_back()
+            yield _unread(feed, error, reach="" if given_back else feed.left_out())
             reader = _reader(feed, delimiter)
             continue
         if cells is None:
@@ -100,13 +102,19 @@ class _Feed:
         self.name = name
         self.bytes_max = bytes_max
         self._bytes = 0
+        self._fresh = 0
+        self._again = 0
         self.taken: list[Line] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._back.popleft() if self._back else next(self._lines)
+        if self._back:
+            line = self._back.popleft()
+        else:
+            line = next(self._lines)
+            self._fresh += len(line.raw)
         self.taken.append(line)
         size = self._bytes + len(line.raw.rstrip(b"\r\n"))
         self._bytes += len(line.raw)
@@ -128,9 +136,23 @@ class _Feed:
         self.taken = []
         self._bytes = 0
 
-    def give_back(self, kept: int = 1) -> None:
-        """All lines the present row took, but the first `kept`, are read again."""
-        self._back.extendleft(reversed(self.taken[kept:]))
+    def give_back(self, kept: int = 1) -> bool:
+        """All lines the present row took, but the first `kept`, are read again.
+
+        Not where so many were by now that each line could open a quote: it would take as long as the square of the
+        input. What the row took is then left out with it.
+        """
+        lines = self.taken[kept:]
+        again = self._again + sum(len(line.raw) for line in lines)
+        if kept and again > _AGAIN_MAX * max(self._fresh, self.bytes_max):
+            return False
+        self._again = again
+        self._back.extendleft(reversed(lines))
+        return True
+
+    def left_out(self) -> str:
+        """What a reason says of the lines that the present row took with it."""
+        return f" The lines down to line {self.taken[-1].number} are left out with it: too many before them open a quote."
 
     def first(self) -> list[str]:
         """The texts of the first lines, which stay to be read."""
@@ -189,7 +211,7 @@ def _row(feed: _Feed, header: list[str], cells: list[str]) -> Row | Unusable:
     return Row(feed.taken[0].number, _raw(feed.taken), dict(zip(header, cells, strict=True)), notes)
 
 
-def _unread(feed: _Feed, error: csv.Error | WrongRecord) -> Unusable:
+def _unread(feed: _Feed, error: csv.Error | WrongRecord, reach: str = "") -> Unusable:
     line = feed.taken[0]
     raw = line.raw if isinstance(error, csv.Error) else _raw(feed.taken)[: feed.bytes_max]
     words = (
@@ -198,7 +220,10 @@ def _unread(feed: _Feed, error: csv.Error | WrongRecord) -> Unusable:
         else f"not CSV: {error}, near {shown(line.text)}. {_QUOTING}"
     )
     return Unusable(
-        f"line-{line.number}", line.number, raw.rstrip(b"\r\n"), f"{feed.name}, line {line.number}: {words}"
+        f"line-{line.number}",
+        line.number,
+        raw.rstrip(b"\r\n"),
+        f"{feed.name}, line {line.number}: {words}{reach}",
     )
 
 

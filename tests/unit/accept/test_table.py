@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -177,3 +179,16 @@ def test_what_pythons_writer_writes_is_read_back(wanted: list[list[str]]) -> Non
     writer.writerows(wanted)
     units = rows(out.getvalue())
     assert [list(row.cells.values()) if isinstance(row, Row) else row for row in units] == wanted
+
+
+def test_quotes_that_are_never_closed_are_not_read_again_without_end(tmp_path: Path) -> None:
+    """Each line of such a table would be read to the end of the file: a few megabytes would take hours."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + 'a","b\n' * 12_000 + "1,good\n" * 6_000)
+    before = time.process_time()
+    units = list(Source.from_path(path, Settings(line_bytes_max=20_000)))
+    assert time.process_time() - before < 4
+    reasons = [unit.reason for unit in units if isinstance(unit, Unusable)]
+    last = [int(found[1]) for reason in reasons if (found := re.search(r"down to line (\d+) are", reason))]
+    assert last, "what is left out is told"
+    assert isinstance(units[-1], Row), "and reading goes on behind it"
