@@ -56,6 +56,27 @@ def test_duplicates_share_a_fate_and_conflicts_are_rejected(store: Ledger) -> No
     assert outcomes == {"accepted": 2, "rejected": 2, "failed": 0, "waiting": 0, "pending": 0}
 
 
+def test_a_line_that_cannot_be_used_never_hides_a_usable_record_behind_it(store: Ledger) -> None:
+    """A corrected record below its broken line was rejected as a conflict, and accepted by the next run."""
+    job, run = begin(store)
+    batch: list[Record | Unusable] = [
+        Unusable("a", 1, b"x", "no"),
+        record("a", "1", 2),
+        record("a", "1", 3),
+        record("a", "2", 4),
+    ]
+    for _ in range(2):
+        firsts = store.write_now(lambda tx: take_in(tx, job, run, batch, owner=store.owner))
+        assert [kept.line for kept, _ in firsts] == [2]
+        kinds = [(kind, outcome) for _, kind, _, outcome in lines(store, job)]
+        assert kinds == [
+            ("first", "rejected"),
+            ("first", "pending"),
+            ("duplicate", "pending"),
+            ("conflict", "rejected"),
+        ]
+
+
 def test_a_batch_that_is_new_is_taken_in_as_its_lines_would_be_one_by_one(store: Ledger, ledger: str) -> None:
     """What is written for a whole batch at once would not be what is written where one of its lines is unusable."""
     batch: list[Record | Unusable] = [record(key, key, line) for line, key in enumerate("abc", start=1)]

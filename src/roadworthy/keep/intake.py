@@ -148,7 +148,12 @@ def _meet(
     record_id, version, body_hash, line = as_int(row[0]), as_int(row[1]), row[2], as_int(row[4])
     same = body_hash == record.body_hash
     # Lines are taken in order, so an earlier line that still is this record is one of this very input.
-    earlier = line < record.line and tx.row("line", job_id=job_id, number=line) == (record_id, "first")
+    # One that could not be used has no body, so that it is not in the way of one that can.
+    earlier = (
+        body_hash != b""
+        and line < record.line
+        and tx.row("line", job_id=job_id, number=line) == (record_id, "first")
+    )
     if earlier and same:
         return record_id, "duplicate", 0
     if earlier:
