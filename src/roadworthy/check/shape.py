@@ -66,18 +66,26 @@ class Shape:
         }
 
     def _dropped(self, value: Json, node: Node) -> Json:
-        node = self._branch(node, value)
+        within, node = node, self._branch(node, value)
         if isinstance(value, list):
             items = self._items(node, len(value))
             return [self._dropped(item, inner) for item, inner in zip(value, items, strict=True)]
         if not isinstance(value, dict):
             return value
         gone = self._omittable(node)
-        return {
+        kept = {
             name: self._dropped(item, self._field(node, name))
             for name, item in value.items()
             if item is not None or name not in gone
         }
+        return kept | self._names(value, within, node, gone) if len(kept) < len(value) else kept
+
+    def _names(self, value: dict[str, Json], within: Node, node: Node, gone: set[str]) -> dict[str, Json]:
+        """What null stands for in the field that names one type of several, where no other one fits: a tag may not be left out."""
+        if not alternatives(followed(within, self._defs)) or self._fitting(within, value) != 1:
+            return {}
+        fields = {name: self._field(node, name) for name in gone if name in value and value[name] is None}
+        return {name: inner["const"] for name, inner in fields.items() if "const" in inner}
 
     def _extra(self, value: Json, node: Node, path: str) -> Iterator[str]:
         node = self._branch(node, value)
@@ -102,6 +110,16 @@ class Shape:
             if self._fits(found, value):
                 return found
         return node
+
+    def _fitting(self, node: Node, value: Json) -> int:
+        """How many of the types that may stand here `value` fits."""
+        node = followed(node, self._defs)
+        branches = alternatives(node)
+        return (
+            sum(self._fitting(as_node(one), value) for one in branches)
+            if branches
+            else self._fits(node, value)
+        )
 
     def _fits(self, node: Node, value: Json) -> bool:
         if isinstance(value, list):

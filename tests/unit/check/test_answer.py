@@ -472,3 +472,33 @@ def test_an_answer_that_a_person_finds_right_is_valid_as_it_was_shown(text: str,
     assert (ruled.value, ruled.body) == (said.value, said.body)
     of_model = checker.check(reply_of(said.body.decode()), TICKET)
     assert isinstance(of_model, Invalid), "a model is not asked for them"
+
+
+class Card(BaseModel):
+    kind: Literal["card"] = "card"
+    number: str
+
+
+class Cash(BaseModel):
+    kind: Literal["cash"] = "cash"
+    change: int = 0
+
+
+class Coin(BaseModel):
+    kind: Literal["coin"] = "coin"
+    change: int = 0
+
+
+class Paid(BaseModel):
+    by: Card | Cash | Coin = Field(discriminator="kind")
+    then: Annotated[Cash | Coin, Field(discriminator="kind")] | None = None
+
+
+def test_a_null_for_the_name_of_a_type_means_the_one_that_fits() -> None:
+    """The strict dialect lets null stand for it, and such an answer was refused for having no name; two that fit are no guess."""
+    assert value_of('{"by":{"kind":null,"number":"4"}}', Paid).by == Card(number="4")
+    assert value_of('{"by":{"kind":"coin","change":null}}', Paid).by == Coin()
+    assert fault_of('{"by":{"kind":null,"change":3}}', Paid).where == "by"
+    assert (
+        fault_of('{"by":{"number":"4","kind":"card"},"then":{"kind":null,"change":3}}', Paid).where == "then"
+    )
