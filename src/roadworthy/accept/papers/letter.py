@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final, cast
 
 from roadworthy._settings import Settings
 from roadworthy.accept.decode import guess_charset
+from roadworthy.accept.line import UTF8
 from roadworthy.accept.papers.draft import Draft
-from roadworthy.accept.papers.markup import add_html
+from roadworthy.accept.papers.markup import add_html, declared, larger
 from roadworthy.accept.reason import WrongRecord
 
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_ASCII: Final = frozenset(("us-ascii", "ascii"))  # what says so and is not is UTF-8 more often than not
 _HEAD: Final = ("From", "To", "Cc", "Date", "Subject")
 
 
@@ -23,7 +27,7 @@ def read_letter(path: Path, draft: Draft, settings: Settings) -> None:
     Raises:
         WrongRecord: parts nested deeper than `document_depth_max`, or nothing that is an e-mail.
     """
-    raw = path.read_bytes()
+    raw = _with_head(path.read_bytes(), draft)
     try:
         letter = email.message_from_bytes(raw, policy=email.policy.default)
     except RecursionError as error:
@@ -63,16 +67,46 @@ def _read_part(part: EmailMessage, draft: Draft, depth_max: int, depth: int) -> 
     return bool(text.strip())
 
 
+def _with_head(raw: bytes, draft: Draft) -> bytes:
+    """The letter with its head in UTF-8 (RFC 6532), where programs of old wrote it in the charset of their place."""
+    end = _HEAD_END.search(raw)
+    head = raw[: end.start()] if end else raw
+    try:
+        head.decode(UTF8)
+    except UnicodeDecodeError:
+        charset = guess_charset(head)
+        draft.note("encoding", "head", charset, UTF8)
+        return head.decode(charset, "replace").encode() + raw[len(head) :]
+    return raw
+
+
 def _decoded(part: EmailMessage, draft: Draft) -> str:
     raw = part.get_payload(decode=True)
     assert isinstance(raw, bytes)
-    named = part.get_content_charset("utf-8")
+    named = part.get_content_charset()
+    if named is None and part.get_content_type() == "text/html" and (found := declared(raw)):
+        draft.note("encoding", "body", found[1], UTF8)
+        return found[0]
+    named = named or UTF8
+    for charset in (named if named in _ASCII else _larger_of(named), named):
+        try:
+            return raw.decode(charset)
+        except (LookupError, UnicodeError):
+            continue
     try:
-        return raw.decode(named)
-    except (LookupError, UnicodeDecodeError):
-        guessed = guess_charset(raw)
-        draft.note("encoding", "body", named, guessed)
-        return raw.decode(guessed, "replace")
+        text, charset = raw.decode(UTF8), UTF8
+    except UnicodeDecodeError:
+        charset = guess_charset(raw)
+        text = raw.decode(charset, "replace")
+    draft.note("encoding", "body", named, charset)
+    return text
+
+
+def _larger_of(named: str) -> str:
+    try:
+        return larger(named)
+    except LookupError:
+        return named
 
 
 def _deep(depth_max: int) -> WrongRecord:

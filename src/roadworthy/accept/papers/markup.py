@@ -94,7 +94,7 @@ _LARGER: Final = {
 def read_html(path: Path, draft: Draft, settings: Settings) -> None:
     """The visible text of a page on disk; what is no UTF-8 is read in the charset that the page names, else guessed."""
     source = Draft(settings)
-    if (found := _declared(path.read_bytes())) is None:
+    if (found := declared(path.read_bytes())) is None:
         read_text(path, source, settings, markdown=False)
     else:
         text, charset = found
@@ -105,20 +105,29 @@ def read_html(path: Path, draft: Draft, settings: Settings) -> None:
     add_html(written.text, draft)
 
 
-def _declared(raw: bytes) -> tuple[str, str] | None:
+def declared(raw: bytes) -> tuple[str, str] | None:
     """The page and its charset, where it names one that it can be read in; None for UTF-8 and whatever else."""
     named = _CHARSET.search(raw, 0, _HEAD_BYTES)
     if named is None:
         return None
     try:
-        name = codecs.lookup(named[1].decode("ascii")).name
-        charset = _LARGER.get(name, name)
+        charset = larger(named[1].decode("ascii"))
         shifts = charset.startswith("iso2022")  # its bytes are ASCII's, so that they pass for UTF-8
         if not charset.startswith(_FAMILIES) or (not shifts and _is_utf8(raw)):
             return None
         return raw.decode(charset), charset
     except (LookupError, UnicodeError):  # no charset that is known, or not the page's
         return None
+
+
+def larger(charset: str) -> str:
+    """What is read where a page or a letter names this charset.
+
+    Raises:
+        LookupError: it is not known.
+    """
+    name = codecs.lookup(charset).name
+    return _LARGER.get(name, name)
 
 
 def _is_utf8(raw: bytes) -> bool:

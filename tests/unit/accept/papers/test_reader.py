@@ -149,6 +149,44 @@ def test_an_email_names_what_is_attached(reader: PaperReader, tmp_path: Path) ->
     assert found.attachments == ("bill.pdf",)
 
 
+PLAIN = b"From: a@example.com\nContent-Type: text/plain; charset="
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "notes"),
+    [
+        (
+            PLAIN + b"gb2312\n\n" + "\u91d1\u984d\u70ba\u20ac5".encode("gb18030"),
+            "\u91d1\u984d\u70ba\u20ac5",
+            [],
+        ),
+        (PLAIN + b"us-ascii\n\n" + "\u03a9 caf\u00e9".encode(), "\u03a9 caf\u00e9", [("encoding", "body")]),
+        (PLAIN + b"iso-8859-1\n\n5 \x80", "5 \u20ac", []),
+        (
+            b'From: a@example.com\nContent-Type: text/html\n\n<meta charset="iso-8859-15"><p>5 \xa4</p>',
+            "5 \u20ac\n",
+            [("encoding", "body")],
+        ),
+    ],
+)
+def test_an_email_is_read_as_mail_programs_read_it(
+    reader: PaperReader, tmp_path: Path, raw: bytes, text: str, notes: list[tuple[str, str]]
+) -> None:
+    """Chinese mail names the smaller set of its signs, and was read as Korean."""
+    found = read(reader, tmp_path, "a.eml", raw)
+    assert found.text == f"From: a@example.com\n\n{text}"
+    assert [(one.kind, one.where) for one in found.cleanings] == notes
+
+
+def test_the_head_of_an_email_in_an_old_charset_is_read(reader: PaperReader, tmp_path: Path) -> None:
+    """The letters of a name were replaced, and nothing said so."""
+    raw = "From: J\u00f6rg <j@example.com>\nSubject: Gr\u00fc\u00dfe aus K\u00f6ln\n\nhi"
+    found = read(reader, tmp_path, "a.eml", raw.encode("latin-1"))
+    assert found.text == raw
+    assert [(one.kind, one.where) for one in found.cleanings] == [("encoding", "head")]
+    assert read(reader, tmp_path, "b.eml", raw.encode()).text == raw
+
+
 def test_a_docx_keeps_its_headings(reader: PaperReader, tmp_path: Path) -> None:
     """A contract's clauses would lose their titles."""
     found = read(reader, tmp_path, "a.docx", docx(paragraph("Title", "Heading1") + paragraph("a &lt; b")))
