@@ -55,3 +55,21 @@ def test_what_begins_a_line_in_json_is_hidden(kind: str, value: str, escape: str
     hidden = mask.hide(text)
     assert hidden == text.replace(value, f"[{kind.upper()}_1]")
     assert mask.show(f"[{kind.upper()}_1]") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("17,Ann,+44 20 7946 0958,London", "17,Ann,[PHONE_1],London"),
+        ("17,+44 20 7946 0958,8", "17,[PHONE_1],8"),
+        ("Ann,(415) 555-2671,x", "Ann,[PHONE_1],x"),
+        ("17,4111111111111111,12/27", "17,[CARD_1],12/27"),
+        ("write to _ann@example.com_ please", "write to [EMAIL_1]_ please"),
+        ("it is 1,020 3000 4000 or 0.4111111111111111", "it is 1,020 3000 4000 or 0.4111111111111111"),
+    ],
+)
+def test_a_cell_between_commas_and_an_emphasis_are_hidden(text: str, hidden: str) -> None:
+    """A line of a table within a text would go out with its numbers, and an address that Markdown underlines."""
+    mask = Mask(tuple(KINDS), text)
+    assert mask.hide(text) == hidden
+    assert mask.show(hidden) == text
