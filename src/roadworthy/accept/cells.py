@@ -94,7 +94,7 @@ class _Writer:
         if isinstance(value, Decimal):
             return self._decimal(value, path)
         if isinstance(value, _TIMES):
-            return self._noted(str(to_jsonable_python(value)), path, type(value).__name__, "text")
+            return self._noted(_time(value), path, type(value).__name__, "text")
         if isinstance(value, bytes | bytearray | memoryview):
             self._counted(value := bytes(value))
             return self._noted(base64.b64encode(value).decode(), path, "bytes", "base64")
@@ -120,3 +120,12 @@ class _Writer:
                 "Leave a column out, or raise the setting line_bytes_max.",
             )
         return text
+
+
+def _time(value: object) -> str:
+    """ISO 8601. What pandas makes of a column in nanoseconds is a time of the library's own, with more digits than it writes."""
+    finer = getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
+    written: object = (
+        value.isoformat() if finer and hasattr(value, "isoformat") else to_jsonable_python(value)
+    )
+    return str(written)

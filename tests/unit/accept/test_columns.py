@@ -282,3 +282,27 @@ def test_a_large_result_stays_on_the_server(database: str) -> None:
     print(f"30,000 rows of 4 kB: {size} MB, one row: {base} MB")
     assert count == 30_000
     assert size < base + 20
+
+
+def test_nanoseconds_are_kept(tmp_path: Path) -> None:
+    """Where pandas is installed, the last three digits of a time were cut off without a note."""
+    pytest.importorskip("pandas")
+    table = pa.table(
+        {
+            "id": ["a"],
+            "at": pa.array([1_700_000_000_000_000_001], pa.timestamp("ns", "UTC")),
+            "took": pa.array([1_000_000_001], pa.duration("ns")),
+            "round": pa.array([1_700_000_000_000_000_000], pa.timestamp("ns")),
+        }
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    settings = Settings()
+    source = Source.from_path(tmp_path / "a.parquet", settings)
+    (found,) = read_records(source, schema=RecordSchema(dict), settings=settings)
+    assert isinstance(found, Record)
+    assert found.body == {
+        "id": "a",
+        "at": "2023-11-14T22:13:20.000000001+00:00",
+        "took": "P0DT0H0M1.000000001S",
+        "round": "2023-11-14T22:13:20",
+    }
