@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 
@@ -134,6 +135,8 @@ def _step_down(value: object, *, by_alias: bool) -> object:
         return value.model_dump(mode="python", by_alias=by_alias)
     if isinstance(value, AbstractSet):
         return sorted(value, key=lambda member: json_bytes(member, by_alias=by_alias))
+    if isinstance(value, tuple | deque):  # a named one: what is in it comes by here again, sets too
+        return list(value)
     try:
         plainer: object = to_jsonable_python(value, by_alias=by_alias)
     except PydanticSerializationError as error:

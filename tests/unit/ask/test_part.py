@@ -88,3 +88,29 @@ def test_storable_text_can_be_stored(text: str) -> None:
     assert "\0" not in kept
     assert kept.encode().decode() == kept
     assert storable(kept) == kept
+
+
+def test_a_set_in_a_named_tuple_or_a_queue_is_written_in_order() -> None:
+    """The question would be another one in each process, and would be bought again."""
+    code = """
+from collections import deque
+from typing import NamedTuple
+from roadworthy.ask.part import json_bytes
+
+class Tagged(NamedTuple):
+    tags: set
+
+letters = {"x", "y", "z", "w", "v"}
+print(json_bytes({"a": Tagged(letters), "b": deque([letters], maxlen=3)}).decode())
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert said == {'{"a":[["v","w","x","y","z"]],"b":[["v","w","x","y","z"]]}\n'}
