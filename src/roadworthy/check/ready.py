@@ -27,6 +27,12 @@ PATTERN_TIMEOUT_S: Final = 0.5
 SHORT_WORDS: Final = 8
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+(?=\S)")
+# What stands before a name or a number, and initials within a name; "etc." and the like may end a sentence.
+_ABBREVIATED: Final = re.compile(
+    r"(?:(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Art|Abs|Fig|Hr|Fr|vs|cf|ca|vgl|approx|bzw|e\.g|i\.e|z|z\. ?B|d|d\. ?h)"
+    r"|(?:^|\b[^\W\d_a-z]\w+ )[A-Z])\.$"
+)
+_BEFORE_CHARS: Final = 40
 _CITED: Final = r"[\w.:/#-]{1,200}"
 _CITATION: Final = re.compile(rf"\[({_CITED}(?:\s*[,;]\s*{_CITED}){{0,50}})\]")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -327,12 +333,16 @@ def _texts(values: Iterator[object]) -> Iterator[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    """Sentences; a citation behind the full stop belongs to the sentence before it."""
-    parts = [
-        part.strip()
-        for part in _SENTENCE_END.split(re.sub(r"([.!?])\s*((?:\[[^\]\s]+\]\s*)+)", r" \2\1 ", text))
-    ]
-    return [part for part in parts if part]
+    """Sentences; a citation behind the full stop belongs to the sentence before it, and an abbreviation ends none."""
+    found: list[list[str]] = []
+    for piece in _SENTENCE_END.split(re.sub(r"([.!?])\s*((?:\[[^\]\s]+\]\s*)+)", r" \2\1 ", text)):
+        part = piece.strip()
+        last = found[-1][-1][-_BEFORE_CHARS:] if found else ""
+        if part and (_ABBREVIATED.search(last) or (part[0].islower() and last.endswith("."))):
+            found[-1].append(part)
+        elif part:
+            found.append([part])
+    return list(map(" ".join, found))
 
 
 def _holds(text: str, phrase: str) -> bool:

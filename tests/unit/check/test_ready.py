@@ -116,3 +116,26 @@ def test_each_of_several_citations_in_one_bracket_counts() -> None:
     with pytest.raises(Fault):
         check({"x": "so [p1, p9]"}, SOURCE)
     ready.sentences_cite("x", in_="passages.id")({"x": "So it is [p1; p1]. And so [p1, p1]."}, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Dr. Smith came at approx. 5 p.m. and left. He had No. 7.", 2),
+        ("John F. Kennedy spoke, e.g. in Berlin. Prof. Berg heard it.", 2),
+        ("Das gilt z. B. nach Art. 5 bzw. Abs. 2. Es gilt nicht immer.", 2),
+        ("Take vitamin C. Then rest.", 2),
+        ("One. Two! Three? Four\u2026 Five", 5),
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(text: str, count: int) -> None:
+    """Right answers were refused because their "Dr." cites no passage, or for one sentence too many."""
+    ready.length("x", sentences=(count, count))({"x": text}, None)
+
+
+def test_a_title_needs_no_citation_of_its_own() -> None:
+    """As above: the sentence is what cites."""
+    check = ready.sentences_cite("x", in_="passages.id")
+    check({"x": "Dr. Smith said it [p1]. It holds, cf. Mr. Berg [p1]."}, SOURCE)
+    with pytest.raises(Fault):
+        check({"x": "Dr. Smith said it. It holds [p1]."}, SOURCE)
