@@ -66,7 +66,7 @@ def test_what_is_not_accepted_does_not_leave(shared: Counter) -> None:
             400,
         ),
         ({"model": "feel", "messages": [{"role": "user", "content": "x"}], "api_key": "sk-other"}, 400),
-        ({"model": "feel", "messages": [{"role": "user", "content": PICTURED}]}, 400),
+        ({"model": "feel", "messages": [{"role": "user", "content": PICTURED}]}, 422),
     ],
     ids=[
         *("no such model", "no messages", "no user", "two answers", "not a record", "a list"),

@@ -178,7 +178,7 @@ def _last_user_text(asked: _Asked) -> str:
         other = {str(part.get("type")) for part in said.content if not isinstance(part.get("text"), str)}
         if other:  # an answer to half of what was asked would look like one to all of it
             raise Problem(
-                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"{', '.join(sorted(other))[:200]}: a record is a text or a JSON object. Leave other parts out.",
             )
         return "".join(part["text"] for part in said.content)
