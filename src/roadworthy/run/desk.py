@@ -261,11 +261,10 @@ class Desk:
 
     async def open(self, ask: Ask, opener: Opener = open_attempt) -> Opened | Reply | Busy | NoMoney:
         """Write what is owed, look up, claim, reserve and note the intent: one transaction."""
-        pin = self._pin
-        assert pin is not None
-        owed = self._take_owed()
-        version = self._unseen_version()
-        payer, runtime = self.session.payer, self.session.runtime
+        pin, asks, question = self._pin, self._asks, self._question
+        assert pin is not None and asks is not None and question is not None  # noqa: PT018 - of one `pin`
+        owed, payer, runtime = self._take_owed(), self.session.payer, self.session.runtime
+        version = runtime.unseen_version(asks, question)  # the text behind it, with the first intent
         found: list[Opened | Reply | Busy | NoMoney] = []
         question_ids: list[int] = []
 
@@ -284,7 +283,7 @@ class Desk:
             return found[0]
 
         try:
-            opened = await runtime.late.write(change, partial(self._charge, owed=owed), len(owed.settlements))
+            opened = await (self._settling(change, owed) if owed.settlements else runtime.store.write(change))
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(ask, found))
             raise
@@ -300,11 +299,6 @@ class Desk:
             self.session.question_id = question_ids[0]
         return opened
 
-    def _unseen_version(self) -> Change[None] | None:
-        """The change that keeps the text behind the question's version, with the first intent."""
-        assert self._asks is not None and self._question is not None  # noqa: PT018 - of one `pin`
-        return self.session.runtime.unseen_version(self._asks, self._question)
-
     async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney]) -> None:
         """Nobody waits for what was opened any more; changes are written in order, so it is known after one more.
 
@@ -319,7 +313,7 @@ class Desk:
         """Write how an attempt ended, now."""
         self._count(settlement)
         runtime, charge = self.session.runtime, partial(self._charge, owed=_Owed((settlement,)))
-        await runtime.late.write(charge, charge, 1)
+        await runtime.late.write(charge, charge)
         failpoint("settlement_committed")
         runtime.settled(1)
 
@@ -356,8 +350,11 @@ class Desk:
             if fate is not None and session.after is not None:
                 session.after(tx)
 
-        count = len(owed.settlements)
-        return runtime.durable(runtime.late.write(last, partial(self._charge, owed=owed), count), count)
+        writing = self._settling(last, owed) if owed.settlements else runtime.store.write(last)
+        return runtime.durable(writing, len(owed.settlements))
+
+    def _settling(self, change: Change[R], owed: _Owed) -> Awaitable[R]:
+        return self.session.runtime.late.write(change, partial(self._charge, owed=owed))
 
     def _take_owed(self) -> _Owed:
         if not self._owed and not self._remarks:

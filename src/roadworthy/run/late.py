@@ -24,22 +24,21 @@ class Late:
         self._store = store
         self._left: list[Change[None]] = []
 
-    def write(self, change: Change[R], settles: Change[None], count: int) -> Awaitable[R]:
+    def write(self, change: Change[R], settles: Change[None]) -> Awaitable[R]:
         """Hand a change over at once.
 
         Args:
-            settles: the part of it that settles `count` attempts; it may be written twice.
+            settles: the part of it that settles attempts; it may be written twice.
         """
-        return self._written(self._store.write(change), settles if count else None)
+        return self._written(self._store.write(change), settles)
 
-    async def _written(self, writing: Awaitable[R], settles: Change[None] | None) -> R:
+    async def _written(self, writing: Awaitable[R], settles: Change[None]) -> R:
         try:
             return await writing
         except TakenForDead:  # whoever did so has charged them
             raise
         except LedgerUnavailable:
-            if settles is not None:
-                self._left.append(settles)
+            self._left.append(settles)
             raise
 
     async def settle(self) -> int:
