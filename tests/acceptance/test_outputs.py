@@ -100,3 +100,16 @@ def test_an_option_that_would_do_nothing_is_refused(folder: Path, words: tuple[s
     assert done.returncode == 2, done.stdout
     assert told in done.stderr
     assert not (folder / "paid").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("gc",), ("forget",), ("backup",), ("work",), ("serve",), ("keys",), ("doctor",)],
+    ids=lambda words: words[0],
+)
+def test_a_command_about_the_whole_app_does_not_take_an_entry(folder: Path, command: tuple[str, ...]) -> None:
+    """Whoever sweeps one entry would sweep them all, and lose what they wanted to keep."""
+    more = {"forget": ["a"], "backup": ["copy.db"], "keys": ["add", "ann"]}
+    done = call(folder, *command, "app.py:own", *more.get(command[0], []))
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "Name the app alone: app.py" in done.stderr

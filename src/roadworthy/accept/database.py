@@ -101,10 +101,16 @@ def _sqlite(url: str, query: str) -> Iterator[dict[str, object]]:
     with closing(sqlite3.connect(place, uri=True, check_same_thread=False)) as connection:
         connection.text_factory = _lenient
         connection.execute("PRAGMA query_only = ON")
+        connection.set_authorizer(_within_the_file)
         cursor = connection.execute(query)
         names = _names([column[0] for column in cursor.description or ()], url)
         for row in cursor:
             yield dict(zip(names, row, strict=True))
+
+
+def _within_the_file(action: int, *_: object) -> int:
+    """Refuse ATTACH, which makes a file where there is none, and would read any other."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _lenient(raw: bytes) -> str:

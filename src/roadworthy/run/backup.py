@@ -9,7 +9,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.backup import copy_ledger
-from roadworthy.run.load import load
+from roadworthy.run.load import load_app
 
 
 @click.command()
@@ -21,7 +21,7 @@ def backup(app: str, place: Path, *, as_json: bool) -> None:
 
     To go on from the copy, give its place as ROADWORTHY_LEDGER. A ledger on Postgres is copied with `pg_dump`; see docs/scale.md.
     """
-    ledger = load(app).app.ledger_place()
+    ledger = load_app(app).ledger_place()
     if "://" in ledger:
         raise WrongUse(
             "This ledger is on Postgres, whose own tools copy it while others work on it: "

@@ -23,7 +23,7 @@ from roadworthy.keep.queries import migrations
 from roadworthy.observe.soundness import contradictions
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
-from roadworthy.run.load import load
+from roadworthy.run.load import load_app
 from roadworthy.run.reading import is_made, reading
 
 EXTRAS = {
@@ -47,9 +47,9 @@ _LIBRARIES = ("pydantic", "pyreqwest", "orjson", "genai-prices", "jinja2", "clic
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(app: str, *, as_json: bool) -> None:
     """Say what is configured and what is missing; status 1 when something is wrong."""
-    loaded = load(app)
+    loaded = load_app(app)
     facts, wrong = _libraries(), list[str]()
-    for part in (_models(loaded.app), _settings(loaded.app), _ledger(loaded.app)):
+    for part in (_models(loaded), _settings(loaded), _ledger(loaded)):
         facts.update(part[0])
         wrong += part[1]
     if as_json:

@@ -18,7 +18,7 @@ from roadworthy.keep.jobs import DIRECT
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Transaction, as_int, as_text
 from roadworthy.run.batch.office import stop_batches
-from roadworthy.run.load import load
+from roadworthy.run.load import load, load_app
 from roadworthy.run.loop import run_to_end
 from roadworthy.run.reading import jobs_named, reading
 
@@ -39,13 +39,13 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
     run of its job while a line of the input is this record; else by its last change. A record that comes again is
     asked again, and its reply is bought again.
     """
-    loaded = load(app)
-    with reading(loaded.app) as store:
-        days = loaded.app.start_settings().retention_days if older_than is None else older_than
+    loaded = load_app(app)
+    with reading(loaded) as store:
+        days = loaded.start_settings().retention_days if older_than is None else older_than
         before = time.time() - days * _DAY_S
         if not dry_run:
             bury(store)
-        found = _sweep(store, loaded.app.name, before, dry_run=dry_run)
+        found = _sweep(store, loaded.name, before, dry_run=dry_run)
         done = None if dry_run else store.compact()
     said = {
         "days": days,
@@ -92,9 +92,9 @@ def forget_key(app: str, key: str, *, as_json: bool) -> None:
 
     The key goes as well; the same input later is a new record. Files that a run or an export wrote are yours to delete.
     """
-    loaded = load(app)
-    name = loaded.app.name
-    with reading(loaded.app) as store:
+    loaded = load_app(app)
+    name = loaded.name
+    with reading(loaded) as store:
 
         def erase(tx: Transaction) -> list[int]:
             found = of_key(tx, name, key)

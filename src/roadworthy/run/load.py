@@ -60,6 +60,22 @@ def load(target: str, prefix: str = APP_MODULE) -> Loaded:
     return Loaded(unique[0], name or None)
 
 
+def load_app(target: str) -> App:
+    """The app behind `target`, for a command that is about the whole of it.
+
+    Raises:
+        WrongUse: as `load`, or an entry is named.
+    """
+    loaded = load(target)
+    if loaded.name is not None:
+        place = target.partition(":")[0]
+        raise WrongUse(
+            f"{target!r} names {loaded.name!r}, and this command is about the whole app: it would do the same to every entry. "
+            f"Name the app alone: {place}"
+        )
+    return loaded.app
+
+
 class _AsItStands(SourceFileLoader):
     """Compiles the file each time. Python's own cache tells an edit by its second and its length alone, and misses some."""
 

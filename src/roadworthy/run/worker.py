@@ -16,7 +16,7 @@ from roadworthy.observe.summary import Summary
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.helper import Helper, Work
-from roadworthy.run.load import load
+from roadworthy.run.load import load_app
 from roadworthy.run.loop import first_error, run_to_end, spare_collector
 
 _TOUCH_EVERY_S = 1.0
@@ -57,10 +57,10 @@ def work(
 
     SIGTERM drains: nothing more is claimed, what is on the wire has `work_drain_s` seconds to come back. SIGINT ends at once.
     """
-    loaded = load(app)
+    loaded = load_app(app)
     spare_collector()
     found, status = run_to_end(
-        _help(loaded.app, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive, hearer(log))
+        _help(loaded, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive, hearer(log))
     )
     if as_json:
         click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
@@ -68,7 +68,7 @@ def work(
         for summary in found:
             click.echo(summary.text())
         if not found:
-            click.echo(f"The app {loaded.app.name!r} has no job with work to do.")
+            click.echo(f"The app {loaded.name!r} has no job with work to do.")
     sys.exit(status)
 
 

@@ -22,7 +22,7 @@ from roadworthy.observe.sink import capture_logging
 from roadworthy.observe.visible import visible
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
-from roadworthy.run.load import load
+from roadworthy.run.load import load_app
 from roadworthy.run.loop import run_to_end, spare_collector
 from roadworthy.run.runtime import Runtime
 
@@ -57,11 +57,11 @@ def serve(app: str, *, host: str, port: int, hosts: tuple[str, ...], log: str, a
     """
     _require_extra()
     _take_all_files()
-    loaded = load(app)
+    loaded = load_app(app)
     listening = _listen(host, port)
     where = f"http://{_shown(host)}:{listening.getsockname()[1]}"
     try:
-        run_to_end(_serve(loaded.app, listening, where, host, hosts, log=log, as_json=as_json))
+        run_to_end(_serve(loaded, listening, where, host, hosts, log=log, as_json=as_json))
     finally:
         listening.close()
 
@@ -202,7 +202,7 @@ def keys(
     app: str, action: str, name: str | None, *, roles: tuple[str, ...], namespace: str, as_json: bool
 ) -> None:
     """Make, list and take back the keys of a service. A key is shown once; the ledger holds its hash alone."""
-    loaded = load(app).app
+    loaded = load_app(app)
     if (name is None) != (action == "list"):
         raise WrongUse(
             "Say whose key it is: `roadworthy keys APP add NAME --role submit`; `list` takes no name."

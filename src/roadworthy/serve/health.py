@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from roadworthy._errors import LedgerUnavailable
 from roadworthy.observe.metrics import CONTENT_TYPE, Metrics
 from roadworthy.serve.caller import Caller, MayOperate
+from roadworthy.serve.problem import Problem
 from roadworthy.serve.service import Service
 
 
@@ -34,7 +35,12 @@ def add_health(http: FastAPI, service: Service, metrics: Metrics) -> None:
         return JSONResponse({"status": "ok"})
 
     @http.get("/metrics", tags=["health"])
-    async def scraped(_caller: Annotated[Caller, Depends(MayOperate)]) -> Response:
-        """For Prometheus."""
+    async def scraped(caller: Annotated[Caller, Depends(MayOperate)]) -> Response:
+        """For Prometheus: figures of the whole app, so a key of one namespace does not open it."""
+        if caller.namespace:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "The metrics are the whole app's, and this key belongs to a namespace. Use a key without one.",
+            )
         metrics.in_work.set(service.in_work)
         return Response(metrics.page(), media_type=CONTENT_TYPE)

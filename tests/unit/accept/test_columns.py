@@ -4,6 +4,7 @@ import datetime as dt
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -233,6 +234,16 @@ def test_urls_are_told_apart_and_their_secrets_kept(tmp_path: Path, monkeypatch:
     with pytest.raises(WrongUse, match="failed at its beginning") as told:
         records(source)
     assert "hush" not in str(told.value)
+
+
+def test_a_query_makes_and_reads_no_other_file(tmp_path: Path) -> None:
+    """A query that somebody pasted would leave files about, or read a database that nobody named."""
+    shop, other = tmp_path / "shop.db", tmp_path / "other.db"
+    with closing(sqlite3.connect(shop)) as connection:
+        connection.execute("CREATE TABLE item (id TEXT)")
+    with pytest.raises(WrongUse, match="not authorized"):
+        records(Source.from_place(f"sqlite:///{shop}", f"ATTACH '{other}' AS other", Settings()))
+    assert not other.exists()
 
 
 @pytest.fixture
