@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -17,6 +18,8 @@ from roadworthy.accept.record import Cleaning, Unusable
 # In this order where two divide the first rows equally well.
 DELIMITERS: Final = (",", ";", "\t", "|")
 
+_TOLD: Final = re.compile('"?sep=([^"\\w])"?', re.IGNORECASE)
+"""The line that Excel reads a delimiter from, and writes where somebody asked for another one."""
 _SNIFFED_LINES: Final = 20
 _SNIFFED_BYTES: Final = 65_536
 _AGAIN_MAX: Final = 4
@@ -154,6 +157,10 @@ class _Feed:
         """What a reason says of the lines that the present row took with it."""
         return f" The lines down to line {self.taken[-1].number} are left out with it: too many before them open a quote."
 
+    def skip(self) -> None:
+        """The line that comes next is no row."""
+        self._back.popleft()
+
     def first(self) -> list[str]:
         """The texts of the first lines, which stay to be read."""
         size = 0
@@ -167,8 +174,11 @@ class _Feed:
 
 
 def _sniffed(feed: _Feed) -> str:
-    """The delimiter that cuts most of the first rows into as many cells as the header has."""
+    """The delimiter that Excel's own first line names, else the one that cuts most of the first rows as the header is cut."""
     texts = feed.first()
+    if texts and (told := _TOLD.fullmatch(texts[0].rstrip("\r\n"))):
+        feed.skip()
+        return told[1]
 
     def fit(delimiter: str) -> int:
         try:

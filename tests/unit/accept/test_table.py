@@ -52,6 +52,16 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
     assert cells(data) == [{"id": "1", "text": "a,b;c|d", "n": "3"}]
 
 
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"'])
+def test_the_line_by_which_excel_tells_the_delimiter_is_no_header(first: str) -> None:
+    """What Excel exports with it would be refused for a column without a name."""
+    found = rows(f"\ufeff{first}\r\nid;text\r\n1;a,b,c\r\n")
+    assert [(row.number, row.cells) for row in found if isinstance(row, Row)] == [
+        (3, {"id": "1", "text": "a,b,c"})
+    ]
+    assert cells("sep=;\n") == []
+
+
 def test_the_delimiter_is_the_one_that_fits_the_rows_too() -> None:
     """A header that mentions alternatives would be cut at them."""
     data = "id,answer (yes|no|maybe|other)\n1,yes\n2,no\n"
