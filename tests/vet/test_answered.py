@@ -14,7 +14,7 @@ from roadworthy.vet.road.report import Report
 from roadworthy.vet.road.steady import calm_day
 
 RAISES = HEAD + UNCHECKED.replace("note.text)", "{}['nope'])")
-AWAITS = HEAD + UNCHECKED.replace("def mood", "async def mood")
+TEXT = HEAD + UNCHECKED.replace('Prompt("Glad or sad? Quote the words that say so.", note.text)', "note.text")
 ENDS = HEAD + UNCHECKED.replace("    return", "    os._exit(7)\n    return")
 DOUBTS = HEAD + UNCHECKED + CHECK.replace("if not answer.quote", "if True or not answer.quote")
 PICKY = HEAD + UNCHECKED.replace(
@@ -38,8 +38,8 @@ def said(report: Report) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("app", "quoted"),
-    [(RAISES, "KeyError at app.py"), (AWAITS, "AttributeError"), (ENDS, "status 7")],
-    ids=["raises", "awaits", "ends"],
+    [(RAISES, "KeyError at app.py"), (TEXT, "returned a value of the type str"), (ENDS, "status 7")],
+    ids=["raises", "text", "ends"],
 )
 def test_an_app_on_which_every_record_fails_is_no_go(app: str, quoted: str, tmp_path: Path) -> None:
     """A deployment would be let through by a test in which no answer ever existed, and nobody would read why."""
