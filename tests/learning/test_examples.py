@@ -19,6 +19,16 @@ def notes() -> dict[str, Said]:
     return {f"N{number:04}": ("sad" if f"N{number:04}" in WRONG else "glad", 0.9) for number in range(10)}
 
 
+def taught(build: Build, later: dict[str, Said], examples: int) -> Any:
+    """A shop whose records are labelled and whose step shows so many of them to `later` ones."""
+    shop = build({**notes(), **later}, f"{STEP}{examples}")
+    give(shop, notes())
+    shop.run()
+    label(shop, dict.fromkeys(notes(), "glad"))
+    shop.json("learn", "shop.py:feel", "--apply")
+    return shop
+
+
 def asked(shop: Any, key: str) -> list[str]:
     """What the examples of a record's questions say, as `why` tells it, oldest question first."""
     story = shop.json("why", "shop.py", key)["stories"][0]
@@ -64,11 +74,7 @@ def test_corrections_are_shown_to_later_records(build: Build) -> None:
 def test_a_correction_is_shown_within_its_namespace_alone(build: Build) -> None:
     """One customer's words would stand in the prompts of all the others, and come back to them in an answer."""
     later = {f"later record number {number}": ("glad", 0.9) for number in range(2)}
-    shop = build({**notes(), **later}, f"{STEP}2")
-    give(shop, notes())
-    shop.run()
-    label(shop, dict.fromkeys(notes(), "glad"))
-    shop.json("learn", "shop.py:feel", "--apply")
+    shop = taught(build, later, 2)
     change(shop.ledger, "UPDATE job SET namespace = 'acme'")
     change(shop.ledger, "UPDATE label SET namespace = 'acme'")
     give(shop, list(later)[:1])
@@ -84,11 +90,7 @@ def test_a_correction_is_shown_within_its_namespace_alone(build: Build) -> None:
 def test_what_is_forgotten_is_shown_to_nobody(build: Build) -> None:
     """Words of someone who asked to be forgotten would live on in other records' prompts."""
     later = {f"later record number {number}": ("glad", 0.9) for number in range(2)}
-    shop = build({**notes(), **later}, f"{STEP}3")
-    give(shop, notes())
-    shop.run()
-    label(shop, dict.fromkeys(notes(), "glad"))
-    shop.json("learn", "shop.py:feel", "--apply")
+    shop = taught(build, later, 3)
     give(shop, list(later)[:1])
     shop.run("feel", "--job", "later")
     assert text_of("N0003") in asked(shop, "later record number 0")[0]
@@ -104,11 +106,7 @@ def test_what_is_forgotten_is_shown_to_nobody(build: Build) -> None:
 def test_a_step_that_shows_none_any_more_asks_no_old_question_anew(build: Build) -> None:
     """Taking `examples=` away would buy every answer that was given with examples once more (P2, P7)."""
     later = {f"later record number {number}": ("glad", 0.9) for number in range(3)}
-    shop = build({**notes(), **later}, f"{STEP}2")
-    give(shop, notes())
-    shop.run()
-    label(shop, dict.fromkeys(notes(), "glad"))
-    shop.json("learn", "shop.py:feel", "--apply")
+    shop = taught(build, later, 2)
     give(shop, later)
     shop.run("feel", "--job", "later")
     before = asked(shop, "later record number 1")
@@ -122,11 +120,7 @@ def test_a_step_that_shows_none_any_more_asks_no_old_question_anew(build: Build)
 def test_rolling_back_shows_none(build: Build) -> None:
     """Examples that did harm would stay."""
     later = {f"later record number {number}": ("glad", 0.9) for number in range(2)}
-    shop = build({**notes(), **later}, f"{STEP}2")
-    give(shop, notes())
-    shop.run()
-    label(shop, dict.fromkeys(notes(), "glad"))
-    shop.json("learn", "shop.py:feel", "--apply")
+    shop = taught(build, later, 2)
     shop.json("learn", "shop.py:feel", "--roll-back")
     give(shop, later)
     shop.run("feel", "--job", "later")

@@ -9,14 +9,13 @@ import json
 import math
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+from tests.processes import said_with_seeds
 
 from roadworthy._errors import Rejected
 from roadworthy._settings import Settings
@@ -331,15 +330,6 @@ for value in (note, {"tags": letters}, Under(frozenset(letters))):
     kind = type(value)
     print(record_from_value(value, schema=RecordSchema(kind), settings=DEFAULTS).body)
 """
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
+    said = said_with_seeds(code)
     assert len(said) == 1
     assert "'kept': ['b', 'a']" in said.pop()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from tests.processes import said_with_seeds
 
 from roadworthy._errors import WrongUse
 from roadworthy.ask.part import json_bytes, part_text, plain, storable
@@ -44,16 +42,7 @@ def test_data_becomes_sorted_indented_json() -> None:
 def test_sets_have_one_order_in_every_process() -> None:
     """If this fails, Python's random string hashes decide what is sent, and nothing is reused across runs."""
     code = "from roadworthy.ask.part import json_bytes as j; print(j({'a': {'x', 'y', 'z', 'w', 'v'}}))"
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            check=True,
-            capture_output=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
-    assert seen == {b'b\'{"a":["v","w","x","y","z"]}\'\n'}
+    assert said_with_seeds(code) == {'b\'{"a":["v","w","x","y","z"]}\'\n'}
 
 
 def test_large_numbers_keep_their_digits() -> None:
@@ -103,14 +92,5 @@ class Tagged(NamedTuple):
 letters = {"x", "y", "z", "w", "v"}
 print(json_bytes({"a": Tagged(letters), "b": deque([letters], maxlen=3)}).decode())
 """
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
+    said = said_with_seeds(code)
     assert said == {'{"a":[["v","w","x","y","z"]],"b":[["v","w","x","y","z"]]}\n'}
