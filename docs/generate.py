@@ -115,7 +115,7 @@ def commands_page() -> str:
         "Commands",
         "src/roadworthy/__main__.py",
         "`APP` is `file.py`, `file.py:name` or `module:name`. `INPUT` is a file that ends in `.jsonl`, `.ndjson`, `.csv` or "
-        "`.tsv`, each also with `.gz`, or in `.parquet`; a document or a folder of documents; the URL of a database with "
+        "`.tsv`, each also with `.gz`, in `.parquet`, or as a workbook does; a document or a folder of documents; the URL of a database with "
         "`--query`; or `-` for standard input. [Input](intake.md) says more. `python -m roadworthy` is the same as `roadworthy`.",
         _table("Exit status | Meaning", statuses),
         *parts,

@@ -1,4 +1,4 @@
-"""Parquet and databases through a whole run: in as typed rows, out as typed rows, the same job again for nothing."""
+"""Parquet, workbooks and databases through a whole run: in as typed rows, out as typed rows, the same job again for nothing."""
 
 import json
 import sqlite3
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from tests.acceptance.bench import Bench
+from tests.workbooks import book
 
 from roadworthy.vet.process import start_simulator
 
@@ -57,6 +58,19 @@ def shop(tmp_path: Path) -> Iterator[Bench]:
     connection.close()
     with start_simulator(seed=3, answers=str(tmp_path / "answers.jsonl"), prices={"small": "0.1,0.4"}) as sim:
         yield Bench(tmp_path, sim)
+
+
+def test_a_sheet_of_a_workbook_is_a_job(shop: Bench) -> None:
+    """A team's list, as people keep it, would have to be saved as CSV each day, or two sheets be one job."""
+    header = ("id", "name", "price")
+    rows = [(number, name, number + 0.2) for number, name in enumerate(NAMES[:2], start=1)]
+    book(shop.folder / "items.xlsx", {"March": [header, *rows], "April": [header, rows[1]]})
+    refused = shop.call("run", "app.py", "items.xlsx", OPENAI_API_KEY="sk-test").stderr
+    assert "has several sheets with rows: 'March', 'April'" in refused
+    said = shop.run("app.py", "items.xlsx", "--query", "March", OPENAI_API_KEY="sk-test")
+    assert (said["accepted"], said["attempts"]) == (2, 2)
+    again = shop.run("app.py", "items.xlsx", "--query", "April", OPENAI_API_KEY="sk-test")
+    assert (again["accepted"], again["attempts"], again["job_cost_usd"]) == (1, 0, "0")
 
 
 def test_parquet_in_and_out(shop: Bench) -> None:

@@ -14,6 +14,7 @@ HANDLERS = {
 TOLD = {
     "_daemons.py": 1,  # a call in a thread of its own: told to whoever waits for it
     "accept/papers/child.py": 1,  # a parser in a process of its own: the document's fate
+    "accept/sheet.py": 1,  # a workbook that breaks its parser
     "call/rung.py": 1,  # a function in a model's place: kept with the attempt
     "keep/writer.py": 1,  # the ledger's thread: handed to each who waits for it
     "run/bug.py": 1,  # the team's code where nothing is bought: a warning with its place

@@ -21,7 +21,7 @@ _TIMES: Final = (dt.datetime, dt.date, dt.time, dt.timedelta)
 
 @quick(frozen=True, slots=True)
 class Cells:
-    """One row of a Parquet file or of a query.
+    """One row of a Parquet file, of a workbook or of a query.
 
     Attributes:
         number: its place, 1-based.

@@ -181,30 +181,38 @@ def _no_object(body: Json) -> WrongRecord:
 def _row_value(
     cells: dict[str, Json], schema: RecordSchema, blank: str | None
 ) -> tuple[Json, object, tuple[Cleaning, ...]]:
-    """The row validated, and what became of its empty cells (`blank`: what an empty one holds).
+    """The row validated, and what became of cells that did not fit (`blank`: what an empty one holds).
 
     A table has no way to leave a cell out, so an empty one that does not fit its field counts as absent, or as null
-    where the field is required.
+    where the field is required. A typed table holds numbers where people mean names, as for an order or a postal code:
+    one that does not fit its field counts as its text.
     """
     try:
         return cells, schema.validate(cells), ()
     except WrongRecord as wrong:
-        empty = [name for name in wrong.fields if name in cells and cells[name] == blank]
-        if not empty:
+        unfit = {name: cells[name] for name in wrong.fields if name in cells}
+        empty = [name for name, cell in unfit.items() if cell == blank]
+        texts: dict[str, Json] = {name: str(cell) for name, cell in unfit.items() if _is_number(cell)}
+        if not empty and not texts:
             raise
         before = "null" if blank is None else blank
-        body = {name: cell for name, cell in cells.items() if name not in empty}
+        body = {name: cell for name, cell in (cells | texts).items() if name not in empty}
         notes = {name: Cleaning("empty", name, before, "absent") for name in empty}
+        notes |= {name: Cleaning("type", name, "number", "text") for name in texts}
         try:
             return body, schema.validate(body), tuple(notes.values())
         except WrongRecord as again:
-            required = [name for name in again.fields if name in notes]
+            required = [name for name in again.fields if name in empty]
             body |= dict.fromkeys(required)
             notes |= {name: Cleaning("empty", name, before, "null") for name in required}
         try:
             return body, schema.validate(body), tuple(notes.values())
         except WrongRecord:
             raise wrong from None  # the sender wrote an empty cell, so that is what is told
+
+
+def _is_number(cell: Json) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def _identified(

@@ -23,6 +23,8 @@ from roadworthy.accept.parquet import check_parquet, read_parquet
 from roadworthy.accept.reason import escaped
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
+from roadworthy.accept.workbook import ENDINGS as WORKBOOKS
+from roadworthy.accept.workbook import check_workbook, is_workbook, read_workbook
 
 Form: TypeAlias = Literal["jsonl", "csv", "tsv"]
 Unit: TypeAlias = Line | Row | Cells | Paper | Picture | Unusable
@@ -32,6 +34,7 @@ COMPRESSED: Final = ".gz"
 PARQUET: Final = ".parquet"
 STANDARD_INPUT: Final = "standard input"
 
+_HINTS: Final = dict.fromkeys((".xls", ".xlsb"), " Save the workbook as .xlsx.")
 _JSON_BEGINS: Final = ("{", "[", '"')
 
 
@@ -52,18 +55,19 @@ class Source:
 
     @classmethod
     def from_place(cls, place: str, query: str, settings: Settings) -> Source:
-        """What a command names: a database's URL with a query, else a path.
+        """What a command names: a database's URL with a query, a workbook with a sheet's name in its place, else a path.
 
         Raises:
-            WrongUse: as `from_query` and `from_path`; a query for what is no database.
+            WrongUse: as `from_query` and `from_path`; a query for what is neither.
         """
         if is_url(place):
             return cls.from_query(place, query, settings)
-        if query:
+        if query and not is_workbook(place):
             raise WrongUse(
-                f"--query is for databases, and {place} is none. Give sqlite:///FILE or postgresql://..."
+                f"--query is for databases and workbooks, and {place} is neither. Give sqlite:///FILE, "
+                f"postgresql://... or a file that ends with one of {', '.join(WORKBOOKS)}."
             )
-        return cls.from_path(place, settings)
+        return cls.from_path(place, settings, sheet=query)
 
     @classmethod
     def from_query(cls, url: str, query: str, settings: Settings) -> Source:
@@ -76,10 +80,16 @@ class Source:
         return cls(shown_url(url), lambda: read_query(url, query, settings))
 
     @classmethod
-    def from_path(cls, path: str | Path, settings: Settings) -> Source:
+    def from_path(cls, path: str | Path, settings: Settings, *, sheet: str = "") -> Source:
         """A table or lines, a document, or a folder of documents.
 
-        Tables and lines end with `.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`, or `.parquet`.
+        Tables and lines end with `.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`, with `.parquet`, or as
+        workbooks do.
+
+        Args:
+            path: where it is.
+            settings: the limits.
+            sheet: which one of a workbook; empty where only one has rows.
 
         Raises:
             WrongUse: it is missing, not readable, empty, larger than `file_bytes_max`, its ending says nothing, or an
@@ -99,6 +109,10 @@ class Source:
             _refuse_unreadable(path, settings.file_bytes_max, "file_bytes_max")
             check_parquet(path, settings)
             return cls(str(path), lambda: read_parquet(path, settings))
+        if is_workbook(path):
+            _refuse_unreadable(path, settings.document_bytes_max, "document_bytes_max")
+            check_workbook(path)
+            return cls(str(path), lambda: read_workbook(path, sheet, settings))
         form, compressed = _form_of(path)
         _refuse_unreadable(path, settings.file_bytes_max, "file_bytes_max")
 
@@ -186,8 +200,8 @@ def _form_of(path: Path) -> tuple[Form, bool]:
     if last not in ENDINGS:
         if not path.exists():
             raise _missing(path)
-        known = ", ".join((*ENDINGS, PARQUET))
-        hint = _as_lines(path, compressed=compressed) if last == ".json" else ""
+        known = ", ".join((*ENDINGS, PARQUET, *WORKBOOKS))
+        hint = _as_lines(path, compressed=compressed) if last == ".json" else _HINTS.get(last, "")
         raise WrongUse(
             f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, lines and rows "
             f"also with {COMPRESSED}, or is a document or image ({', '.join((*MEDIA_TYPES, *PICTURES))}); a folder gives its documents, a "

@@ -99,7 +99,8 @@ def _standard_input() -> BinaryIO:
 
 def _job_of(place: str, query: str) -> str:
     """The name of the job that an input is: where it is, without what is secret."""
-    return f"{shown_url(place)} {query}" if is_url(place) else str(Path(place).resolve())
+    where = shown_url(place) if is_url(place) else str(Path(place).resolve())
+    return f"{where} {query}" if query else where
 
 
 @click.command()
@@ -111,7 +112,7 @@ def _job_of(place: str, query: str) -> str:
     type=click.Path(path_type=Path),
     help="Write every record of the job here (.jsonl, .csv, .parquet).",
 )
-@click.option("--query", help="What to read, where INPUT is the URL of a database.")
+@click.option("--query", help="What to read: SQL for the URL of a database, a sheet's name for a workbook.")
 @click.option(
     "--budget-usd", type=str, help="The job's cap in USD; what earlier runs of it spent still counts."
 )
@@ -237,7 +238,7 @@ async def finish(job: Job) -> tuple[Summary, int]:
 @click.argument("input_", metavar="INPUT")
 @click.option("--sample", type=click.IntRange(1), help="Pay for N records first; their answers are kept.")
 @click.option("--budget-usd", type=str, help="The cap for the sample.")
-@click.option("--query", help="What to read, where INPUT is the URL of a database.")
+@click.option("--query", help="What to read: SQL for the URL of a database, a sheet's name for a workbook.")
 @click.option("--job", help="The job's name; needed for standard input.")
 @click.option("--batch", is_flag=True, help="What it costs through the providers' batch APIs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

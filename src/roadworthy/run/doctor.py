@@ -31,6 +31,7 @@ EXTRAS = {
     "checks": ("jsonschema", "regex"),
     "dense": ("numpy",),
     "docs": ("pypdfium2",),
+    "excel": ("python-calamine",),
     "learn": ("scikit-learn", "scipy", "skops"),
     "otel": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"),
     "parquet": ("pyarrow",),

@@ -82,9 +82,9 @@ def test_a_table_by_each_ending(tmp_path: Path, ending: str) -> None:
     ("name", "data", "words"),
     [
         (
-            "in.xlsx",
+            "in.xml",
             b"x",
-            r"ends with '\.xlsx'\. An input file ends with one of \.jsonl, \.ndjson, \.csv, \.tsv",
+            r"ends with '\.xml'\. An input file ends with one of \.jsonl, \.ndjson, \.csv, \.tsv",
         ),
         ("in.json", b"[]", r"jq -c '\.\[\]' .*/in\.json > .*/in\.jsonl"),
         ("in", b"x", "ends with 'nothing'"),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import resource
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -20,6 +18,7 @@ from roadworthy._edge import told_to
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
 from roadworthy._whence import kind_and_place
+from roadworthy.accept.confined import allow_cpu, confine
 from roadworthy.accept.papers.draft import Draft
 from roadworthy.accept.papers.letter import read_letter
 from roadworthy.accept.papers.markup import read_html
@@ -73,7 +72,7 @@ def answer(line: str, send: Callable[[str], None]) -> dict[str, object]:
     """One request's answer: `document` without its text, which was sent, `wrong` (what, remedy) or `use` (words)."""
     asked = json.loads(line)
     settings = Settings(**asked["settings"])
-    _allow_cpu(settings.document_cpu_s)
+    allow_cpu(settings.document_cpu_s)
     slips: list[BaseException] = []
     with told_to(slips.append):
         found = read_here(Path(asked["path"]), asked["key"], asked["kind"], settings, send)
@@ -96,21 +95,9 @@ def _refused(slip: BaseException) -> dict[str, object]:
             return {"wrong": [what, "Save it again, or as plain text."]}
 
 
-def _allow_cpu(seconds: float) -> None:
-    """So many more seconds of processor time, within what this process may have at all."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = math.ceil(used.ru_utime + used.ru_stime) + math.ceil(seconds)
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
-
-
 def main() -> None:
     """Answer until standard input ends."""
-    limit = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine(int(sys.argv[1]))
     for line in sys.stdin:
         _say(answer(line, _say))
 

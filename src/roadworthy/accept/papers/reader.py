@@ -32,6 +32,7 @@ MEDIA_TYPES: Final = {
 _HINTS: Final = {
     ".doc": "Save it as .docx.",
     ".msg": "Save it as .eml.",
+    ".xlsx": "Give it as the input itself: each of its rows is a record.",
     ".zip": "Unpack it; archives are not opened.",
     ".gz": "Unpack it; archives are not opened.",
     ".tar": "Unpack it; archives are not opened.",
