@@ -114,7 +114,7 @@ def commands_page() -> str:
     return _page(
         "Commands",
         "src/roadworthy/__main__.py",
-        "`APP` is `file.py`, `file.py:name` or `module:name`. `INPUT` is a file that ends in `.jsonl`, `.ndjson`, `.csv` or "
+        "`APP` is `file.py`, `file.py:name` or `module:name`. `INPUT` is a file that ends in `.jsonl`, `.ndjson`, `.json`, `.csv` or "
         "`.tsv`, each also with `.gz`, in `.parquet`, or as a workbook does; a document or a folder of documents; the URL of a database with "
         "`--query`; or `-` for standard input. [Input](intake.md) says more. `python -m roadworthy` is the same as `roadworthy`.",
         _table("Exit status | Meaning", statuses),

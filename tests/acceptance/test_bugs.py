@@ -161,22 +161,6 @@ def test_a_file_that_is_missing_is_missing_whatever_its_name_ends_with(folder: P
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("my notes/in.json", "`jq -c '.[]' 'my notes/in.json' > 'my notes/in.jsonl'`"),
-        ("deep/in.json.gz", "`gzip -dc deep/in.json.gz | jq -c '.[]' > deep/in.jsonl`"),
-    ],
-)
-def test_the_hint_for_a_json_array_can_be_pasted(folder: Path, name: str, told: str) -> None:
-    """The command would name a file that is not in this folder, or stop at a blank in its name."""
-    (folder / name).parent.mkdir()
-    (folder / name).write_text("[]")
-    done = call(folder, "run", "app.py:feel", name)
-    assert done.returncode == 2
-    assert f"{told} writes a JSON array as JSONL." in done.stderr
-
-
-@pytest.mark.parametrize(
     ("app", "words", "told"),
     [
         (APP, ("app.py:feel", "nope.jsonl"), "nope.jsonl does not exist. Check the name."),

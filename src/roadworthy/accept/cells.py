@@ -7,7 +7,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from pydantic_core import to_jsonable_python
 
@@ -29,6 +29,8 @@ class Cells:
         cleanings: what was written as another type; kind `type`, before and after name the types.
         size: about how many bytes it takes.
     """
+
+    place: ClassVar = "row"
 
     number: int
     cells: dict[str, Json]

@@ -41,7 +41,7 @@ _COHERENCE_MARGIN: Final = 0.1
 
 @quick(frozen=True, slots=True)
 class Line:
-    """One line as text.
+    """One line, or one item of an array, as text.
 
     Attributes:
         number: 1-based.
@@ -49,6 +49,7 @@ class Line:
         text: what they say, line ending included; empty where the line was cut.
         cleanings: `bom`, `encoding` (before: the charset) and `undecodable` (before: the bytes in hex).
         cut: the line is longer than the limit.
+        place: what it is in its input: a line or an item.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Line:
     text: str
     cleanings: tuple[Cleaning, ...] = ()
     cut: bool = False
+    place: str = "line"
 
 
 def decode_lines(lines: Iterator[RawLine]) -> Iterator[Line]:

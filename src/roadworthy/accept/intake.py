@@ -101,10 +101,9 @@ def _taken(
         record = _identified(body, value, key, unit.number, _raw(unit) if cleanings else None, cleanings)
         return replace(record, size=size) if size > LARGE else record
     except WrongRecord as wrong:
-        place = "row" if isinstance(unit, Cells) else "line"
-        own = own_key(body, key) or f"{place}-{unit.number}"
+        own = own_key(body, key) or f"{unit.place}-{unit.number}"
         raw = (_raw(unit) or b"").rstrip(b"\r\n")
-        return Unusable(own, unit.number, raw, f"{name}, {place} {unit.number}: {wrong}")
+        return Unusable(own, unit.number, raw, f"{name}, {unit.place} {unit.number}: {wrong}")
 
 
 def _raw(unit: Line | Row | Cells) -> bytes | None:
@@ -173,7 +172,7 @@ def _no_object(body: Json) -> WrongRecord:
     if isinstance(body, list):
         return WrongRecord(
             f"a JSON array where one object is expected, {shown(body)}",
-            "`jq -c '.[]' FILE` writes the items of an array one per line.",
+            "Give an array in a file that ends with .json, or write its items one per line.",
         )
     return WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
 

@@ -55,7 +55,7 @@ def read_lines(stream: BinaryIO, name: str, settings: Settings) -> Iterator[RawL
     Raises:
         WrongUse: nothing in it, more than `file_bytes_max` bytes, cut off, damaged or unreadable.
     """
-    inflow = _Inflow(stream, name, settings.file_bytes_max)
+    inflow = Inflow(stream, name, settings.file_bytes_max)
     lines = io.BufferedReader(inflow, _CHUNK_BYTES)
     longest = settings.line_bytes_max
     for number, raw in enumerate(iter(partial(lines.readline, longest + 2), b""), start=1):
@@ -69,18 +69,24 @@ def read_lines(stream: BinaryIO, name: str, settings: Settings) -> Iterator[RawL
         raise WrongUse(f"{name} is empty. Give at least one record.")
 
 
-def _skip(lines: io.BufferedReader[_Inflow], raw: bytes) -> None:
+def _skip(lines: io.BufferedReader[Inflow], raw: bytes) -> None:
     while raw and not raw.endswith(b"\n"):
         raw = lines.readline(_CHUNK_BYTES)
 
 
-class _Inflow(io.RawIOBase):
-    """A stream that counts its bytes, turns UTF-16 and UTF-32 into UTF-8, and says in words how it broke."""
+class Inflow(io.RawIOBase):
+    """A stream that counts its bytes, turns UTF-16 and UTF-32 into UTF-8, and says in words how it broke.
 
-    def __init__(self, stream: BinaryIO, name: str, bytes_max: int) -> None:
+    Attributes:
+        charset: what it is written in, known with its first bytes.
+        line: how many lines, or what `unit` says, its reader has had.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, bytes_max: int, *, unit: str = "line") -> None:
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self._name = name
         self._bytes_max = bytes_max
+        self._unit = unit
         self._bytes = 0
         self._decoder: codecs.IncrementalDecoder | None = None
         self._ready = b""
@@ -107,7 +113,7 @@ class _Inflow(io.RawIOBase):
         if self._bytes > self._bytes_max:
             raise WrongUse(
                 f"{self._name} holds more than {self._bytes_max:,} bytes (setting file_bytes_max); "
-                f"reading stopped after line {self.line}. Split it, or raise the setting."
+                f"reading stopped after {self._unit} {self.line}. Split it, or raise the setting."
             )
         self._ended = not chunk
         return chunk if self._decoder is None else self._recoded(self._decoder, chunk)
@@ -127,7 +133,7 @@ class _Inflow(io.RawIOBase):
             return self._read(_CHUNK_BYTES)
         except (OSError, EOFError, zlib.error) as error:
             raise WrongUse(
-                f"{self._name} cannot be read on after line {self.line}: {error}. "
+                f"{self._name} cannot be read on after {self._unit} {self.line}: {error}. "
                 "The file is cut off or damaged: get a whole copy and run the same command again; "
                 "what was answered is kept."
             ) from error
@@ -139,7 +145,7 @@ class _Inflow(io.RawIOBase):
         except UnicodeDecodeError as error:
             if chunk:
                 raise WrongUse(
-                    f"{self._name} is not {self.charset} as its first bytes say: {error.reason} after line "
+                    f"{self._name} is not {self.charset} as its first bytes say: {error.reason} after {self._unit} "
                     f"{self.line}. Convert it with `iconv -t UTF-8`."
                 ) from error
             # Half a character at the very end: kept as surrogates, so that cleaning records what it replaces.

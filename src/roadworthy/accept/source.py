@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias, cast
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
+from roadworthy.accept.array import read_items
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.database import check_database, is_url, read_query, shown_url
 from roadworthy.accept.decode import Line, decode_lines
@@ -26,10 +27,16 @@ from roadworthy.accept.table import Row, read_rows
 from roadworthy.accept.workbook import ENDINGS as WORKBOOKS
 from roadworthy.accept.workbook import check_workbook, is_workbook, read_workbook
 
-Form: TypeAlias = Literal["jsonl", "csv", "tsv"]
+Form: TypeAlias = Literal["jsonl", "json", "csv", "tsv"]
 Unit: TypeAlias = Line | Row | Cells | Paper | Picture | Unusable
 
-ENDINGS: Final[dict[str, Form]] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+ENDINGS: Final[dict[str, Form]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
 COMPRESSED: Final = ".gz"
 PARQUET: Final = ".parquet"
 STANDARD_INPUT: Final = "standard input"
@@ -83,7 +90,7 @@ class Source:
     def from_path(cls, path: str | Path, settings: Settings, *, sheet: str = "") -> Source:
         """A table or lines, a document, or a folder of documents.
 
-        Tables and lines end with `.jsonl`, `.ndjson`, `.csv`, `.tsv`, each also with `.gz`, with `.parquet`, or as
+        Tables and lines end with `.jsonl`, `.ndjson`, `.json` (an array), `.csv`, `.tsv`, each also with `.gz`, with `.parquet`, or as
         workbooks do.
 
         Args:
@@ -159,6 +166,10 @@ def _read(
 ) -> Iterator[Line | Row | Unusable]:
     """The units of a stream of lines."""
     with opened as stream:
+        if form == "json":
+            items = decode_lines(read_items(stream, name, settings))
+            yield from _filled((replace(item, place="item") for item in items), name, settings.line_bytes_max)
+            return
         lines = decode_lines(read_lines(stream, name, settings))
         if form is None:
             form, lines = _sniffed(lines)
@@ -170,14 +181,14 @@ def _read(
 
 
 def _filled(lines: Iterator[Line], name: str, bytes_max: int) -> Iterator[Line | Unusable]:
-    """Lines of JSONL; blank ones are no records."""
+    """Lines of JSONL, or items of an array; blank ones are no records."""
     for line in lines:
         if line.cut:
             reason = (
-                f"{name}, line {line.number}: the line is longer than {bytes_max:,} bytes. "
+                f"{name}, {line.place} {line.number}: the {line.place} is longer than {bytes_max:,} bytes. "
                 "Shorten it, or raise the setting line_bytes_max."
             )
-            yield Unusable(f"line-{line.number}", line.number, line.raw, reason)
+            yield Unusable(f"{line.place}-{line.number}", line.number, line.raw, reason)
         elif line.text.strip(" \t\r\n"):
             yield line
 
@@ -201,20 +212,12 @@ def _form_of(path: Path) -> tuple[Form, bool]:
         if not path.exists():
             raise _missing(path)
         known = ", ".join((*ENDINGS, PARQUET, *WORKBOOKS))
-        hint = _as_lines(path, compressed=compressed) if last == ".json" else _HINTS.get(last, "")
         raise WrongUse(
             f"{path} ends with {last or 'nothing'!r}. An input file ends with one of {known}, lines and rows "
             f"also with {COMPRESSED}, or is a document or image ({', '.join((*MEDIA_TYPES, *PICTURES))}); a folder gives its documents, a "
-            f"database's URL with --query its rows; `-` reads standard input.{hint}"
+            f"database's URL with --query its rows; `-` reads standard input.{_HINTS.get(last, '')}"
         )
     return ENDINGS[last], compressed
-
-
-def _as_lines(path: Path, *, compressed: bool) -> str:
-    """How the items of a JSON array are written as lines, in a command that can be pasted."""
-    given, lines = shlex.quote(str(path)), shlex.quote(str(path).removesuffix(COMPRESSED) + "l")
-    read = f"gzip -dc {given} | jq -c '.[]'" if compressed else f"jq -c '.[]' {given}"
-    return f" `{read} > {lines}` writes a JSON array as JSONL."
 
 
 def _missing(path: Path) -> WrongUse:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
@@ -39,6 +39,8 @@ class Row:
         cells: by header name, in the order of the header.
         cleanings: what decoding its lines changed.
     """
+
+    place: ClassVar = "line"
 
     number: int
     raw: bytes
