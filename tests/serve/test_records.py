@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
 from tests.serve.conftest import Build
 from tests.serve.counter import Counter, lines, until
 
@@ -247,12 +248,13 @@ def test_more_than_it_takes_is_told_to_come_later(file_build: Build) -> None:
     assert counter.call("GET", "/healthz").status == 200
 
 
-def test_a_file_is_a_job(build: Build) -> None:
-    """A file would lose lines, or its rows would not be those that the command writes."""
+@pytest.mark.parametrize(("kind", "third"), [("x-ndjson", "line-3"), ("json", "item-3")])
+def test_a_file_is_a_job(build: Build, kind: str, third: str) -> None:
+    """A file would lose records, or its rows would not be those that the command writes."""
     counter = build(MOODS)
     notes = [GLAD, {"id": "n2", "text": "oh no"}, {"text": 3}, GLAD]
-    body = "".join(json.dumps(note) + "\n" for note in notes).encode()
-    taken = counter.call("POST", "/v1/jobs/feel", raw=body, Content_Type="application/x-ndjson")
+    text = json.dumps(notes) if kind == "json" else "\n".join(map(json.dumps, notes))
+    taken = counter.call("POST", "/v1/jobs/feel", raw=text.encode(), Content_Type=f"application/{kind}")
     assert taken.status == 202, taken.body
     where = taken.headers["location"]
     for _ in range(200):
@@ -265,7 +267,7 @@ def test_a_file_is_a_job(build: Build) -> None:
     assert [(row["key"], row["outcome"]) for row in rows] == [
         ("n1", "accepted"),
         ("n2", "accepted"),
-        ("line-3", "rejected"),
+        (third, "rejected"),
         ("n1", "accepted"),
     ]
     assert len(counter.sim.requests()) == 2

@@ -42,6 +42,11 @@ def read_items(stream: BinaryIO, name: str, settings: Settings) -> Iterator[RawL
     array.end()
 
 
+def begins_array(head: bytes) -> bool:
+    """Whether a stream that begins with these bytes is an array; a line of JSONL is a record, and never one."""
+    return head.removeprefix(_MARK).lstrip(_BLANK).startswith(b"[")
+
+
 class _Array:
     """Where items begin and end: what is open, and the bytes of the item that is being read."""
 
@@ -99,7 +104,7 @@ class _Array:
         rest = chunk.removeprefix(_MARK).lstrip(_BLANK)
         if not rest:
             return len(chunk)
-        if not rest.startswith(b"["):
+        if not begins_array(rest):
             raise WrongUse(
                 f"{self._name} holds no JSON array. Give an array of records, or one record a line in a file that ends "
                 "with .jsonl."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import BinaryIO, Final, Literal, TypeAlias, cast
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
-from roadworthy.accept.array import read_items
+from roadworthy.accept.array import begins_array, read_items
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.database import check_database, is_url, read_query, shown_url
 from roadworthy.accept.decode import Line, decode_lines
@@ -137,7 +138,8 @@ class Source:
         Args:
             stream: open for reading bytes.
             settings: the limits.
-            form: as told, else `jsonl` where the first character that is no blank is one of `{ [ "`, else `csv`.
+            form: as told, else by the first character that is no blank: `json` where it is `[` and the stream can be
+                looked into (`peek`), `jsonl` where it is one of `{ [ "`, else `csv`.
             name: what messages call it.
         """
         unread = [stream]
@@ -166,6 +168,8 @@ def _read(
 ) -> Iterator[Line | Row | Unusable]:
     """The units of a stream of lines."""
     with opened as stream:
+        if form is None and isinstance(stream, io.BufferedReader):
+            form = "json" if begins_array(stream.peek()) else None
         if form == "json":
             items = decode_lines(read_items(stream, name, settings))
             yield from _filled((replace(item, place="item") for item in items), name, settings.line_bytes_max)

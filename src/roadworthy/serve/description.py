@@ -111,7 +111,8 @@ def _bodies(service: Service) -> dict[str, Described]:
     return {
         "/v1/records/{step}": {_JSON: {"schema": {"$ref": "#/components/schemas/Record"}}},
         f"/v1/records/{KEY}/feedback": {_JSON: {"schema": {"$ref": "#/components/schemas/Feedback"}}},
-        "/v1/jobs/{step}": lines,
+        "/v1/jobs/{step}": lines
+        | {_JSON: {"schema": {"type": "array", "items": {"type": "object"}, "minItems": 1}}},
         "/v1/chat/completions": {_JSON: {"schema": _chat(service)}},
     }
 

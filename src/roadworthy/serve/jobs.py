@@ -29,6 +29,7 @@ _PART_BYTES: Final = 1_000_000
 _FORMS: Final[dict[str, Form]] = {
     "application/x-ndjson": "jsonl",
     "application/jsonl": "jsonl",
+    "application/json": "json",
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
 }
@@ -46,7 +47,7 @@ def add_jobs(http: FastAPI, service: Service) -> None:
         caller: Annotated[Caller, Depends(MaySubmit)],
         name: Annotated[str, Query(description="The job's name; the same name again goes on with it.")] = "",
     ) -> Response:
-        """Hand over a file: JSONL or CSV. Answered once every record of it is in the ledger; they are worked on meanwhile."""
+        """Hand over a file: JSONL, a JSON array or CSV. Answered once every record of it is in the ledger; they are worked on meanwhile."""
         service.admit()
         entry = service.entry(step)
         form = _FORMS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
