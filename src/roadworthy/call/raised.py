@@ -32,8 +32,13 @@ _WORDS: Final = ("code", "type", "status", "reason")
 _LOST: Final = frozenset(
     {"APIConnectionError", "TransportError", "ClientConnectionError", "ServerTimeoutError", "Timeout"}
     | {"ConnectionError", "HTTPClientError", "EndpointConnectionError"}
+    | {"IncompleteRead", "IncompleteReadError", "ClientPayloadError"}
 )
-"""Names of the clients' classes for an exchange that brought no response; not all of them have an OSError behind them."""
+"""Names of the clients' classes for an exchange that brought no response, or broke off in the midst of one.
+
+Not all of them have an OSError behind them: `IncompleteRead` is http.client's and urllib3's, `IncompleteReadError`
+botocore's, `ClientPayloadError` aiohttp's.
+"""
 _NETWORK: Final = frozenset(
     {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, None}
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.message
+import http.client
 import socket
 import ssl
 import urllib.error
@@ -153,6 +154,7 @@ RAISED: list[tuple[str, Callable[[], Exception], Ending, float | None]] = [
     ("sdk-connection", lambda: because(APIConnectionError("x"), OSError("All connection attempts failed")), Ending.UNKNOWN, None),
     ("sdk-alone", lambda: APIConnectionError("Server disconnected"), Ending.UNKNOWN, None),
     ("no-such-host", lambda: because(RequestsError("x"), socket.gaierror(-2, "unknown")), Ending.UNKNOWN, None),
+    ("broken-off", lambda: http.client.IncompleteRead(b"{", 100), Ending.UNKNOWN, None),
     ("certificate", lambda: because(APIConnectionError("x"), ssl.SSLCertVerificationError("self-signed")), Ending.UNTRUSTED, None),
     ("a-bug", lambda: ValueError("not a number"), Ending.BAD_REQUEST, None),
     ("a-missing-file", lambda: FileNotFoundError(2, "prompt.txt"), Ending.BAD_REQUEST, None),
