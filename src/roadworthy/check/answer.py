@@ -24,6 +24,7 @@ from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.check.fault import storable_fault, summed, validation_fault
 from roadworthy.check.mend import mend
 from roadworthy.check.shape import Shape
+from roadworthy.check.written import may_differ
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +35,8 @@ UNFINISHED = {
     Ending.FILTERED: "The provider's content filter held the answer back.",
     Ending.EMPTY: "There was no answer. Send one JSON object that meets the schema.",
 }
+_NOT_READ = (Fault, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What a type raises of what it wrote itself and does not read: a validator of the team's own is not made for it."""
 
 
 class Checker(Generic[T]):
@@ -72,6 +75,7 @@ class Checker(Generic[T]):
         self._shape = Shape(schema.canonical)
         self._extra: Literal["forbid"] | None = None if self._shape.is_open else "forbid"
         self._has_sets = b'"uniqueItems":true' in schema.canonical
+        self._writes_otherwise = may_differ(self._inner.core_schema)
         self._checks = tuple((_plain(check), check, takes_passages(check)) for check in checks)
         self._settings = settings
 
@@ -89,8 +93,10 @@ class Checker(Generic[T]):
             if reply.ending is not Ending.OK or not reply.text.strip():
                 raise _unfinished(reply.ending)
             answer, mended = mend(reply.text, self._settings)
-            value = self._validated(answer) if reply.attempt else self._given(answer)
+            value, meant = self._validated(answer) if reply.attempt else self._given(answer)
             body = self._body(value)
+            if self._writes_otherwise and not self._reads(body):
+                body = self._suggestion(meant)
             scores = self._scores(value, record_value, passages) if self._checks else ()
         except Fault as fault:
             suggestion = self._suggestion(answer) if mended is not None else None
@@ -117,7 +123,7 @@ class Checker(Generic[T]):
                 scores.append((name, _score(check, said)))
         return tuple(scores)
 
-    def _given(self, answer: Json) -> T:
+    def _given(self, answer: Json) -> tuple[T, Json]:
         """What no model said, and a person or the ledger may: the value itself, as it was shown, computed fields and all."""
         readings = [answer]
         if self._wrapped:
@@ -143,15 +149,24 @@ class Checker(Generic[T]):
             return self._shape
         return Shape(orjson.dumps(schema))
 
-    def _validated(self, answer: Json) -> T:
+    def _validated(self, answer: Json) -> tuple[T, Json]:
+        """The value, and the answer that it was read from."""
         text = _written(answer)
         if self._shape.has_omittable and b"null" in text:
             try:
-                return self._met(answer, text)  # null is what one type of several may mean
+                return self._met(answer, text), answer  # null is what one type of several may mean
             except Fault:
                 answer = self._shape.drop_nulls(answer)
                 text = _written(answer)
-        return self._met(answer, text)
+        return self._met(answer, text), answer
+
+    def _reads(self, body: bytes) -> bool:
+        """Whether what the type wrote is what it reads and writes again: people rule on it, and it is shown as an example."""
+        try:
+            value, _ = self._given(json.loads(body))
+            return self._body(value) == body
+        except _NOT_READ:
+            return False
 
     def _met(self, answer: Json, text: bytes) -> T:
         if self._shape.is_open:

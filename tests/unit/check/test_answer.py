@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer, field_validator
 from typing_extensions import TypedDict
 
 from roadworthy._errors import Fault, WrongUse
@@ -472,6 +474,80 @@ def test_an_answer_that_a_person_finds_right_is_valid_as_it_was_shown(text: str,
     assert (ruled.value, ruled.body) == (said.value, said.body)
     of_model = checker.check(reply_of(said.body.decode()), TICKET)
     assert isinstance(of_model, Invalid), "a model is not asked for them"
+
+
+class Reasoned(BaseModel):
+    why: str = Field(exclude=True)
+    queue: Literal["billing", "other"]
+
+
+class Renamed(BaseModel):
+    queue: str = Field(serialization_alias="Queue")
+    stars: int = Field(validation_alias="Stars")
+
+
+class Percent(BaseModel):
+    share: float
+    note: str | None = None
+
+    @field_serializer("share")
+    def said(self, share: float) -> str:
+        return f"{share:.0%}"
+
+
+class Commas(BaseModel):
+    words: list[str]
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def apart(cls, said: Any) -> list[str]:
+        found: list[str] = said.split(",")
+        return found
+
+    @field_serializer("words")
+    def joined(self, words: list[str]) -> list[str]:
+        return sorted(words)
+
+
+@dataclass
+class Started:
+    name: str
+    started: int = dataclass_field(init=False, default=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"queue":"billing","why":"charged"}', Reasoned),
+        ('{"value":[{"queue":"billing","why":"charged"}]}', list[Reasoned]),
+        ('{"Stars":3,"queue":"billing"}', Renamed),
+        ('{"note":null,"share":0.5}', Percent),
+        ('{"words":"b,a"}', Commas),
+        ('{"name":"x"}', Started),
+    ],
+)
+def test_what_a_type_writes_and_does_not_read_is_kept_as_it_was_said(text: str, kind: Any) -> None:
+    """A person's yes to an answer, and an example made of it, would be refused by the type that it was written by."""
+    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
+    said = checker.check(reply_of(text), TICKET)
+    assert isinstance(said, Valid)
+    ruled = checker.check(Reply(attempt=0, model="person", ending=Ending.OK, text=said.body.decode()), TICKET)
+    assert isinstance(ruled, Valid), ruled
+    assert (ruled.value, ruled.body) == (said.value, said.body)
+
+
+class Left(BaseModel):
+    queue: str
+    why: str = Field(default="", exclude=True)
+    place: Path = Path()
+    seen: str = Field(default="x", alias="Seen")
+
+
+def test_what_a_type_writes_and_reads_is_kept_as_it_writes_it() -> None:
+    """Answers that were kept before would be others, and a field that is to be left out where they are written would not be."""
+    checked = judged('{"why":"charged","queue":"billing","place":"a/b"}', Left)
+    assert isinstance(checked, Valid)
+    assert checked.body == b'{"Seen":"x","place":"a/b","queue":"billing"}'
 
 
 class Card(BaseModel):
