@@ -75,6 +75,39 @@ def test_the_same_input_later_is_a_new_record(build: Build) -> None:
     ]
 
 
+@pytest.mark.timeout(90)
+def test_a_key_of_two_namespaces_is_forgotten_in_the_one_that_is_meant(build: Build) -> None:
+    """Whoever forgets one customer's record would erase another customer's of the same key, with what people said of it."""
+    ours, theirs = letter(1, body="what WEWROTE"), letter(1, body="what THEYWROTE")
+    house = build([ours, theirs | {"id": "theirs"}], {"L1": "the topic", "theirs": "the topic"})
+    house.put([ours])
+    house.json("run", STEP, "in.jsonl", "--job", "ours")
+    house.put([theirs])
+    house.json("run", STEP, "in.jsonl", "--job", "theirs")
+    change(house.ledger, "UPDATE job SET namespace = 'acme' WHERE name = 'theirs'")
+    for whose, word in (("", "OURLABEL"), ("acme", "THEIRLABEL")):
+        change(
+            house.ledger,
+            "INSERT INTO label (app, entry, key, namespace, label, correct, source, at) "
+            f"SELECT app, entry, 'L1', '{whose}', '{word}', NULL, 'people', 0 FROM job WHERE name = 'ours'",
+        )
+    unsaid = house.call("forget", APP, "L1")
+    assert unsaid.returncode == 2
+    assert "the app's own and acme" in unsaid.stderr
+    assert "--namespace" in unsaid.stderr
+    assert house.call("forget", APP, "L1", "--namespace", "other").returncode == 2
+    assert house.ask("SELECT count(*) FROM record WHERE key = 'L1'") == [(2,)], "nothing was erased"
+    assert house.json("forget", APP, "L1", "--namespace", "acme")["records"] == 1
+    assert house.ask("SELECT namespace, label FROM label") == [("", "OURLABEL")]
+    assert house.ask("SELECT job.name FROM record JOIN job ON job.id = record.job_id WHERE key = 'L1'") == [
+        ("ours",)
+    ]
+    assert (house.holds("THEYWROTE"), house.holds("THEIRLABEL")) == ([], [])
+    assert house.holds("WEWROTE")
+    assert house.json("forget", APP, "L1")["records"] == 1, "one namespace alone has the key: it is meant"
+    assert house.ask("SELECT count(*) FROM label") == [(0,)]
+
+
 @pytest.mark.timeout(60)
 def test_a_record_that_shared_the_reply_keeps_its_answer(build: Build) -> None:
     """Forgetting one person would take the answer of another, who asked the same question."""

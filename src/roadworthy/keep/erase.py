@@ -82,13 +82,15 @@ def outlive(tx: Transaction, record_id: int) -> None:
     tx.change("erase_label", app=app, entry=entry, key=key)
 
 
-def of_key(tx: Transaction, app: str, key: str) -> list[int]:
-    """Every record of a key in every job and version: candidates' copies and lines that used the key again included."""
-    found = [as_int(row[0]) for row in tx.rows("copies_of_key", app=app, key=key)]
+def of_key(tx: Transaction, app: str, key: str) -> dict[str, list[int]]:
+    """Every record of a key by namespace, in every job and version: candidates' copies and lines that used the key again included."""
+    found: dict[str, list[int]] = {}
+    for record_id, namespace in tx.rows("copies_of_key", app=app, key=key):
+        found.setdefault(as_text(namespace), []).append(as_int(record_id))
     pattern = "".join(f"!{letter}" if letter in "!%_" else letter for letter in key) + "@%"
-    for record_id, kept, line in tx.rows("conflicts_of_key", app=app, pattern=pattern):
+    for record_id, kept, line, namespace in tx.rows("conflicts_of_key", app=app, pattern=pattern):
         if kept == f"{key}@{as_int(line)}":
-            found.append(as_int(record_id))
+            found.setdefault(as_text(namespace), []).append(as_int(record_id))
     return found
 
 
@@ -104,7 +106,7 @@ def forget(tx: Transaction, app: str, key: str, record_id: int) -> None:
     tx.change("forget_audits", record_id=record_id)
     tx.change("forget_lots", record_id=record_id)
     tx.change("forget_submissions", record_id=record_id)
-    tx.change("drop_labels", app=app, key=key)
+    tx.change("drop_labels", app=app, key=key, record_id=record_id)
     tx.change("erase_identity", record_id=record_id, key=forgotten_key(record_id), body_hash=b"")
 
 

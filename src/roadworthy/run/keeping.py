@@ -86,25 +86,28 @@ def _outlive_all(tx: Transaction, record_ids: list[int]) -> None:
 @click.command(name="forget")
 @click.argument("app")
 @click.argument("key")
+@click.option(
+    "--namespace", help="Whose record it is; default: whoever's, where one namespace alone has the key."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def forget_key(app: str, key: str, *, as_json: bool) -> None:
+def forget_key(app: str, key: str, *, namespace: str | None, as_json: bool) -> None:
     """Erase everything one record said, in every job and version, from the ledger's files too; its accounts stay.
 
     The key goes as well; the same input later is a new record. Files that a run or an export wrote are yours to delete.
+    The app's own namespace is called "".
     """
     loaded = load_app(app)
     name = loaded.name
     with reading(loaded) as store:
 
         def erase(tx: Transaction) -> list[int]:
-            found = of_key(tx, name, key)
+            found = _meant(of_key(tx, name, key), key, namespace, store.name)
             check_idle(tx, found, name, store.is_alive)
             for record_id in found:
                 forget(tx, name, key, record_id)
             return found
 
-        if not store.read(lambda tx: of_key(tx, name, key)):
-            raise WrongUse(f"No record has the key {key!r} in {store.name}. Nothing was erased.")
+        _meant(store.read(lambda tx: of_key(tx, name, key)), key, namespace, store.name)
         found = store.write_now(erase)
         done = store.compact()
     if as_json:
@@ -113,6 +116,27 @@ def forget_key(app: str, key: str, *, as_json: bool) -> None:
         click.echo(f"{len(found)} records of this key are forgotten; their attempts and money stay")
         _say_sizes(done)
     sys.exit(_PUT_OFF if done.put_off else 0)
+
+
+def _meant(found: dict[str, list[int]], key: str, namespace: str | None, ledger: str) -> list[int]:
+    """The records of the namespace that is meant.
+
+    Raises:
+        WrongUse: nobody has the key, or several do and it is not said who is meant.
+    """
+    if not found:
+        raise WrongUse(f"No record has the key {key!r} in {ledger}. Nothing was erased.")
+    whose = " and ".join(one or "the app's own" for one in sorted(found))
+    if namespace is None and len(found) > 1:
+        raise WrongUse(
+            f"Several namespaces have a record with the key {key!r}: {whose}. Say which is meant: --namespace NAME, and "
+            '--namespace "" for the app\'s own. Nothing was erased.'
+        )
+    if namespace is not None and namespace not in found:
+        raise WrongUse(
+            f"The namespace {namespace!r} has no record with the key {key!r}, {whose} has. Nothing was erased."
+        )
+    return found[namespace] if namespace is not None else next(iter(found.values()))
 
 
 def _sizes(done: Compacted | None) -> dict[str, object]:

@@ -105,7 +105,7 @@ SELECT record.id FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.key = :key ORDER BY record.id DESC;
 
 -- copies_of_key: Every version of a key in every job of an app and of its candidates, newest first.
-SELECT record.id FROM record JOIN job ON job.id = record.job_id
+SELECT record.id, job.namespace FROM record JOIN job ON job.id = record.job_id
 WHERE job.payer = :app AND record.key = :key ORDER BY record.id DESC;
 
 -- page_lines: A page of a job's lines in input order, with the record behind each.
@@ -504,7 +504,7 @@ FROM record LEFT JOIN attempt ON attempt.record_id = record.id LEFT JOIN reply O
 WHERE record.id = :record_id;
 
 -- conflicts_of_key: Rejected lines of an app that used a key a second time, for another body.
-SELECT record.id, record.key, record.line FROM record JOIN job ON job.id = record.job_id
+SELECT record.id, record.key, record.line, job.namespace FROM record JOIN job ON job.id = record.job_id
 WHERE job.app = :app AND record.outcome = 'rejected' AND record.body IS NULL AND record.key LIKE :pattern ESCAPE '!'
 ORDER BY record.id;
 
@@ -553,8 +553,9 @@ UPDATE label SET label = NULL, judged = NULL WHERE app = :app AND entry = :entry
   SELECT 1 FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app AND job.entry = :entry
     AND job.namespace = label.namespace AND record.key = :key AND record.body IS NOT NULL);
 
--- drop_labels: Remove the labels of a key.
-DELETE FROM label WHERE app = :app AND key = :key;
+-- drop_labels: Remove the labels of a key in a record's namespace.
+DELETE FROM label WHERE app = :app AND key = :key
+  AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
 
 -- question_versions: The versions of a record's questions, with their words.
 SELECT DISTINCT step, version, body FROM question WHERE record_id = :record_id;
