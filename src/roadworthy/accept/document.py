@@ -14,12 +14,15 @@ import math
 import re
 from typing import Final, NoReturn
 
+from pydantic_core import to_jsonable_python
+
 from roadworthy.accept.reason import WrongRecord, path_of, shown
 from roadworthy.accept.record import Json
 
 _NOT_FINITE: Final = "Write null, or leave the field out."
 ONE_PER_LINE: Final = "Write each record as one JSON object on one line."
 
+_TEXT: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 """What a value of JSON mostly holds, and nothing can be wrong with."""
 
@@ -71,6 +74,43 @@ def refuse_foreign(body: object, depth_max: int, path: tuple[object, ...] = ()) 
     elif body is not None and not isinstance(body, str | int):
         what = f"field `{path_of(path)}` is {shown(body)}, a {type(body).__name__}"
         raise WrongRecord(what, "Give text, numbers, true or false, null, lists and objects.")
+
+
+def refuse_alike(value: object, seen: set[int]) -> None:
+    """Refuse an object of which two names are one in JSON, as those of `{1: ..., "1": ...}` are: one would be lost.
+
+    Args:
+        value: what is to be written as JSON: a model, a dataclass, or plain data.
+        seen: what was looked at already, by `id`; an object may refer to the one that holds it.
+
+    Raises:
+        WrongRecord: names the two.
+    """
+    if isinstance(value, dict):
+        items = value.values()
+        if not _TEXT.issuperset(map(type, value)):
+            _refuse_alike_names(value)
+    elif isinstance(value, list | tuple):
+        items = value  # type: ignore[assignment] # to be gone through alike
+    elif hasattr(type(value), "__pydantic_fields__") or hasattr(type(value), "__dataclass_fields__"):
+        items = getattr(value, "__dict__", {}).values()
+    else:
+        return
+    if _PLAIN.issuperset(map(type, items)) or id(value) in seen:
+        return
+    seen.add(id(value))
+    for item in items:
+        refuse_alike(item, seen)
+
+
+def _refuse_alike_names(value: dict[object, object]) -> None:
+    known: dict[str, object] = {}
+    for name in value:
+        (written,) = to_jsonable_python({name: None})
+        if written in known:
+            what = f"an object has two names that are one in JSON, {known[written]!r} and {name!r}"
+            raise WrongRecord(what, "Give each a name of its own.")
+        known[written] = name
 
 
 def refuse_long_text(body: Json, chars_max: int, path: tuple[object, ...] = ()) -> None:

@@ -15,7 +15,13 @@ from roadworthy._settings import Settings
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.clean import clean_body
 from roadworthy.accept.decode import Line
-from roadworthy.accept.document import ONE_PER_LINE, read_document, refuse_foreign, refuse_long_text
+from roadworthy.accept.document import (
+    ONE_PER_LINE,
+    read_document,
+    refuse_alike,
+    refuse_foreign,
+    refuse_long_text,
+)
 from roadworthy.accept.identity import Key, body_hash, canonical, own_key, record_key
 from roadworthy.accept.long import MARK, LongText, long_hash
 from roadworthy.accept.paper import FACTS, TEXT, Paper, body_of, picture_body
@@ -236,6 +242,7 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
         body = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
     except (PydanticSerializationError, ValueError) as error:
         raise WrongRecord(f"{shown(value)} cannot be written as JSON: {error}", _GIVE) from error
+    refuse_alike(value, set())
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)

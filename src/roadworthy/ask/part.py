@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+import math
+from collections import Counter, deque
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 
@@ -16,6 +18,7 @@ from roadworthy.accept.record import Json
 EMPTY = "(empty)"
 REPLACED = "\ufffd"
 """What stands where no ledger could hold what stood there."""
+_PLAIN = frozenset({str, int, bool, type(None)})
 NOTHING_FOUND = "(no passage was found)"
 
 
@@ -92,19 +95,75 @@ def json_bytes(value: object, *, sort: bool = True, indent: bool = False, by_ali
     Sets are sorted. Numbers of more than 64 bits keep every digit.
 
     Raises:
-        WrongUse: `value` holds something that has no JSON form.
+        WrongUse: `value` holds something that has no JSON form: NaN and infinity, and two names of an object that are
+            written alike, as those of `{1: ..., "1": ...}`.
     """
 
     def default(inner: object) -> object:
         return _step_down(inner, by_alias=by_alias)
 
-    option = orjson.OPT_NON_STR_KEYS
-    option |= orjson.OPT_SORT_KEYS if sort else 0
+    option = orjson.OPT_SORT_KEYS if sort else 0
     option |= orjson.OPT_INDENT_2 if indent else 0
     try:
-        return orjson.dumps(value, default=default, option=option)
+        written = orjson.dumps(value, default=default, option=option)
     except TypeError:
-        return _slow_json(value, default, sort=sort, indent=indent)
+        written = _with_other_names(value, default, option) or _slow_json(
+            value, default, sort=sort, indent=indent
+        )
+    if b"null" in written:  # which is how orjson writes what is no number
+        _refuse_no_number(value, default, ())
+    return written
+
+
+def _with_other_names(value: object, default: Callable[[object], object], option: int) -> bytes | None:
+    """The same where names are no texts; None where that is not what orjson refuses."""
+    try:
+        written = orjson.dumps(value, default=default, option=option | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return None
+    json.loads(written, object_pairs_hook=_refuse_alike)
+    return written
+
+
+def _refuse_alike(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) == len(pairs):
+        return
+    twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+    raise WrongUse(
+        f"A part of a prompt has two names that are written {twice!r} in JSON, as those of {{1: ..., '1': ...}} are. "
+        "Give each its own."
+    )
+
+
+def _refuse_no_number(value: object, default: Callable[[object], object], path: tuple[object, ...]) -> None:
+    """Refuse NaN and infinity wherever they stand in `value`."""
+    kind = type(value)
+    if kind is float and not math.isfinite(value):  # type: ignore[arg-type] # a float
+        where = ".".join(map(str, path))
+        raise WrongUse(
+            f"A part of a prompt has no JSON form: {f'`{where}`' if where else 'it'} is {value}. Give None where there is "
+            "no number."
+        )
+    if kind is float or kind in _PLAIN:
+        return
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list | tuple):
+        inner = dict(enumerate(value)).items()
+    else:
+        _refuse_no_number(_plainer(value, default), default, path)
+        return
+    for name, item in inner:
+        if type(item) not in _PLAIN:
+            _refuse_no_number(item, default, (*path, name))
+
+
+def _plainer(value: object, default: Callable[[object], object]) -> object:
+    """What stands for it in JSON, a step nearer to plain data; what orjson writes by itself is text or a number."""
+    try:
+        return default(value)
+    except TypeError:
+        return None
 
 
 def _slow_json(value: object, default: object, *, sort: bool, indent: bool) -> bytes:

@@ -10,6 +10,7 @@ import math
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -215,6 +216,20 @@ def test_values_of_each_kind_become_records() -> None:
     assert (aliased.body, aliased.value) == ({"Body": "b"}, Aliased(Body="b"))
     text = record_from_value("hi", schema=RecordSchema(str), settings=Settings())
     assert (text.body, text.value, text.line) == ("hi", "hi", 0)
+
+
+@pytest.mark.parametrize("value", [{"by": {1: "a", "1": "b"}}, {"by": [({2: "a", "2": "b"},)]}])
+def test_a_value_with_two_names_that_are_written_alike_is_refused(value: dict[str, object]) -> None:
+    """One of the two would be lost without a word, as a name that a line gives twice would be."""
+
+    class Loose(BaseModel):
+        by: Any
+
+    for one in (value, Loose(**value)):
+        with pytest.raises(Rejected, match="two names"):
+            record_from_value(one, schema=RecordSchema(Loose), settings=Settings())
+    years = record_from_value({"by": {2026: "a"}}, schema=RecordSchema(Loose), settings=Settings())
+    assert years.body == {"by": {"2026": "a"}}
 
 
 def test_a_value_is_cleaned_like_a_line() -> None:

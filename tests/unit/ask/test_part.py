@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -62,6 +63,57 @@ def test_what_has_no_json_form_is_refused(value: object) -> None:
     """If this fails, some object's `repr` reaches the model."""
     with pytest.raises(WrongUse, match="no JSON form"):
         part_text(value)
+
+
+class Weighed(BaseModel):
+    note: str | None = None
+    weights: dict[str, list[float]]
+
+
+class Counted(BaseModel):
+    counts: dict[bool | str, int]
+
+
+@dataclass
+class Scaled:
+    scale: float
+
+    note: None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"a": [1.0, float("nan")]}, "`a.1` is nan"),
+        (Weighed(weights={"x": [float("inf")]}), "`weights.x.0` is inf"),
+        ([Scaled(scale=float("-inf"))], "`0.scale` is -inf"),
+        ({"a": ({"b": float("nan")},)}, "`a.0.b` is nan"),
+    ],
+)
+def test_what_is_no_number_is_refused(value: object, said: str) -> None:
+    """The model would read null where something was reckoned wrong, and answer as if nothing were known."""
+    with pytest.raises(WrongUse, match=re.escape(said)):
+        part_text(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ({1: "a", "1": "b"}, "1"),
+        ({"x": [{None: 1, "null": 2}]}, "null"),
+        (Counted(counts={True: 1, "true": 2}), "true"),
+    ],
+)
+def test_two_names_that_are_written_alike_are_refused(value: object, name: str) -> None:
+    """One object would have a name twice, of which each reader takes another one."""
+    with pytest.raises(WrongUse, match=f"two names that are written '{name}'"):
+        part_text(value)
+
+
+def test_names_that_are_no_text_are_written_as_text() -> None:
+    """A part that works today, such as counts by year, would be refused."""
+    counts = {2026: {None: 1, True: None}, "x": float(2)}
+    assert json_bytes(counts) == b'{"2026":{"null":1,"true":null},"x":2.0}'
 
 
 def test_storable_joins_pairs_and_replaces_halves() -> None:
