@@ -37,20 +37,32 @@ class _Kind:
 def find_personal(text: str, kinds: Collection[str] = ()) -> list[Personal]:
     """Every find, in order, none inside another; of the same place the kind that is listed first in `KINDS`.
 
+    Characters of no width count for nothing: what they stand in the midst of is found with them.
+
     Args:
         text: what is searched.
         kinds: names of `KINDS`; all where empty.
     """
     taken: list[Personal] = []
-    for name in KINDS:
-        if kinds and name not in kinds:
-            continue
+    names = [name for name in KINDS if not kinds or name in kinds]
+    if not text.isascii() and _UNSEEN.search(text):
+        places = [place for place, letter in enumerate(text) if not _UNSEEN.match(letter)]
+        seen = _UNSEEN.sub("", text)
+        for name in names:
+            for found in _candidates(name, seen):
+                _take(taken, Personal(name, places[found.start], places[found.end - 1] + 1))
+    for name in names:
         for found in _candidates(name, text):
-            place = bisect_left(taken, found.start, key=_start)
-            before_next = place == len(taken) or found.end <= taken[place].start
-            if before_next and (place == 0 or taken[place - 1].end <= found.start):
-                taken.insert(place, found)
+            _take(taken, found)
     return taken
+
+
+def _take(taken: list[Personal], found: Personal) -> None:
+    """Put a find in its place, where nothing that was found before it is."""
+    place = bisect_left(taken, found.start, key=_start)
+    before_next = place == len(taken) or found.end <= taken[place].start
+    if before_next and (place == 0 or taken[place - 1].end <= found.start):
+        taken.insert(place, found)
 
 
 def _start(found: Personal) -> int:
@@ -238,6 +250,11 @@ def _is_email(text: str) -> bool:
 _FILES: Final = frozenset(("css", "gif", "jpeg", "jpg", "js", "pdf", "png", "svg", "webp"))
 
 
+# What is written and takes no room: soft hyphens, places where a line may or may not break, joiners, marks of direction,
+# variants of a letter (default ignorable code points, Unicode 16, but for those of scripts).
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z]+_\d+\]")
 
 # A record that is sent as JSON has `\n` where its text has a line break, and JSON within JSON `\\n`: the letter of an

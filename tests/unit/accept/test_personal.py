@@ -1,5 +1,7 @@
 """Personal data: found by kind, told from what looks alike, hidden and shown again."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,10 @@ def test_what_only_looks_alike_is_left(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from([v for _, v in FOUND] + ["[EMAIL_1]", "[CARD_2]", " ", "x", "\n", '"']), max_size=12
+        st.sampled_from(
+            [v for _, v in FOUND] + ["\u200b", "\u00ad4", "[EMAIL_1]", "[CARD_2]", " ", "x", "\n", '"']
+        ),
+        max_size=12,
     )
 )
 def test_what_is_hidden_is_shown_again_exactly(parts: list[str]) -> None:
@@ -73,3 +78,42 @@ def test_a_cell_between_commas_and_an_emphasis_are_hidden(text: str, hidden: str
     mask = Mask(tuple(KINDS), text)
     assert mask.hide(text) == hidden
     assert mask.show(hidden) == text
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u200d", "\u00ad", "\u2060", "\ufeff", "\u202c", "\ufe0f\u200c"]
+)
+@pytest.mark.parametrize(("kind", "value"), FOUND)
+def test_what_holds_characters_of_no_width_is_hidden_whole(kind: str, value: str, unseen: str) -> None:
+    """An address that a web page breaks at invisible places reads as ever for a person, and went out in the clear."""
+    middle = len(value) // 2
+    for broken in (f"{value[:middle]}{unseen}{value[middle:]}", unseen.join(value)):
+        text = f"{unseen}see{unseen} {broken} {unseen}please"
+        mask = Mask(tuple(KINDS), text)
+        hidden = mask.hide(text)
+        assert hidden == f"{unseen}see{unseen} [{kind.upper()}_1] {unseen}please"
+        assert mask.show(hidden) == text
+        assert mask.show(f"[{kind.upper()}_1]") == broken
+
+
+@pytest.mark.parametrize(
+    "text", ["4111 1111 1111 1111\u200b2", "a@example.com\u200b@b", "a@example.com\u200b.\u200bThen"]
+)
+def test_what_a_character_of_no_width_parts_from_something_else_is_hidden_still(text: str) -> None:
+    """A page that marks where a line may break would show a card that it hid before."""
+    hidden = Mask(tuple(KINDS), text).hide(text)
+    assert "1111" not in hidden
+    assert "example" not in hidden
+
+
+def test_many_characters_of_no_width_take_time_that_grows_with_their_number() -> None:
+    """One record of a thousand pages with soft hyphens would hold a run up for minutes."""
+
+    def seconds(text: str) -> float:
+        began = time.process_time()
+        Mask(tuple(KINDS), text).hide(text)
+        return time.process_time() - began
+
+    part = "si\u00adlent words, a\u200b@example.com and 41\u200b11 1111 1111 1111. "
+    few, many = "".join(part for _ in range(100)), "".join(part for _ in range(1_000))
+    assert min(seconds(many) for _ in range(3)) < 40 * min(seconds(few) for _ in range(3))
