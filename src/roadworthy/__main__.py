@@ -108,10 +108,11 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    """A line on standard error, without secrets."""
+    """A line on standard error, without secrets, and nothing in it that would steer the terminal."""
     from roadworthy.observe.sink import Sink  # noqa: PLC0415 - only where something went wrong
+    from roadworthy.observe.visible import visible  # noqa: PLC0415 - as above
 
-    Sink(sys.stderr).write(f"{line}\n")
+    Sink(sys.stderr).write(f"{visible(line)}\n")
 
 
 def _unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

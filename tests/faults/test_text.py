@@ -60,6 +60,13 @@ def test_text_that_breaks_things_is_stored_exported_and_shown(bench: Bench) -> N
         assert all(part in why for part in re.split(STEERS, text) if part), "nothing is left out"
 
 
+def repr_of(said: object) -> str:
+    """All texts in what a command said as JSON."""
+    if isinstance(said, dict):
+        return " ".join(map(repr_of, said.values()))
+    return " ".join(map(repr_of, said)) if isinstance(said, list) else str(said)
+
+
 @pytest.mark.fault("B18")
 def test_a_person_who_reviews_sees_what_is_hidden(bench: Bench) -> None:
     """A reviewer would rule on another text than the one that is kept."""
@@ -71,6 +78,28 @@ def test_a_person_who_reviews_sees_what_is_hidden(bench: Bench) -> None:
     shown = bench.look("review", "app.py", typed="s\n")
     assert "evil" in shown
     assert STEERS.findall(shown) == []
+    for words in (("review", "app.py", "--json"), ("why", "app.py", "1", "--json")):
+        said = bench.look(*words)
+        assert STEERS.findall(said.replace("\n", "")) == [], words
+        assert "\u202eevil\u202c zero\u200bwidth" in repr_of(json.loads(said)), (
+            "a program reads what was said"
+        )
+
+
+@pytest.mark.fault("B18")
+def test_what_went_wrong_is_told_without_steering_the_terminal(bench: Bench) -> None:
+    """A text in an error's message, or in a file of labels, would clear the screen of whoever reads why a command failed."""
+    bench.write("labels.jsonl", [{"key": f"x{TURNED}", "label": "y"}])
+    (bench.folder / "broken.py").write_text(f"raise ValueError({TURNED!r})\n")
+    bench.write("in.jsonl", notes(1))
+    with start_simulator(prices=PRICES, answers=recorded({"topic": "x"})) as sim:
+        bench.provider(sim.url)
+        bench.call("run", "app.py", "in.jsonl")
+    for words in (("report", "broken.py"), ("label", "app.py", "labels.jsonl")):
+        told = bench.call(*words)
+        assert told.returncode != 0
+        assert "evil" in told.stderr, words
+        assert STEERS.findall(told.stderr.replace("\n", "")) == [], words
 
 
 @pytest.mark.fault("B16", "B17")

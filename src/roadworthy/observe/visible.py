@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import orjson
+
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff]"
 )
@@ -14,11 +16,20 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
+def json_line(said: object) -> str:
+    """Plain data as one line of JSON: what would steer a terminal is escaped as JSON escapes it, and a program reads the same."""
+    return _UNSAFE.sub(_escape_in_json, orjson.dumps(said).decode())
+
+
 def shortened(text: str, chars_max: int) -> str:
     """At most `chars_max` characters, saying how many are left out."""
     if len(text) <= chars_max:
         return text
     return f"{text[:chars_max]}… ({len(text) - chars_max} characters more)"
+
+
+def _escape_in_json(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
@@ -26,6 +25,7 @@ from roadworthy.keep.forecasts import put_forecast
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
+from roadworthy.observe.visible import json_line
 from roadworthy.run.batch.job import begin_job
 from roadworthy.run.entry import Entry
 from roadworthy.run.forecast import forecast
@@ -173,7 +173,7 @@ def run(
     spare_collector()
     summary, status = run_to_end(_run(target, options, progress, changes, placing))
     if as_json:
-        click.echo(orjson.dumps(summary.as_json()).decode())
+        click.echo(json_line(summary.as_json()))
     else:
         click.echo(summary.text())
         if output is not None:
@@ -259,7 +259,7 @@ def plan(
     """
     target = find_target(app, input_, given["job"], query=given["query"])
     found = run_to_end(_plan(target, sample, _dollars(budget_usd), batch=batch))
-    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
+    click.echo(json_line(found.as_json()) if as_json else found.text())
 
 
 async def _plan(

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import DEFAULTS, Settings
@@ -21,6 +20,7 @@ from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.alarms import ALARM, standing_alarms
 from roadworthy.keep.queries import migrations
 from roadworthy.observe.soundness import contradictions
+from roadworthy.observe.visible import json_line
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.load import load_app
@@ -54,7 +54,7 @@ def doctor(app: str, *, as_json: bool) -> None:
         facts.update(part[0])
         wrong += part[1]
     if as_json:
-        click.echo(orjson.dumps({"facts": facts, "wrong": wrong}).decode())
+        click.echo(json_line({"facts": facts, "wrong": wrong}))
     else:
         for name, value in facts.items():
             click.echo(f"{name:28} {value}")

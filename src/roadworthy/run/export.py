@@ -15,6 +15,7 @@ from roadworthy.call.price import usd
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
+from roadworthy.observe.visible import json_line
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.output import ENDINGS, check_output, csv_row, is_same_file, plain_text, written_whole
 from roadworthy.run.reading import jobs_named, reading
@@ -140,7 +141,7 @@ def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool)
                         _csv(TABLES[what], row) if output.suffix == ".csv" else _json(TABLES[what], row)
                     )
     if as_json:
-        click.echo(orjson.dumps({"what": what, "rows": count, "output": str(output)}).decode())
+        click.echo(json_line({"what": what, "rows": count, "output": str(output)}))
     else:
         click.echo(f"{count} {what}: {output}")
 

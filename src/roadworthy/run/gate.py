@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import orjson
 
 from roadworthy.call.price import pico
 from roadworthy.keep.gates import GO_ON, PROMOTE
 from roadworthy.observe.progress import Progress
+from roadworthy.observe.visible import json_line
 from roadworthy.run.app import App
 from roadworthy.run.candidate import find_candidate
 from roadworthy.run.gating import Wanted, weigh
@@ -52,7 +52,7 @@ def gate(loaded: Loaded, given: dict[str, Any], *, apply: bool, as_json: bool) -
             )
         else:
             lines.append("  nothing to apply: it is not promoted")
-    click.echo(orjson.dumps(said).decode() if as_json else "\n".join(lines))
+    click.echo(json_line(said) if as_json else "\n".join(lines))
     if found.interrupted:
         return INTERRUPTED
     return STOPPED if found.ruling == GO_ON and found.unbought else DONE

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import partial
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.batches import cancel_batches
@@ -17,6 +16,7 @@ from roadworthy.keep.erase import Compacted, Contents, check_idle, contents, for
 from roadworthy.keep.jobs import DIRECT
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Transaction, as_int, as_text
+from roadworthy.observe.visible import json_line
 from roadworthy.run.batch.office import stop_batches
 from roadworthy.run.load import load, load_app
 from roadworthy.run.loop import run_to_end
@@ -55,7 +55,7 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
         "dry_run": dry_run,
     }
     if as_json:
-        click.echo(orjson.dumps(said | _sizes(done)).decode())
+        click.echo(json_line(said | _sizes(done)))
     else:
         verb = "would go" if dry_run else "are gone"
         click.echo(
@@ -111,7 +111,7 @@ def forget_key(app: str, key: str, *, namespace: str | None, as_json: bool) -> N
         found = store.write_now(erase)
         done = store.compact()
     if as_json:
-        click.echo(orjson.dumps({"records": len(found), "ids": found} | _sizes(done)).decode())
+        click.echo(json_line({"records": len(found), "ids": found} | _sizes(done)))
     else:
         click.echo(f"{len(found)} records of this key are forgotten; their attempts and money stay")
         _say_sizes(done)
@@ -193,7 +193,7 @@ def cancel(app: str, *, job: str | None, by: str | None, as_json: bool) -> None:
     if as_json:
         runs = [{"run": run_id, "job": name} for run_id, name in found]
         said = {"cancelled": runs, "batches": batches, "batches_left": left, "calls": calls}
-        click.echo(orjson.dumps(said).decode())
+        click.echo(json_line(said))
         return
     if batches or calls:
         click.echo(f"{batches} batches are cancelled, {calls} calls were not sent yet and are taken back")

@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.states import State, advance, states
+from roadworthy.observe.visible import json_line
 from roadworthy.run.gate import gate
 from roadworthy.run.load import Loaded, load
 from roadworthy.run.loop import run_to_end
@@ -78,7 +78,7 @@ def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bo
         if back is not None or history or apply or given["candidate"] is not None:
             raise WrongUse("--batch goes with --max-error and --sample alone.")
         batched = certify(loaded, given)
-        click.echo(orjson.dumps(batched.as_json()).decode() if as_json else "\n".join(batched.lines()))
+        click.echo(json_line(batched.as_json()) if as_json else "\n".join(batched.lines()))
         return
     if given.pop("max_error") is not None:
         raise WrongUse("--max-error belongs to --batch INPUT.")
@@ -96,7 +96,7 @@ def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bo
         else:
             said = {}
     said = said or run_to_end(_learn(loaded, apply=apply))
-    click.echo(orjson.dumps(said).decode() if as_json else "\n".join(_lines(said)))
+    click.echo(json_line(said) if as_json else "\n".join(_lines(said)))
 
 
 async def _learn(loaded: Loaded, *, apply: bool) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
@@ -20,6 +19,7 @@ from roadworthy.keep.transaction import Row, Transaction, as_text
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import claims
 from roadworthy.observe.story import Story, stories
+from roadworthy.observe.visible import json_line
 from roadworthy.observe.why import tell
 from roadworthy.run.app import App
 from roadworthy.run.load import load
@@ -99,7 +99,7 @@ def why(app: str, key: str, *, full: bool, as_json: bool) -> None:
         raise WrongUse(f"No record has the key {key!r} in {name}. Rejected lines have keys like line-17.")
     if as_json:
         shown_stories = [story.as_json() for story in found]
-        click.echo(orjson.dumps({"stories": shown_stories, "certificates": stated}).decode())
+        click.echo(json_line({"stories": shown_stories, "certificates": stated}))
     else:
         click.echo(tell(found, said, stated, full=full))
 

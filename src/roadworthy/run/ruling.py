@@ -24,7 +24,7 @@ from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
 from roadworthy.keep.rulings import AUDIT, BATCH, CHOICES, GATE, choose, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
-from roadworthy.observe.visible import shortened, visible
+from roadworthy.observe.visible import json_line, shortened, visible
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
@@ -86,7 +86,7 @@ def review(app: str, by: str | None, *, undone: bool, as_json: bool, **given: An
                 alarm_json(one) for one in store.read(lambda tx: standing_alarms(tx, loaded.app.name))
             ]
     if as_json:
-        click.echo(orjson.dumps(said).decode())
+        click.echo(json_line(said))
         return
     click.echo(said.get("said") or _closing(said["ruled"]))
     for claim in found:
@@ -280,10 +280,10 @@ def label(app: str, file: Path, *, as_json: bool) -> None:
             store.write_now(partial(put_label, label=found))
             taken += 1
     if as_json:
-        click.echo(orjson.dumps({"labels": taken, "problems": problems}).decode())
+        click.echo(json_line({"labels": taken, "problems": problems}))
     else:
         for problem in problems:
-            click.echo(problem, err=True)
+            click.echo(visible(problem), err=True)
         click.echo(f"{taken} labels taken, {len(problems)} lines left out")
     sys.exit(1 if problems else 0)
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import click
-import orjson
 
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.summary import Summary
+from roadworthy.observe.visible import json_line
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.helper import Helper, Work
@@ -63,7 +63,7 @@ def work(
         _help(loaded, Work(job=job, concurrency=concurrency, wait_s=wait_s), alive, hearer(log))
     )
     if as_json:
-        click.echo(orjson.dumps({"jobs": [summary.as_json() for summary in found]}).decode())
+        click.echo(json_line({"jobs": [summary.as_json() for summary in found]}))
     else:
         for summary in found:
             click.echo(summary.text())

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.access import Access, add_access, every_access, new_key, revoke_access
@@ -19,7 +18,7 @@ from roadworthy.keep.ledger import open_ledger
 from roadworthy.observe.certified import claims
 from roadworthy.observe.receiver import Several
 from roadworthy.observe.sink import capture_logging
-from roadworthy.observe.visible import visible
+from roadworthy.observe.visible import json_line, visible
 from roadworthy.run.app import App
 from roadworthy.run.hearing import hearer, log_option
 from roadworthy.run.load import load_app
@@ -114,7 +113,7 @@ async def _serve(
         timeout_keep_alive=runtime.settings.serve_idle_s,  # type: ignore[arg-type] # a loop's timer takes parts of seconds
         timeout_graceful_shutdown=int(runtime.settings.serve_drain_s),
     )
-    click.echo(orjson.dumps({"url": where}).decode() if as_json else f"serving {app.name} at {where}")
+    click.echo(json_line({"url": where}) if as_json else f"serving {app.name} at {where}")
     sys.stdout.flush()
     spare_collector()
     server = Server(config)
@@ -232,7 +231,7 @@ def keys(
             words = [_line(one) for one in found] or ["no keys: on loopback anyone may do anything"]
     finally:
         store.close()
-    click.echo(orjson.dumps(said).decode() if as_json else "\n".join(words))
+    click.echo(json_line(said) if as_json else "\n".join(words))
 
 
 def _said(one: Access) -> dict[str, object]:

@@ -6,10 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 import click
-import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.transaction import as_int, as_text
+from roadworthy.observe.visible import json_line
 from roadworthy.run.load import load
 from roadworthy.run.reading import jobs_named, reading
 from roadworthy.serve.console.contents import report_of
@@ -54,4 +54,4 @@ def report(app: str, job: str | None, *, page: Path | None, as_json: bool) -> No
             "Name another one as APP:ENTRY.",
             err=True,
         )
-    click.echo(orjson.dumps(found.as_json()).decode() if as_json else found.text())
+    click.echo(json_line(found.as_json()) if as_json else found.text())

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _ATTACKS: Final = 48
 _SHOWN: Final = 5
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_CONTROLS: Final = frozenset(map(chr, range(32))) - {"\n", "\t"} | {"\x7f"}
+_CONTROLS: Final = frozenset(map(chr, [*range(32), *range(127, 160)])) - {"\n", "\t"}
+"""Of both sets, C0 and C1: \x9b is to a terminal what \x1b and [ are."""
 _TALKS: Final = frozenset({"say", "schema", "others", "system", "spend"})
 """What is asked for in these is no JSON."""
 _CONTAINED: Final = (
