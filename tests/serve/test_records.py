@@ -7,11 +7,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from tests.serve.conftest import Build
 from tests.serve.counter import Counter, lines, until
+
+from roadworthy.serve.console.page import place
 
 GLAD = {"id": "n1", "text": "what a day"}
 MOODS = {"what a day": "glad", "hm": "?sad", "oh no": "sad"}
@@ -333,3 +335,35 @@ def test_the_statuses_are_those_of_the_page(shared: Counter) -> None:
     assert set(found.values()) <= set(told)
     assert "not JSON" in told[400]
     assert "not JSON" not in told[415]
+
+
+def test_a_key_that_reads_like_a_path_is_found_where_it_is_said_to_be(file_build: Build) -> None:
+    """A caller would look at another record, or at no record at all, for a key with a slash or a dot in it."""
+    counter = file_build(MOODS)
+    keys = [
+        "a/b",
+        "/a",
+        "a/",
+        "a//b",
+        "a/../b",
+        "../a",
+        "...",
+        "%2F",
+        "x?y#z",
+        "n/feedback",
+        " a ",
+        "a;b=c",
+        "é+",
+    ]
+    for key in keys:
+        told = counter.call("POST", "/v1/records/feel", {"id": key, "text": f"what a day, {key}"})
+        assert (told.status, told.json["key"]) in {(200, key), (202, key)}, (key, told.body)
+        where = urljoin("http://host/", told.headers["location"]).removeprefix("http://host")
+        found = counter.call("GET", where)
+        assert (found.status, found.json["key"]) == (200, key), (key, where)
+        page = counter.call("GET", f"/records/{place(key)}")
+        assert page.status == 200, key
+    for key in (".", ".."):
+        told = counter.call("POST", "/v1/records/feel", {"id": key, "text": "what a day"})
+        assert told.status == 422, key
+        assert "in an address is a way and no name" in told.json["detail"], told.body

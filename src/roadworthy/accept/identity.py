@@ -58,7 +58,7 @@ def record_key(body: Json, value: object, key: Key, content: bytes | None = None
 
     Raises:
         WrongRecord: the named field or the function gives no usable key, or the key has more than 256 characters
-            or control characters.
+            or control characters, or is one or two dots.
     """
     if key is None:
         text = _key_text(_field(body, KEY_FIELD))
@@ -81,7 +81,7 @@ def checked_key(found: object, where: str) -> str:
     """A key as text.
 
     Raises:
-        WrongRecord: it is not text or an integer, or is empty, too long, or holds control characters.
+        WrongRecord: it is not text or an integer, or is empty, too long, one or two dots, or holds control characters.
     """
     text = _key_text(found)
     if not text:
@@ -97,6 +97,11 @@ def _within(text: str, where: str) -> str:
         raise WrongRecord(
             f"{where} gives a key of {len(text)} characters, it begins {shown(text[:40])}",
             f"Give a key of at most {KEY_CHARS_MAX} characters.",
+        )
+    if text in {".", ".."}:  # a browser goes up for `%2E%2E`, too
+        raise WrongRecord(
+            f"{where} gives {shown(text)}, which in an address is a way and no name",
+            "Give a key that is more than a dot or two.",
         )
     if not text.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text):
         raise WrongRecord(

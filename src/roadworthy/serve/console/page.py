@@ -114,8 +114,8 @@ def counted(value: object) -> str:
 
 
 def place(key: str) -> str:
-    """A key as one part of a path. Dots alone would be taken for a way up."""
-    return quote(key, safe="") if key.strip(".") else "".join(f"%{byte:02X}" for byte in key.encode())
+    """A key as one part of a path. One or two dots are no key."""
+    return quote(key, safe="")
 
 
 def partition(fields: Sequence[Field]) -> tuple[list[Field], list[Field]]:
