@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -152,6 +153,15 @@ class Source:
             return nullcontext(unread.pop())
 
         return cls(name, lambda: _read(opened(), name, form, settings))
+
+    @classmethod
+    def from_standard_input(cls, settings: Settings) -> Source:
+        """Standard input, through a buffer of our own: Python, as it ends, takes the lock of its, and aborts where a thread reads."""
+        try:
+            own: BinaryIO = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
+        except io.UnsupportedOperation:  # whoever runs us put something in its place that is no file
+            own = sys.stdin.buffer
+        return cls.from_stream(own, settings)
 
     def __iter__(self) -> Iterator[Unit]:
         """The units, from the first.

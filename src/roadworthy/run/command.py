@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import click
 
@@ -70,7 +69,7 @@ def find_target(
 
     def source() -> Source:
         return (
-            Source.from_stream(_standard_input(), settings)
+            Source.from_standard_input(settings)
             if place == "-"
             else Source.from_place(place, query or "", settings)
         )
@@ -87,14 +86,6 @@ def find_target(
     ledger = loaded.app.ledger_place()
     name = escaped(job or _job_of(place, query or ""))  # a path need not be UTF-8, what the ledger keeps is
     return Target(entry, loaded.app.start, items, drawn, name, ledger)
-
-
-def _standard_input() -> BinaryIO:
-    """Standard input through a buffer of our own: Python, as it ends, takes the lock of its, and aborts where a thread reads."""
-    try:
-        return open(sys.stdin.fileno(), "rb", closefd=False)  # left open
-    except io.UnsupportedOperation:  # whoever runs us put something in its place that is no file
-        return sys.stdin.buffer
 
 
 def _job_of(place: str, query: str) -> str:

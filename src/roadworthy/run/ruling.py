@@ -14,6 +14,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.accept.intake import read_records
+from roadworthy.accept.reason import shown
 from roadworthy.accept.record import Json, Unusable
 from roadworthy.accept.schema import RecordSchema
 from roadworthy.accept.source import Source
@@ -247,36 +248,27 @@ def _shown(waiter: Waiter) -> dict[str, object]:
 
 @click.command()
 @click.argument("app")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def label(app: str, file: Path, *, as_json: bool) -> None:
-    """Take right answers in from FILE: JSONL or CSV with `key` and `label`, or `correct`."""
+def label(app: str, file: str, *, as_json: bool) -> None:
+    """Take right answers in from FILE: JSONL or CSV with `key` and `label`, or `correct`. `-` is standard input."""
     loaded = load(app)
     entry = loaded.entry().name
     settings = loaded.app.start_settings()
     taken, problems = 0, []
     with reading(loaded.app) as store:
-        source = Source.from_path(file, settings)
+        source = Source.from_standard_input(settings) if file == "-" else Source.from_path(file, settings)
+        name = source.name if file == "-" else Path(file).name
         for item in read_records(source, schema=RecordSchema(dict), key="key", settings=settings):
-            found = (
-                item.reason
-                if isinstance(item, Unusable)
-                else _label(item.body, loaded.app.name, entry, file.name)
-            )
+            if isinstance(item, Unusable):
+                problems.append(item.reason)
+                continue
+            found = _label(item.body, loaded.app.name, entry, name)
+            if isinstance(found, Label):
+                found = _judged(found, store)
             if isinstance(found, str):
-                problems.append(found if isinstance(item, Unusable) else f"line {item.line}: {found}")
+                problems.append(f"{name}, line {item.line}: {found}")
                 continue
-            known = store.read(partial(_stands, app=loaded.app.name, entry=entry, key=found.key))
-            if known is None:
-                problems.append(f"line {item.line}: no record has the key {found.key!r}")
-                continue
-            if found.correct is not None:
-                if not known:
-                    problems.append(
-                        f"line {item.line}: {found.key!r} has no answer that could be right or wrong"
-                    )
-                    continue
-                found = replace(found, judged=known)
             store.write_now(partial(put_label, label=found))
             taken += 1
     if as_json:
@@ -286,6 +278,18 @@ def label(app: str, file: Path, *, as_json: bool) -> None:
             click.echo(visible(problem), err=True)
         click.echo(f"{taken} labels taken, {len(problems)} lines left out")
     sys.exit(1 if problems else 0)
+
+
+def _judged(label: Label, store: Ledger) -> Label | str:
+    """The label with the answer that it judges, where it says right or wrong; or why there is nothing that it is about."""
+    known = store.read(partial(_stands, app=label.app, entry=label.entry, key=label.key))
+    if known is None:
+        return f"no record has the key {label.key!r}. Run the record first, or mend the key."
+    if label.correct is None:
+        return label
+    if not known:
+        return f"{label.key!r} has no answer that could be right or wrong. Give the right answer as `label`."
+    return replace(label, judged=known)
 
 
 def _stands(tx: Transaction, app: str, entry: str, key: str) -> str | None:
@@ -304,14 +308,16 @@ def _stands(tx: Transaction, app: str, entry: str, key: str) -> str | None:
 def _label(body: Json, app: str, entry: str, source: str) -> Label | str:
     """The label in a line of the file, or what is wrong with it."""
     if not isinstance(body, dict) or not isinstance(body.get("key"), str | int):
-        return "there is no `key`"
+        return "there is no `key`. Give the key of a record."
     key = str(body["key"])
     if "label" in body:
         return Label(app, entry, key, source, answer=_json(body["label"]))
-    said = str(body.get("correct", "")).strip().lower()
+    if "correct" not in body:
+        return "there is neither `label` nor `correct`. Give the right answer as `label`, or `correct` as true or false."
+    said = str(body["correct"]).strip().lower()
     if said in {"true", "1", "yes", "false", "0", "no"}:
         return Label(app, entry, key, source, correct=said in {"true", "1", "yes"})
-    return "give `label`, or `correct` as true or false"
+    return f"`correct` is {shown(body['correct'])}. Say true or false."
 
 
 def _json(value: Json) -> str:
