@@ -64,3 +64,22 @@ def test_more_at_once_than_the_process_may_open_files_is_refused(folder: Path) -
     assert "ulimit -n" in done.stderr
     assert not (folder / "paid").exists()
     assert within(200, folder, "run", "app.py", "in.jsonl", "--concurrency", "100").returncode == 0
+
+
+@pytest.mark.parametrize("command", [("run", "app.py:feel", "in.jsonl"), ("work", "app.py")])
+def test_the_parts_of_a_record_are_counted_among_the_files(folder: Path, command: tuple[str, ...]) -> None:
+    """Records that are asked in parts would open eight times as many files as a run was refused for."""
+    assert call(folder, "run", "app.py:feel", "in.jsonl").returncode == 0
+    (folder / "paid").unlink()
+    app = (folder / "app.py").read_text()
+    assert app.count("@app.step(") == 1
+    (folder / "app.py").write_text(
+        app.replace("@app.step(", '@app.step(split="text", ')
+        + "\n@feel.merge\ndef first(moods: list[Mood], note: Note) -> Mood:\n    return moods[0]\n"
+    )
+    done = within(400, folder, *command, "--concurrency", "50")
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "50 records at the same time, each asked in up to 8 parts at once" in done.stderr
+    assert "Give concurrency 45 at most" in done.stderr
+    assert not (folder / "paid").exists()
+    assert within(400, folder, *command, "--concurrency", "45").returncode == 0

@@ -58,7 +58,7 @@ class Helper:
     """
 
     def __init__(self, app: App, work: Work, tell: Listener, changes: dict[str, float] | None = None) -> None:
-        at_once(work.concurrency, app.start_settings())
+        at_once(work.concurrency, app.start_settings(), app.plan.steps)
         self._app = app
         self._work = work
         self._runtime = app.start(None, tell=tell, clock=None, **(changes or {}))

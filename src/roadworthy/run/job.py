@@ -35,7 +35,7 @@ from roadworthy.observe.summary import Summary
 from roadworthy.observe.watched import alarm_json
 from roadworthy.run.auditor import stamp_all
 from roadworthy.run.belt import Belt
-from roadworthy.run.entry import Entry
+from roadworthy.run.entry import Entry, Step
 from roadworthy.run.options import Options, at_once
 from roadworthy.run.output import write_output
 from roadworthy.run.promotion import check_versions
@@ -81,7 +81,8 @@ class Job:
         self._items = items
         self._options = options
         self._stale = _Stale()
-        self._concurrency = at_once(options.concurrency, runtime.settings)
+        steps = [entry] if isinstance(entry, Step) else runtime.plan.steps
+        self._concurrency = at_once(options.concurrency, runtime.settings, steps)
         self._belt: Belt[Taken] = Belt(runtime.settings.queue_max)
         self._ended = False
         self._began = time.monotonic()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS, Settings
+from roadworthy.run.entry import Step
 
 _OTHER_FILES: Final = 40
 """The ledger, the input, the output and what Python itself holds open."""
@@ -49,11 +51,12 @@ class Options:
     stale_run: int = 0
 
 
-def at_once(wanted: int | None, settings: Settings) -> int:
-    """How many records are worked on at the same time; each is a task in memory, and its call an open file.
+def at_once(wanted: int | None, settings: Settings, steps: Iterable[Step[Any, Any]]) -> int:
+    """How many records are worked on at the same time; each is a task in memory, and each of its calls an open file.
 
     Args:
         wanted: as the run was told; None for the setting.
+        steps: what the records may be run through; a split one asks about several parts of a record at once.
 
     Raises:
         WrongUse: nobody would work, more than a lane may ever have in flight, or more than this process may open files.
@@ -61,10 +64,13 @@ def at_once(wanted: int | None, settings: Settings) -> int:
     count = settings.concurrency if wanted is None else wanted
     check_concurrency(count, settings)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files != resource.RLIM_INFINITY and count > files - _OTHER_FILES:
+    parts = settings.parts_at_once if any(step.split is not None for step in steps) else 1
+    if files != resource.RLIM_INFINITY and count * parts > files - _OTHER_FILES:
+        each = f", each asked in up to {parts} parts at once," if parts > 1 else ""
         raise WrongUse(
-            f"{count:,} records at the same time need a file each for their calls, and this process may open {files:,}. "
-            f"Give concurrency {max(files - _OTHER_FILES, 1):,} at most, or say `ulimit -n {count + _OTHER_FILES}` first."
+            f"{count:,} records at the same time{each} need a file for each of their calls, and this process may open "
+            f"{files:,}. Give concurrency {max((files - _OTHER_FILES) // parts, 1):,} at most, or say "
+            f"`ulimit -n {count * parts + _OTHER_FILES}` first."
         )
     return count
 
