@@ -12,16 +12,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Final, NoReturn
+from decimal import Decimal
+from typing import Any, Final, NoReturn
 
 from pydantic_core import to_jsonable_python
 
 from roadworthy.accept.reason import WrongRecord, path_of, shown
-from roadworthy.accept.record import Json
+from roadworthy.accept.record import Cleaning, Json
 
 _NOT_FINITE: Final = "Write null, or leave the field out."
 ONE_PER_LINE: Final = "Write each record as one JSON object on one line."
 
+_EXACT_CHARS: Final = 18
+"""A number of so many characters has 17 digits at most, which is as many as tell doubles apart."""
+_SHOWN_CHARS: Final = 200
 _TEXT: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 """What a value of JSON mostly holds, and nothing can be wrong with."""
@@ -30,12 +34,13 @@ _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def read_document(text: str, depth_max: int) -> Json:
+def read_document(text: str, depth_max: int, notes: list[Cleaning] | None = None) -> Json:
     """The JSON value that `text` holds.
 
     Args:
         text: one JSON text (RFC 8259), without a byte order mark.
         depth_max: levels of nesting allowed; counted before parsing, so that depth cannot exhaust the stack.
+        notes: takes the numbers of more digits than a double holds, with what they are from then on.
 
     Raises:
         WrongRecord: not JSON, too deep, a name given twice, NaN or Infinity, or a number no double can hold.
@@ -44,6 +49,8 @@ def read_document(text: str, depth_max: int) -> Json:
         _refuse_depth(text, depth_max)
     try:
         body: Json = _DECODER.decode(text)
+    except _ManyDigits:
+        body = _plain_numbers(_NOTING.decode(text), (), [] if notes is None else notes)
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 40])
         what = f"not JSON: {error.msg.removesuffix(' at')} at column {error.pos + 1}, near {near}"
@@ -167,6 +174,48 @@ def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise WrongRecord(f"the number {text[:40]} is larger than a double can hold", "Write it as a string.")
+    if len(text) > _EXACT_CHARS and _is_rounded(number, text):
+        raise _ManyDigits
+    return number
+
+
+class _ManyDigits(Exception):
+    """A number has more digits than a double holds."""
+
+
+class _Said(float):
+    """A number that was rounded, with how it was said."""
+
+    text = ""
+
+
+def _said(text: str) -> float:
+    number = float(text)
+    if len(text) <= _EXACT_CHARS or not _is_rounded(number, text):
+        return _finite(text)
+    said = _Said(number)
+    said.text = text
+    return said
+
+
+def _is_rounded(number: float, text: str) -> bool:
+    """Whether the number is another one than was said, written as shortly as can be and with as many digits."""
+    if repr(number) == text:
+        return False
+    exact = Decimal(text)
+    digits = len(exact.as_tuple().digits)
+    return exact not in {Decimal(repr(number)), Decimal(f"{number:.{digits - 1}e}")}
+
+
+def _plain_numbers(body: Any, path: tuple[object, ...], notes: list[Cleaning]) -> Any:
+    if isinstance(body, dict):
+        return {name: _plain_numbers(item, (*path, name), notes) for name, item in body.items()}
+    if isinstance(body, list):
+        return [_plain_numbers(item, (*path, index), notes) for index, item in enumerate(body)]
+    if not isinstance(body, _Said):
+        return body
+    number = float(body)
+    notes.append(Cleaning("rounded", path_of(path), body.text[:_SHOWN_CHARS], repr(number)))
     return number
 
 
@@ -176,4 +225,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+)
+_NOTING: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_said, parse_constant=_refuse_constant
 )

@@ -91,10 +91,10 @@ def _taken(
     unit: Line | Row | Cells, name: str, schema: RecordSchema, key: Key, settings: Settings
 ) -> Record | Unusable:
     body: Json = None
-    cleanings = unit.cleanings
+    cleanings: tuple[Cleaning, ...] = ()
     size = unit.size if isinstance(unit, Cells) else len(unit.raw)
     try:
-        body = _parsed(unit, size, settings)
+        body, cleanings = _parsed(unit, size, settings)
         # JSON in ASCII without a \u escape holds nothing to clean, and that is most of the world's JSONL.
         if not isinstance(unit, Line) or "\\u" in unit.text or not unit.text.isascii():
             body, cleaned = clean_body(body, depth_max=settings.json_depth_max)
@@ -162,16 +162,18 @@ def _chars(body: dict[str, Json]) -> int:
     return sum(len(text) for text in held if isinstance(text, str))
 
 
-def _parsed(unit: Line | Row | Cells, size: int, settings: Settings) -> Json:
+def _parsed(unit: Line | Row | Cells, size: int, settings: Settings) -> tuple[Json, tuple[Cleaning, ...]]:
+    """The unit as JSON's values, and what became of it on the way there."""
+    notes: list[Cleaning] = []
     if isinstance(unit, Line):
-        body = read_document(unit.text, settings.json_depth_max)
+        body = read_document(unit.text, settings.json_depth_max, notes)
         if not isinstance(body, dict) and not isinstance(body, str):
             raise _no_object(body)
     else:
         body = dict(unit.cells)
     if size > settings.field_chars_max:  # no field can be longer than all the bytes
         refuse_long_text(body, settings.field_chars_max)
-    return body
+    return body, (*unit.cleanings, *notes) if notes else unit.cleanings
 
 
 def _no_object(body: Json) -> WrongRecord:

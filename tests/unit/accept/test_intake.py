@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -230,6 +231,43 @@ def test_a_value_with_two_names_that_are_written_alike_is_refused(value: dict[st
             record_from_value(one, schema=RecordSchema(Loose), settings=Settings())
     years = record_from_value({"by": {2026: "a"}}, schema=RecordSchema(Loose), settings=Settings())
     assert years.body == {"by": {"2026": "a"}}
+
+
+def test_a_number_of_more_digits_than_are_kept_is_noted() -> None:
+    """An amount or a reading would be another one than was sent, and nothing would say so."""
+
+    class Reading(BaseModel):
+        id: str
+        at: list[dict[str, float]]
+
+    line = '{"id": "R1", "at": [{"x": 0.1, "y": 9007199254740993.25}, {"x": -0.123456789012345678901e3}]}'
+    record = taken(line, Reading)
+    assert record.body == {
+        "id": "R1",
+        "at": [{"x": 0.1, "y": 9007199254740994.0}, {"x": -123.45678901234568}],
+    }
+    assert orjson.dumps(record.body), "numbers, and nothing derived from them"
+    assert [(one.kind, one.where, one.before, one.after) for one in record.cleanings] == [
+        ("rounded", "at.0.y", "9007199254740993.25", "9007199254740994.0"),
+        ("rounded", "at.1.x", "-0.123456789012345678901e3", "-123.45678901234568"),
+    ]
+    assert record.raw == line.encode()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "52.520006599999997",
+        "0.1000000000000000000",
+        "0.1000000000000000055511",
+        "1.7976931348623157e308",
+        "-1e-7",
+    ],
+)
+def test_a_number_that_is_kept_as_it_is_said_is_not_noted(number: str) -> None:
+    """Every coordinate that a program wrote in full would be told as changed."""
+    record = taken(f'{{"id": "R1", "body": "x", "at": {number}}}', dict)
+    assert record.cleanings == ()
 
 
 def test_a_value_is_cleaned_like_a_line() -> None:
