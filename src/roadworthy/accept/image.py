@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -132,14 +133,15 @@ def _webp(raw: bytes) -> tuple[int, int]:
 def _jpeg(raw: bytes) -> tuple[int, int]:
     """The frame header, found by stepping over segments (ITU-T T.81, B.1.1 and B.2.2)."""
     place = 2
-    while place + 9 <= len(raw) and raw[place] == 0xFF:
+    for _ in range(_SEGMENTS_MAX):
+        fill = _FILL.match(raw, place)
+        if fill is None or fill.end() + 8 > len(raw):
+            break
+        place = fill.end() - 1  # the last 0xFF begins the marker
         mark = raw[place + 1]
-        if mark == 0xFF:  # a fill byte
-            place += 1
-        elif 0xC0 <= mark <= 0xCF and mark not in {0xC4, 0xC8, 0xCC}:
+        if 0xC0 <= mark <= 0xCF and mark not in {0xC4, 0xC8, 0xCC}:
             return _big(raw[place + 7 : place + 9]), _big(raw[place + 5 : place + 7])
-        else:
-            place += 2 if 0xD0 <= mark <= 0xD8 or mark == 0x01 else 2 + _big(raw[place + 2 : place + 4])
+        place += 2 if 0xD0 <= mark <= 0xD8 or mark == 0x01 else 2 + _big(raw[place + 2 : place + 4])
     return 0, 0
 
 
@@ -151,6 +153,9 @@ def _little(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
 
 
+_FILL: Final = re.compile(rb"\xff+")
+_SEGMENTS_MAX: Final = 10_000
+"""Before the frame header; cameras and editors write some hundred at most, of up to 64 kB each."""
 _Marks = tuple[tuple[int, bytes], ...]
 _KINDS: Final[tuple[tuple[str, _Marks, Callable[[bytes], tuple[int, int]]], ...]] = (
     (PNG, ((0, b"\x89PNG\r\n\x1a\n"), (12, b"IHDR")), _png),

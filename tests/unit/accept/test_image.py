@@ -2,6 +2,7 @@
 
 import base64
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -100,6 +101,29 @@ def test_what_is_no_image_is_refused(data: bytes | str, words: str) -> None:
     """A file that only calls itself an image would be sent and paid for."""
     with pytest.raises(WrongRecord, match=words):
         Image(data)
+
+
+@pytest.mark.parametrize(
+    "filling", [b"\xff", b"\xff\xd0", b"\xff\xfe\x00\x02", b"\xff\xfe\x00\x00", b"\xff" * 9 + b"\xd0"]
+)
+def test_a_large_jpeg_of_next_to_nothing_is_looked_at_quickly(filling: bytes) -> None:
+    """A file of 20 MB would hold everybody up for seconds, and a hundred of them a run for minutes."""
+    data = JPEG[:2] + filling * (20_000_000 // len(filling)) + JPEG[2:]
+    began = time.process_time()
+    try:
+        image = Image(data)
+    except WrongRecord as wrong:
+        assert "size cannot be read" in str(wrong)  # noqa: PT017 - either will do, as long as it is quick
+    else:
+        assert (image.width, image.height) == (640, 480)
+    assert time.process_time() - began < 0.6
+
+
+def test_a_jpeg_with_fill_bytes_and_many_segments_is_read() -> None:
+    """A picture of a camera that keeps a long profile and a preview in it would be refused."""
+    profile = b"\xff\xe2\xff\xff" + b"x" * 65_533
+    data = JPEG[:2] + b"\xff" * 1_000 + profile * 100 + b"\xff" + JPEG[2:]
+    assert (Image(data).width, Image(data).height) == (640, 480)
 
 
 @given(st.sampled_from(sorted(KINDS)), st.binary(max_size=40), st.integers(0, 60))
