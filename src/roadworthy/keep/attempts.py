@@ -304,7 +304,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
         for attempt_id, record_id, reserved, period, job_id, payer in tx.rows("open_of_owner", owner=owner):
             account = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
             capped = as_int(record_id) if account is not None else 0
-            settle_attempt(
+            charged = settle_attempt(
                 tx,
                 Settlement(
                     attempt_id=as_int(attempt_id),
@@ -317,8 +317,9 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
                 ),
                 scopes_of(as_text(payer), as_text(period), as_int(job_id), capped),
             )
-            charge_record(tx, as_int(record_id), Charge(1, as_int(reserved)))
-            in_flight.add(as_int(record_id))
+            if charged:  # else another process found it at the same moment, and was faster
+                charge_record(tx, as_int(record_id), Charge(1, as_int(reserved)))
+                in_flight.add(as_int(record_id))
         for record_id in in_flight:
             tx.change("add_death", record_id=record_id)
         tx.change("end_lease", owner=owner, now=tx.now)

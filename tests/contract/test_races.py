@@ -1,0 +1,94 @@
+"""Two processes at one moment on Postgres, where nobody waits for a turn to write."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+from tests import postgres
+from tests.conftest import QUICK
+from tests.contract.test_money import PIN, request
+from tests.ledgers import ask
+
+from roadworthy.accept.record import Record
+from roadworthy.call.meter import Opened
+from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
+from roadworthy.keep.intake import take_direct
+from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.ledger import Ledger, open_ledger
+from roadworthy.keep.transaction import Change, Transaction
+
+R = TypeVar("R")
+WAIT_S = 0.5
+
+
+@pytest.fixture
+def url(postgres_server: postgres.Server) -> str:
+    """A new database."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture
+def two(url: str) -> Iterator[tuple[Ledger, Ledger]]:
+    """One ledger, opened by two processes' worth of stores."""
+    first, second = (open_ledger(url, QUICK) for _ in range(2))
+    yield first, second
+    for store in (first, second):
+        store.close()
+
+
+@contextmanager
+def uncommitted(store: Ledger, change: Change[R]) -> Iterator[Future[R]]:
+    """A change that is written and not committed while the block runs; committed after it."""
+    written, go_on = threading.Event(), threading.Event()
+
+    def held(tx: Transaction) -> R:
+        found = change(tx)
+        written.set()
+        go_on.wait(WAIT_S)  # whoever waits for it meanwhile is let go by the commit
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(store.write_now, held)
+        assert written.wait(10)
+        try:
+            yield writing
+        finally:
+            go_on.set()
+        writing.result(10)
+
+
+def job(store: Ledger) -> tuple[int, Payer]:
+    """A job, and who pays for it."""
+    job_id = store.write_now(lambda tx: open_job(tx, "app", "entry", "job"))
+    run_id = store.write_now(lambda tx: begin_run(tx, job_id, store.owner))
+    return job_id, Payer(scopes_of("app", "", job_id), "", run_id, store.owner)
+
+
+def taken(store: Ledger, job_id: int, run_id: int, key: str) -> int:
+    """A record that code handed over; its number."""
+    record = Record(key, {"key": key}, key.encode() * 32, 0, None)
+    return store.write_now(lambda tx: take_direct(tx, job_id, run_id, record)).id
+
+
+def test_what_a_process_left_on_the_wire_is_charged_to_its_record_once(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Two workers that start at one moment would each charge the record for the call that a third one left."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    pin = Pin(record_id, PIN.step, PIN.version, PIN.fixed, PIN.body)
+    gone = open_ledger(url, QUICK)
+    left = Payer(payer.scopes, "", payer.run_id, gone.owner)
+    assert isinstance(gone.write_now(lambda tx: open_attempt(tx, request(1), pin, left)), Opened)
+    gone.close()
+
+    def bury(store: Ledger) -> Change[None]:
+        return lambda tx: reap(tx, store.gone(tx))
+
+    with uncommitted(first, bury(first)):
+        second.write_now(bury(second))
+    assert ask(url, "SELECT attempts, cost_pico, deaths FROM record") == [(1, 100, 1)]
