@@ -15,9 +15,14 @@ from tests.ledgers import ask
 from roadworthy.accept.record import Record
 from roadworthy.call.meter import Opened
 from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
+from roadworthy.keep.audits import Audited, find_audit, put_audit
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
+from roadworthy.keep.record import Fate
+from roadworthy.keep.records import keep
+from roadworthy.keep.reviews import Doubt, ask_person
+from roadworthy.keep.rulings import FIRST, SECOND, rule
 from roadworthy.keep.transaction import Change, Transaction
 
 R = TypeVar("R")
@@ -92,3 +97,24 @@ def test_what_a_process_left_on_the_wire_is_charged_to_its_record_once(
     with uncommitted(first, bury(first)):
         second.write_now(bury(second))
     assert ask(url, "SELECT attempts, cost_pico, deaths FROM record") == [(1, 100, 1)]
+
+
+def test_two_readers_of_one_audit_who_rule_at_one_moment_disagree(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Each would see its own ruling alone: an audit that is disputed would count as the slower one says, settled by nobody."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    first.write_now(lambda tx: keep(tx, record_id, Fate("accepted", value='{"mood":"good"}', model="m")))
+    first.write_now(lambda tx: put_audit(tx, Audited(record_id, 1, "item", 0.5, picked=True)))
+    audit = first.read(lambda tx: find_audit(tx, record_id, "item"))
+    assert audit is not None
+    for reader in (FIRST, SECOND):
+        doubt = Doubt("entry", b"s" * 32, "audit", "audit", '{"mood":"good"}', None, audit[0], reader)
+        first.write_now(lambda tx, doubt=doubt: ask_person(tx, record_id, doubt))  # type: ignore[misc] # bound now
+    one, two_ = (number for (number,) in ask(url, "SELECT id FROM review ORDER BY reader"))
+    with uncommitted(first, lambda tx: rule(tx, one, "right", None, "ann")):
+        assert second.write_now(lambda tx: rule(tx, two_, "wrong", '{"mood":"bad"}', "bob"))
+    assert ask(url, "SELECT state FROM audit") == [("disputed",)]
+    assert ask(url, "SELECT count(*) FROM review WHERE ruling IS NULL AND reader = 2") == [(1,)]

@@ -219,7 +219,12 @@ def standing(rulings: Sequence[str]) -> str:
 
 
 def _before(tx: Transaction, case: _Case) -> tuple[Kept, str | None]:
-    """The record, and the words that a person's ruling on this very answer gave it so far."""
+    """The record, and the words that a person's ruling on this very answer gave it so far.
+
+    Until the commit nobody else rules on its audit: what the rulings come to is counted from all of them.
+    """
+    if case.kind == AUDIT:
+        tx.change("hold_audit", audit_id=case.audit_id)
     kept = find_record(tx, case.record_id)
     assert kept is not None
     return kept, _overruled(find_ruling(tx, case.record_id, case.step, case.subject))

@@ -641,6 +641,9 @@ WHERE audit.record_id = :record_id ORDER BY audit.id DESC;
 -- set_audit: What the rulings on an audit come to.
 UPDATE audit SET state = :state WHERE id = :audit_id;
 
+-- hold_audit: Let nobody else rule on an audit until this transaction ends.
+UPDATE audit SET state = state WHERE id = :audit_id;
+
 -- audit_counts: A step's audits counted by epoch, share and state.
 SELECT audit.epoch_id, epoch.life, epoch.share, audit.share, audit.state, count(*), max(audit.id)
 FROM audit JOIN epoch ON epoch.id = audit.epoch_id WHERE epoch.app = :app AND epoch.step = :step
