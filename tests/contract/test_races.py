@@ -15,7 +15,7 @@ from tests.ledgers import ask
 from roadworthy.accept.record import Record
 from roadworthy.call.meter import Opened
 from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
-from roadworthy.keep.audits import Audited, find_audit, put_audit
+from roadworthy.keep.audits import Audited, Policy, enter_epoch, find_audit, put_audit
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
@@ -118,3 +118,17 @@ def test_two_readers_of_one_audit_who_rule_at_one_moment_disagree(
         assert second.write_now(lambda tx: rule(tx, two_, "wrong", '{"mood":"bad"}', "bob"))
     assert ask(url, "SELECT state FROM audit") == [("disputed",)]
     assert ask(url, "SELECT count(*) FROM review WHERE ruling IS NULL AND reader = 2") == [(1,)]
+
+
+def test_names_of_two_models_that_come_at_one_moment_are_both_kept(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """One name would be lost: another model behind it later would be taken for its first, and open no epoch."""
+    first, second = two
+    policy = Policy("app", "step", "abc", 0, 0.05)
+    epoch = first.write_now(lambda tx: enter_epoch(tx, policy, "small", "small-2026"))
+    with uncommitted(first, lambda tx: enter_epoch(tx, policy, "large", "large-2026")):
+        other = second.write_now(lambda tx: enter_epoch(tx, policy, "huge", "huge-2026"))
+    assert other.id == epoch.id
+    ((served,),) = ask(url, "SELECT served FROM epoch")
+    assert all(name in served for name in ("small-2026", "large-2026", "huge-2026"))

@@ -9,7 +9,7 @@ import orjson
 
 from roadworthy._quick import quick
 from roadworthy._secret import Secret
-from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text
+from roadworthy.keep.transaction import Again, Row, Transaction, as_float, as_int, as_text
 
 COIN = "audit coin"
 PASSED, PENDING, RIGHT, WRONG, DISPUTED = "passed", "pending", "right", "wrong", "disputed"
@@ -96,6 +96,9 @@ def enter_epoch(tx: Transaction, policy: Policy, asked: str, served: str) -> Epo
     """The epoch that an answer belongs to: one that fits, one that never heard this model, else a new one.
 
     The first name of a model is no change, another one after it is.
+
+    Raises:
+        Again: another process noted a name in the meantime.
     """
     known = [_epoch(row, policy.app) for row in tx.rows("epochs", app=policy.app, step=policy.step)]
     same = [epoch for epoch in known if epoch.policy == policy]
@@ -104,8 +107,9 @@ def enter_epoch(tx: Transaction, policy: Policy, asked: str, served: str) -> Epo
             return epoch
     names: dict[str, str] = {**(same[-1].served if same else {})}
     if same and asked not in names:
-        names[asked] = served
-        tx.change("name_epoch", epoch_id=same[-1].id, served=_json(names))
+        before, names[asked] = _json(names), served
+        if not tx.change("name_epoch", epoch_id=same[-1].id, served=_json(names), before=before):
+            raise Again
         return Epoch(same[-1].id, policy, names, same[-1].life)
     if served:
         names[asked] = served

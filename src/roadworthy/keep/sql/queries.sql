@@ -620,8 +620,8 @@ INSERT INTO epoch (app, step, policy, state, served, opening, share, life, opene
 VALUES (:app, :step, :policy, :state, :served, :opening, :share, :life, :now)
 ON CONFLICT (app, step, opening) DO NOTHING;
 
--- name_epoch: Note what else a model is called in an epoch.
-UPDATE epoch SET served = :served WHERE id = :epoch_id;
+-- name_epoch: Note what else a model is called in an epoch; no row where another process noted something since it was read.
+UPDATE epoch SET served = :served WHERE id = :epoch_id AND served = :before;
 
 -- add_audit: Note an accepted answer with its coin; what was drawn before stands.
 INSERT INTO audit (record_id, epoch_id, item, share, state) VALUES (:record_id, :epoch_id, :item, :share, :state)
