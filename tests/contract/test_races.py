@@ -20,7 +20,7 @@ from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.record import Fate
-from roadworthy.keep.records import keep
+from roadworthy.keep.records import claim, claim_all, keep
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, SECOND, rule
 from roadworthy.keep.transaction import Change, Transaction
@@ -132,3 +132,22 @@ def test_names_of_two_models_that_come_at_one_moment_are_both_kept(
     assert other.id == epoch.id
     ((served,),) = ask(url, "SELECT served FROM epoch")
     assert all(name in served for name in ("small-2026", "large-2026", "huge-2026"))
+
+
+def test_a_record_that_a_newcomer_claimed_meanwhile_is_left_to_it(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Who waited for a lock while a process began would take its records from it: both would work on them."""
+    first, second = two
+    job_id, payer = job(first)
+    ids = [taken(first, job_id, payer.run_id, key) for key in "ab"]
+    with ThreadPoolExecutor(1) as pool:
+        with uncommitted(first, lambda tx: claim(tx, ids[0], first.owner)):
+            claiming = pool.submit(second.write_now, lambda tx: claim_all(tx, ids, second.owner))
+            threading.Event().wait(WAIT_S / 3)
+            newcomer = open_ledger(url, QUICK)
+            assert newcomer.write_now(lambda tx: claim(tx, ids[1], newcomer.owner))
+        claimed = claiming.result(10)
+    assert claimed == set()
+    assert ask(url, "SELECT owner FROM record ORDER BY id") == [(first.owner,), (newcomer.owner,)]
+    newcomer.close()

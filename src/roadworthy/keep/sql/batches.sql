@@ -47,7 +47,7 @@ UPDATE batch SET state = :state, detail = :detail, ended_at = :now WHERE id = :b
 
 -- claim_batch: See to a batch, unless another living process does.
 UPDATE batch SET owner = :owner WHERE id = :batch_id AND ended_at IS NULL AND (owner IS NULL OR owner = :owner
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = batch.owner AND lease.ended_at IS NULL));
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = batch.owner AND lease.ended_at IS NOT NULL));
 
 -- open_batches: Batches of an app that have not ended, oldest first.
 SELECT id, tag, app, model, state, provider_id, calls, detail, planned_at, sent_at, submitted_at, cancelled_at

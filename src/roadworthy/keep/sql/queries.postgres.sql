@@ -34,7 +34,7 @@ ON CONFLICT (key) WHERE state = 'intent' DO NOTHING;
 
 -- claim_records: Take those of several records that no living process works on, by a JSON list of their numbers.
 UPDATE record SET owner = :owner WHERE id = ANY (CAST(translate(:ids, '[]', '{}') AS bigint[])) AND (owner IS NULL OR owner = :owner
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL))
 RETURNING id;
 
 -- ask: What is known of a request as `request` says it, else its question and its intent, in one round trip.

@@ -50,13 +50,13 @@ DELETE FROM piece WHERE record_id = :record_id;
 -- pieces_length: How many characters a record's text has.
 SELECT coalesce(sum(length(text)), 0) FROM piece WHERE record_id = :record_id;
 
--- claim_record: Take a record that no living process works on; no row where another one has it.
+-- claim_record: Take a record that no living process works on; no row where another one has it. Dead is whose lease has ended: that of a newcomer may not be seen yet.
 UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL));
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL));
 
 -- claim_records: The same for several, by a JSON list of their numbers: those that were taken.
 UPDATE record SET owner = :owner WHERE id IN (SELECT value FROM json_each(:ids)) AND (owner IS NULL OR owner = :owner
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NULL))
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL))
 RETURNING id;
 
 -- others_work: How many records of a job other living processes work on.
