@@ -151,3 +151,14 @@ def test_a_record_that_a_newcomer_claimed_meanwhile_is_left_to_it(
     assert claimed == set()
     assert ask(url, "SELECT owner FROM record ORDER BY id") == [(first.owner,), (newcomer.owner,)]
     newcomer.close()
+
+
+def test_records_handed_over_at_one_moment_have_a_line_each(two: tuple[Ledger, Ledger], url: str) -> None:
+    """The slower one would take the other's line: that record would be in no count, report or output of its job."""
+    first, second = two
+    job_id, payer = job(first)
+    records = [Record(key, {"key": key}, key.encode() * 32, 0, None) for key in "ab"]
+    with uncommitted(first, lambda tx: take_direct(tx, job_id, payer.run_id, records[0])):
+        second.write_now(lambda tx: take_direct(tx, job_id, payer.run_id, records[1]))
+    assert ask(url, "SELECT count(DISTINCT record_id) FROM line") == [(2,)]
+    assert ask(url, "SELECT count(*) FROM record JOIN line ON line.number = record.line") == [(2,)]

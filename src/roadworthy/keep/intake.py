@@ -130,8 +130,9 @@ def add_direct(
     tx: Transaction, job_id: int, run_id: int, record: Record, version: int, *, owner: int | None
 ) -> Kept:
     """Take in a record, or a version of one, that is new: a line of its own, at the end."""
-    last = tx.row("last_line", job_id=job_id)
-    number = 1 + (as_int(last[0]) if last is not None and last[0] is not None else 0)
+    row = tx.row("next_line", job_id=job_id)
+    assert row is not None
+    number = as_int(row[0])
     record = replace(record, line=number)
     record_id = _insert(tx, job_id, run_id, record, version, owner=owner)
     tx.change("put_line", job_id=job_id, number=number, record_id=record_id, kind="first")

@@ -37,6 +37,9 @@ UPDATE record SET owner = :owner WHERE id = ANY (CAST(translate(:ids, '[]', '{}'
   OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL))
 RETURNING id;
 
+-- next_line: The same out of the numbers of records, so that no two processes get one; no job has a line beyond those.
+SELECT nextval(pg_get_serial_sequence('record', 'id'));
+
 -- ask: What is known of a request as `request` says it, else its question and its intent, in one round trip.
 WITH known AS (
   SELECT attempt.id, attempt.model, reply.ending, reply.text, reply.finish, reply.served_model, reply.token_probability,

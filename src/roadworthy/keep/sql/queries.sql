@@ -80,6 +80,9 @@ SELECT record_id, kind FROM line WHERE job_id = :job_id AND number = :number;
 -- drop_lines_after: Forget lines that a shorter input no longer has.
 DELETE FROM line WHERE job_id = :job_id AND number > :number;
 
+-- next_line: A number for the line of a record that code hands over, behind all lines of its job.
+SELECT coalesce(max(number), 0) + 1 FROM line WHERE job_id = :job_id;
+
 -- last_line: The highest line number of a job.
 SELECT max(number) FROM line WHERE job_id = :job_id;
 
