@@ -16,6 +16,7 @@ from roadworthy.accept.record import Record
 from roadworthy.call.meter import Opened
 from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
 from roadworthy.keep.audits import Audited, Policy, enter_epoch, find_audit, put_audit
+from roadworthy.keep.batches import plan_batch, queue_attempt
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
@@ -162,3 +163,20 @@ def test_records_handed_over_at_one_moment_have_a_line_each(two: tuple[Ledger, L
         second.write_now(lambda tx: take_direct(tx, job_id, payer.run_id, records[1]))
     assert ask(url, "SELECT count(DISTINCT record_id) FROM line") == [(2,)]
     assert ask(url, "SELECT count(*) FROM record JOIN line ON line.number = record.line") == [(2,)]
+
+
+def test_queued_calls_are_planned_into_one_batch(two: tuple[Ledger, Ledger], url: str) -> None:
+    """The slower one would plan a batch without a call: an empty one would be sent, refused, and told as a refusal."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    pin = Pin(record_id, PIN.step, PIN.version, PIN.fixed, PIN.body)
+    first.write_now(lambda tx: queue_attempt(tx, request(1), pin, payer, app="app", body=b"{}"))
+
+    def plan(store: Ledger) -> Change[int]:
+        return lambda tx: plan_batch(tx, "app", "m", store.owner, calls_max=9, bytes_max=99, overhead=1)
+
+    with uncommitted(first, plan(first)) as planned:
+        assert second.write_now(plan(second)) == 0
+    assert planned.result() > 0
+    assert ask(url, "SELECT calls FROM batch") == [(1,)]

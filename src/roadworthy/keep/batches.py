@@ -26,6 +26,7 @@ from roadworthy.keep.attempts import (
 )
 from roadworthy.keep.jobs import note
 from roadworthy.keep.transaction import (
+    Again,
     Row,
     Transaction,
     as_bytes,
@@ -151,6 +152,9 @@ def plan_batch(
 
     Args:
         overhead: bytes that a call's envelope adds to its body.
+
+    Raises:
+        Again: another process has put some of them into a batch of its own since they were looked up.
     """
     rows = tx.rows("queued_calls", app=app, model=model, count=calls_max)
     size = 0
@@ -164,7 +168,9 @@ def plan_batch(
         return 0
     tag = f"roadworthy-{secrets.token_hex(12)}"
     batch_id = tx.add("add_batch", tag=tag, app=app, model=model, calls=len(taken), owner=owner, now=tx.now)
-    tx.change("take_calls", batch_id=batch_id, app=app, model=model, first=taken[0], last=taken[-1])
+    span = {"first": taken[0], "last": taken[-1]}
+    if tx.change("take_calls", batch_id=batch_id, app=app, model=model, **span) != len(taken):
+        raise Again
     failpoint("batch_planned_written")
     return batch_id
 
