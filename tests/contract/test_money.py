@@ -19,7 +19,8 @@ from roadworthy.accept.record import Record
 from roadworthy.call.meter import Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply, Usage
 from roadworthy.keep.attempts import Payer, Pin, find_reply, open_attempt, reap, scopes_of, settle_attempt
-from roadworthy.keep.intake import take_in
+from roadworthy.keep.batches import drop_queued, queue_attempt
+from roadworthy.keep.intake import take_direct, take_in
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.row import RowOf
@@ -367,3 +368,36 @@ def test_the_history_of_an_account_is_in_order(store: Ledger, ledger: str) -> No
         store.write_now(lambda tx, o=opened: settle_attempt(tx, settled(o, 60), payer.scopes))  # type: ignore[misc]
     ticks = [tick for opened, settled_at, _, _ in _ticks(ledger) for tick in (opened, settled_at)]
     assert ticks == sorted(set(ticks))
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_promise_from_before_a_record_s_cap_is_not_taken_from_its_account(
+    store: Ledger, *, batch: bool
+) -> None:
+    """A cap on records that is switched off and on again would count less than nothing as promised, and let more be spent."""
+    payer = job(store, None)
+    job_id = store.write_now(lambda tx: open_job(tx, "app", "entry", "job"))
+    kept = store.write_now(
+        lambda tx: take_direct(tx, job_id, payer.run_id, Record("k", {}, b"h" * 32, 0, None))
+    )
+    pin = replace(PIN, record_id=kept.id)
+    capped = replace(payer, scopes=scopes_of("app", "", job_id, kept.id))
+    store.write_now(lambda tx: set_cap(tx, capped.scopes[-1], 150))
+    opened = store.write_now(lambda tx: open_attempt(tx, request(1), pin, capped))
+    assert isinstance(opened, Opened)
+    store.write_now(lambda tx: settle_attempt(tx, settled(opened, 60), capped.scopes))
+
+    def queue(tx: Transaction) -> object:
+        return queue_attempt(tx, request(2), pin, payer, app="app", body=b"{}")
+
+    if batch:
+        store.write_now(queue)
+        store.write_now(lambda tx: drop_queued(tx, "app", "taken back"))
+    else:
+        dead = replace(payer, owner=payer.owner + 1_000)
+        store.write_now(lambda tx: open_attempt(tx, request(2), pin, dead))
+        store.write_now(lambda tx: reap(tx, [dead.owner]))
+    account = store.read(lambda tx: tx.account(capped.scopes[-1]))
+    assert (account.spent_pico, account.reserved_pico) == (60, 0)
+    no_money = store.write_now(lambda tx: open_attempt(tx, request(3), pin, capped))
+    assert no_money == NoMoney(capped.scopes[-1], 150, 60, 0, 100)

@@ -1,6 +1,7 @@
 """Who pays for a job: a candidate's shadow runs are a job of their own, on the account of the app they would change."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from tests.contract.test_money import PIN, request
@@ -8,7 +9,7 @@ from tests.contract.test_money import PIN, request
 from roadworthy._settings import DEFAULTS
 from roadworthy.accept.record import Record
 from roadworthy.call.meter import NoMoney, Opened
-from roadworthy.keep.attempts import Payer, open_attempt, reap, scopes_of
+from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
 from roadworthy.keep.erase import of_key
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job, set_cap
@@ -17,19 +18,19 @@ from roadworthy.keep.queries import migrations
 from roadworthy.observe.soundness import contradictions
 
 
-def shadow(store: Ledger) -> Payer:
-    """A candidate's job that the app pays for."""
+def shadow(store: Ledger) -> tuple[Payer, Pin]:
+    """A candidate's job that the app pays for, and a question about its record."""
     job_id = store.write_now(lambda tx: open_job(tx, "app~candidate", "entry", "v", "app"))
     run_id = store.write_now(lambda tx: begin_run(tx, job_id, store.owner))
     record = Record("k", {}, b"h" * 32, 1, {})
-    store.write_now(lambda tx: take_direct(tx, job_id, run_id, record))
-    return Payer(scopes_of("app", "", job_id), "", run_id, store.owner)
+    kept = store.write_now(lambda tx: take_direct(tx, job_id, run_id, record))
+    return Payer(scopes_of("app", "", job_id), "", run_id, store.owner), replace(PIN, record_id=kept.id)
 
 
 def test_a_dead_candidate_is_charged_to_the_app(store: Ledger) -> None:
     """Whoever reaps would charge an account that nobody caps, and the app's would be short of it for ever (P3)."""
-    payer = shadow(store)
-    opened = store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer))
+    payer, pin = shadow(store)
+    opened = store.write_now(lambda tx: open_attempt(tx, request(1), pin, payer))
     assert isinstance(opened, Opened)
     store.write_now(lambda tx: reap(tx, [payer.owner]))
     account = store.read(lambda tx: tx.account("app:app:"))
@@ -40,10 +41,10 @@ def test_a_dead_candidate_is_charged_to_the_app(store: Ledger) -> None:
 
 def test_the_app_s_cap_holds_for_a_candidate(store: Ledger) -> None:
     """A candidate would spend beside the app's budget."""
-    payer = shadow(store)
+    payer, pin = shadow(store)
     store.write_now(lambda tx: set_cap(tx, "app:app:", 150))
-    assert isinstance(store.write_now(lambda tx: open_attempt(tx, request(1), PIN, payer)), Opened)
-    refused = store.write_now(lambda tx: open_attempt(tx, request(2), PIN, payer))
+    assert isinstance(store.write_now(lambda tx: open_attempt(tx, request(1), pin, payer)), Opened)
+    refused = store.write_now(lambda tx: open_attempt(tx, request(2), pin, payer))
     assert isinstance(refused, NoMoney)
     assert refused.scope == "app:app:"
 

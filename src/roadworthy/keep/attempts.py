@@ -95,6 +95,18 @@ def scopes_of(app: str, period: str, job_id: int, record_id: int = 0) -> tuple[s
     return f"job:{job_id}", f"app:{app}:{period}", *own
 
 
+def promised_from(
+    tx: Transaction, app: str, period: str, job_id: int, record_id: int, promised_pico: int
+) -> tuple[str, ...]:
+    """The accounts that hold the promise of an attempt which this process did not open.
+
+    The record's own is one of them where it holds so much: its cap may have been switched on or off since.
+    """
+    scope = f"{RECORD_SCOPE}{record_id}"
+    own = tx.row("budget", scope=scope) is not None and tx.account(scope).reserved_pico >= promised_pico
+    return scopes_of(app, period, job_id, record_id if own else 0)
+
+
 def key64(key: bytes) -> int:
     """The indexed prefix of a request key, as a signed 64-bit number."""
     return int.from_bytes(key[:8], "big", signed=True)
@@ -302,8 +314,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
     for owner in gone:
         in_flight = set()
         for attempt_id, record_id, reserved, period, job_id, payer in tx.rows("open_of_owner", owner=owner):
-            account = tx.row("budget", scope=f"{RECORD_SCOPE}{record_id!r}")
-            capped = as_int(record_id) if account is not None else 0
+            whose = as_text(payer), as_text(period), as_int(job_id), as_int(record_id)
             charged = settle_attempt(
                 tx,
                 Settlement(
@@ -315,7 +326,7 @@ def reap(tx: Transaction, gone: Sequence[int]) -> None:
                     latency_s=0.0,
                     detail="the process that sent it died before the answer was kept",
                 ),
-                scopes_of(as_text(payer), as_text(period), as_int(job_id), capped),
+                promised_from(tx, *whose, as_int(reserved)),
             )
             if charged:  # else another process found it at the same moment, and was faster
                 charge_record(tx, as_int(record_id), Charge(1, as_int(reserved)))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
-from roadworthy.call.meter import BATCH_OWNER, RECORD_SCOPE, Ask, Busy, NoMoney, Opened, Settlement
+from roadworthy.call.meter import BATCH_OWNER, Ask, Busy, NoMoney, Opened, Settlement
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.keep.attempts import (
     Charge,
@@ -21,7 +21,7 @@ from roadworthy.keep.attempts import (
     charge_record,
     key64,
     open_attempt,
-    scopes_of,
+    promised_from,
     settle_attempt,
 )
 from roadworthy.keep.jobs import note
@@ -265,8 +265,8 @@ def settle_call(tx: Transaction, call: InBatch, settlement: Settlement) -> bool:
     """Settle one call and charge its record; once, whoever imports it how often."""
     if call.erased:
         settlement = replace(settlement, text=None)
-    account = tx.row("budget", scope=f"{RECORD_SCOPE}{call.record_id}")
-    scopes = scopes_of(call.payer, call.period, call.job_id, call.record_id if account is not None else 0)
+    whose = call.payer, call.period, call.job_id, call.record_id
+    scopes = promised_from(tx, *whose, call.reserved_pico)
     if not settle_attempt(tx, settlement, scopes):
         return False
     charge_record(tx, call.record_id, Charge(1, settlement.cost_pico))
