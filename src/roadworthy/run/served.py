@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from roadworthy._errors import LedgerUnavailable
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import as_text
 
@@ -31,7 +32,10 @@ class ServedModels:
             return ""
         served = _named(served)
         if asked not in self._names:
-            row = self._store.read(lambda tx: tx.row("last_served", model=asked))
+            try:
+                row = self._store.read(lambda tx: tx.row("last_served", model=asked))
+            except LedgerUnavailable:
+                return ""  # the answer is paid for and must be kept; the next one is looked at again
             self._names[asked] = [] if row is None else [_named(as_text(row[0]))]
         names = self._names[asked]
         if served in names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from roadworthy._edge import is_interrupted
@@ -96,6 +97,11 @@ async def _fated(asking: Awaitable[_Fated], session: Session, desk: Desk | None 
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
     except LedgerUnavailable:
+        if (
+            desk is not None
+        ):  # where it was a look that failed, a reply that came is kept once the ledger is back
+            with suppress(LedgerUnavailable):
+                await desk.finish()
         raise
     except asyncio.CancelledError as stop:
         if is_interrupted():
