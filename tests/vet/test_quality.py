@@ -14,6 +14,7 @@ from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.reviews import Label, put_label
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.label import is_right, ledger_labels, read_labels
+from roadworthy.vet.road.opening import labels_of
 from roadworthy.vet.road.quality import QUALITY, judged
 
 REPAIRS = (
@@ -178,3 +179,19 @@ def test_what_people_called_wrong_without_another_answer_counts(tmp_path: Path) 
     assert found.times == 3, "of n3 nobody knows: another answer was called wrong"
     assert found.happened.startswith("2 of 3 labelled accepted answers are right")
     assert found.evidence == ("n2: {'mood': 'glad'}, which a person called wrong",)
+
+
+def test_labels_are_those_of_the_ledger_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names the ledger by the environment, as in a container, would be held against no label."""
+    place = tmp_path / "elsewhere.db"
+    store = open_ledger(str(place), DEFAULTS)
+    store.write_now(
+        partial(put_label, label=Label("tried", "mood", "n1", "ruling by ann", '{"mood":"glad"}'))
+    )
+    store.close()
+    monkeypatch.setenv("ROADWORTHY_LEDGER", str(place))
+    with stand(tmp_path, GOOD) as bench:
+        declared = replace(bench.declared, app="tried")
+        assert labels_of(declared, bench.options, None) == {"n1": {"mood": "glad"}}

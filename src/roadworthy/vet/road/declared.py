@@ -103,6 +103,11 @@ class Declared:
     unusable: int = 0
 
     @property
+    def named_ledger(self) -> str:
+        """The team's own ledger as a run of the app would open it here: the environment's word goes before the app's."""
+        return os.environ.get("ROADWORTHY_LEDGER") or self.ledger
+
+    @property
     def models(self) -> tuple[DeclaredModel, ...]:
         """Every model of every step, once."""
         return tuple({model.name: model for step in self.steps for model in step.models}.values())

@@ -6,7 +6,6 @@ The ledger is copied through SQLite's own backup, read-only; a copy is what is o
 from __future__ import annotations
 
 import math
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +80,7 @@ class Learned:
 
 def learn(declared: Declared, scratch: Path) -> Learned:
     """Read the team's ledger, where there is one that can be read; nothing is learned from one in Postgres yet."""
-    named = os.environ.get("ROADWORTHY_LEDGER") or declared.ledger
+    named = declared.named_ledger
     place = Path(named).resolve()
     if "://" in named or not place.is_file():
         return Learned()

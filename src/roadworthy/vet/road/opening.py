@@ -101,7 +101,7 @@ def open_bench(  # noqa: PLR0913 - what the command gives, by name
             target=target,
             warm=warm,
             passed=passed or {},
-            labels=_labels(declared, options, labels),
+            labels=labels_of(declared, options, labels),
             live_usd=live_usd,
             notes=tuple(_notes(declared, answers, learned)),
             command=_command(app, input_, seed, minutes, answers, passed or {}, labels)
@@ -122,12 +122,13 @@ def warmed() -> tuple[Warm, ...]:
     return found
 
 
-def _labels(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:
+def labels_of(declared: Declared, options: Options, given: Path | None) -> Mapping[str, Any]:
+    """The right answers that the team has: of the file that was given, else of recorded answers, else of its ledger."""
     from roadworthy.vet.road.label import ledger_labels, read_labels, recorded_labels  # noqa: PLC0415 - loads the rooms
 
     if given is not None:
         return read_labels(given)
-    return recorded_labels(options) or ledger_labels(declared.ledger, declared.app)
+    return recorded_labels(options) or ledger_labels(declared.named_ledger, declared.app)
 
 
 def _copy(app: str, to: Path) -> tuple[Path, str]:
