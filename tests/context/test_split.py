@@ -1,7 +1,9 @@
 """A record too large for one question: asked in parts, merged, with one ledger, one budget and one lineage."""
 
 import json
+import time
 
+import pytest
 from tests.context.conftest import Desk
 
 APP = '''
@@ -120,3 +122,27 @@ def test_nobody_said_how_to_merge(desk: Desk) -> None:
     done = desk.call("run", "app.py", "in.jsonl")
     assert done.returncode == 2
     assert "@numbers.merge" in done.stderr
+
+
+def test_parts_that_are_paid_for_stay_what_they_were_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill between two parts, a corpus that changed would have each of them asked, and paid for, once more."""
+    context = 'part_chars=60, context=Passages("docs", query="text", most=1))'
+    app = APP.replace("part_chars=60)", context).replace("import App, ", "import App, Passages, ")
+    app = app.replace("paper: Paper) -> Prompt[Found]:", "paper: Paper, passages: object) -> Prompt[Found]:")
+    desk.write("app.py", app.replace("paper.text)\n", "paper.text, *passages)\n", 1))
+    desk.write("docs/figures.md", "On the page stands a figure, says the first edition.\n")
+    desk.write("in.jsonl", paper(*range(100, 109)) + "\n")
+    monkeypatch.setenv("ROADWORTHY_PARTS_AT_ONCE", "1")
+    monkeypatch.setenv("ROADWORTHY_LEASE_S", "1")
+    with monkeypatch.context() as killed:
+        killed.setenv("ROADWORTHY_FAILPOINT", "outcome_committed:3")
+        assert desk.call("run", "app.py", "in.jsonl").returncode < 0
+    assert desk.ask("SELECT state, count(*) FROM attempt GROUP BY state") == [("settled", 3)]
+    desk.write("docs/figures.md", "On the page stands a figure, says the second edition.\n")
+    if "://" in desk.ledger:
+        time.sleep(1.1)
+    again = desk.json("run", "app.py", "in.jsonl")
+    assert (again["accepted"], again["attempts"]) == (1, 6)
+    assert desk.ask("SELECT attempts FROM record") == [(9,)]

@@ -64,6 +64,7 @@ def ask_step(step: Step[R, T], value: R, desk: Desk) -> Awaitable[Verdict[T]]:
 
 
 async def _ask_parts(step: Step[R, T], value: R, desk: Desk, field: str) -> Verdict[T]:
+    _look_for_parts(desk.session)
     if (ruled := desk.ruled(step, value)) is not None:
         return ruled
     desk.session.recounts = True
@@ -79,6 +80,13 @@ async def _ask_parts(step: Step[R, T], value: R, desk: Desk, field: str) -> Verd
             return _judged(step, merged, value)
         level += 1
         pieces = await _each(_merges(step, value, field, pieces, most, level), desk.session)
+
+
+def _look_for_parts(session: Session) -> None:
+    """A record whose process ended between two parts was not charged for them yet, and still is not fresh."""
+    record_id = session.kept.id
+    if session.fresh and session.runtime.store.read(lambda tx: tx.row("any_question", record_id=record_id)):
+        session.fresh, session.may_be_ruled = False, True
 
 
 def _parts(step: Step[R, T], value: R, field: str) -> Iterator[_Job[R, T]]:
@@ -159,6 +167,7 @@ async def _answer(job: _Job[R, T], session: Session) -> T:
     own = replace(
         session, deadline=clock.monotonic() + settings.record_deadline_s, defers=True, recounts=False
     )
+    own.fresh, own.may_be_ruled = session.fresh, session.may_be_ruled
     step = job.step
     desk = Desk(own, step.name, job.about)
     doubt: Doubt | None = None

@@ -192,6 +192,9 @@ WHERE job_id = :job_id AND outcome IN ('accepted', 'failed', 'waiting') AND body
 SELECT record_id, step, fixed, id, version, body, sample, refreshed FROM question
 WHERE record_id = :record_id AND step = :step AND fixed = :fixed ORDER BY id DESC LIMIT 1;
 
+-- any_question: Whether anything was ever asked for a record.
+SELECT 1 FROM question WHERE record_id = :record_id LIMIT 1;
+
 -- questions: Every question ever pinned for a record.
 SELECT id, step, version, body, sample, created_at FROM question WHERE record_id = :record_id ORDER BY id;
 
