@@ -130,6 +130,18 @@ def test_cancel_stops_batches_and_keeps_what_they_answered(begin: Begin) -> None
     assert trial.violations() == []
 
 
+def test_cancel_takes_back_a_batch_that_was_planned_and_never_sent(begin: Begin) -> None:
+    """After a crash right before a batch was sent, the next run would send what was cancelled, and pay for it."""
+    trial = begin("openai", 40, 100)
+    trial.kill("batch_planned_committed:1")
+    said = json.loads(trial.command("cancel", str(APP), "--json").stdout)
+    assert (said["batches"], said["batches_left"]) == (1, 0)
+    assert dict(ask(trial.ledger, "SELECT state, count(*) FROM attempt GROUP BY state")) == {"unsent": 40}
+    assert ask(trial.ledger, "SELECT count(*) FROM batch_call WHERE body IS NOT NULL") == [(0,)]
+    trial.run()
+    assert trial.violations() == []
+
+
 def test_plan_says_half_the_price(begin: Begin) -> None:
     """A forecast would be made for a way of asking that was not meant."""
     trial = begin("openai", 40)

@@ -39,6 +39,7 @@ from roadworthy.keep.transaction import (
 _KEY_BYTES = 20
 _CHANCE_BYTES = 6
 _PAGE = 1_000
+CANCELLED = "cancelled before it was sent"
 
 
 @quick(frozen=True, slots=True)
@@ -194,10 +195,15 @@ def submitted(tx: Transaction, batch_id: int, provider_id: str, detail: str = ""
     failpoint("batch_submitted_written")
 
 
-def unplan(tx: Transaction, batch_id: int) -> None:
-    """The batch was never created: its calls are queued again."""
-    tx.change("unplan_calls", batch_id=batch_id)
-    tx.change("drop_batch", batch_id=batch_id)
+def unplan(tx: Transaction, batch: Batch) -> None:
+    """The batch was never created: its calls are queued again; those of one that was cancelled are taken back."""
+    while batch.cancelled_at is not None and (names := left_open(tx, batch.id, _PAGE)):
+        for name in names:
+            if (call := find_call(tx, batch.id, name)) is not None:
+                _take_back(tx, call, CANCELLED)
+        tx.change("drop_words", batch_id=batch.id)
+    tx.change("unplan_calls", batch_id=batch.id)
+    tx.change("drop_batch", batch_id=batch.id)
 
 
 def open_batches(tx: Transaction, app: str) -> list[Batch]:
@@ -214,7 +220,7 @@ def claim_batches(tx: Transaction, app: str, owner: int) -> list[Batch]:
 
 def cancel_batches(tx: Transaction, app: str) -> tuple[int, int]:
     """Ask for every batch of an app to be stopped, and take back what is queued: (batches, calls)."""
-    calls = drop_queued(tx, app, "cancelled before it was sent")
+    calls = drop_queued(tx, app, CANCELLED)
     return tx.change("cancel_batches", app=app, now=tx.now), calls
 
 
@@ -227,14 +233,15 @@ def drop_queued(tx: Transaction, app: str, why: str, *, erased: bool = False) ->
     count = 0
     while rows := tx.rows("queued_of_app", app=app, erased=int(erased), count=_PAGE):
         for row in rows:
-            call = _in_batch(row)
-            settle_call(
-                tx,
-                call,
-                Settlement(call.attempt_id, call.reserved_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=why),
-            )
+            _take_back(tx, _in_batch(row), why)
         count += len(rows)
     return count
+
+
+def _take_back(tx: Transaction, call: InBatch, why: str) -> None:
+    """A call that was never sent costs nothing."""
+    unsent = Settlement(call.attempt_id, call.reserved_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=why)
+    settle_call(tx, call, unsent)
 
 
 def release(tx: Transaction, app: str) -> int:

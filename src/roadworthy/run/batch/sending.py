@@ -99,8 +99,8 @@ class Sender:
         failpoint("batch_submitted_committed")
 
     async def give_back(self, batch: Batch) -> None:
-        """A batch that was never created: its calls are queued again."""
-        await self._runtime.store.write(lambda tx: unplan(tx, batch.id))
+        """A batch that was never created: its calls are queued again, or taken back where it was cancelled."""
+        await self._runtime.store.write(lambda tx: unplan(tx, batch))
 
     async def find(self, rung: BatchRung, batch: Batch) -> Standing | Sent | None:
         """The batch among those of the account, where nobody saw how its creation ended.
