@@ -128,7 +128,7 @@ class Settings(DoorSettings):
     breaker_open_cap_s: float = _row(
         600.0,
         "seconds",
-        "longest time a breaker stays open; after as long a lane that was closed, but for its key or its bill, is tried again",
+        "longest time a breaker stays open; after as long a lane that was closed, but for its bill, is tried again",
         OURS,
     )
 

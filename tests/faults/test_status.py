@@ -391,7 +391,8 @@ def test_a_key_that_nobody_replaces_stops_the_run_with_everything_kept(
             bench.provider(sim.url)
             began = asyncio.get_running_loop().time()
             patience_s = 1.0 if from_file else 30.0
-            ran = await bench.run(bench.topics(settings={"patience_s": patience_s}), notes(50), concurrency=4)
+            limits = {"patience_s": patience_s, "breaker_open_cap_s": 600.0}
+            ran = await bench.run(bench.topics(settings=limits), notes(50), concurrency=4)
             took = asyncio.get_running_loop().time() - began
             assert (ran.status, ran.summary.failed, ran.summary.accepted) == (3, 0, 0)
             assert ran.summary.waiting.get("provider", 0) + ran.summary.pending == 50
@@ -421,6 +422,29 @@ def test_code_that_calls_a_step_gets_the_new_key_too(bench: Bench, tmp_path: Pat
             first = await topic.result(note)  # type: ignore[arg-type] # the schema's own value
             assert (first.outcome, first.waiting_for) == ("waiting", "provider")
             place.write_text("sk-new")
+            second = await topic.result(note)  # type: ignore[arg-type] # the schema's own value
+            assert second.outcome == "accepted"
+            await topic.home.close()  # type: ignore[attr-defined] # an app closes
+            assert [row.status for row in sim.requests()] == [401, 200]
+
+    go(scenario())
+
+
+@pytest.mark.fault("A20")
+def test_a_key_that_is_put_right_at_the_provider_is_asked_with_again(bench: Bench) -> None:
+    """A service whose very key was let in again, as after a 403 that passed, would ask nobody until it is restarted."""
+
+    async def scenario() -> None:
+        bench.monkeypatch.setenv("OPENAI_API_KEY", "sk-old")
+        async with Simulator(prices=PRICES) as sim:
+            sim.script({"revoked": ["sk-old"]})
+            bench.provider(sim.url)
+            topic = bench.topics(settings={"breaker_open_cap_s": 0.2})
+            note = topic.record_schema.validate({"id": "1", "text": "a note"})
+            first = await topic.result(note)  # type: ignore[arg-type] # the schema's own value
+            assert (first.outcome, first.waiting_for) == ("waiting", "provider")
+            sim.script({"revoked": []})
+            await asyncio.sleep(0.3)
             second = await topic.result(note)  # type: ignore[arg-type] # the schema's own value
             assert second.outcome == "accepted"
             await topic.home.close()  # type: ignore[attr-defined] # an app closes

@@ -47,7 +47,8 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.AUTH: Treatment(
             False, False, "nothing", "The key is missing, wrong or not allowed this model.",
-            "No retry; the lane closes; the next model on the ladder, else the record waits for the provider.",
+            "No retry; the lane closes until there is another key, or for `breaker_open_cap_s`; the next model on the ladder, "
+            "else the record waits for the provider.",
         ),
         Ending.GONE: Treatment(
             False, False, "nothing", "The model does not exist any more, or never did.",

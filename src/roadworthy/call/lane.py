@@ -130,7 +130,7 @@ class Lane:
             spent = None if usage is None else usage.input_tokens + usage.output_tokens
             self._pace.answered(now, tokens, spent)
             self.retry_tokens.earn()
-            self._silent_since, self._gone = None, 0
+            self._silent_since, self._gone, self.needs_key = None, 0, False
             return
         self._pace.ended()
         if ending is Ending.THROTTLED:
@@ -142,8 +142,9 @@ class Lane:
             self._silent_since = None
         self._gone = self._gone + 1 if ending is Ending.GONE else 0
         if ending in _CLOSING or self._gone >= _GONE_IN_A_ROW:
-            self.needs_key = self.needs_key or (ending is Ending.AUTH and not self.closed)
-            self.close(f"{ending.value}: {_WHY[ending]}", math.inf if self.needs_key else now)
+            if not self.closed:
+                self.needs_key = ending is Ending.AUTH
+            self.close(f"{ending.value}: {_WHY[ending]}", now)
 
     def silent_s(self, now: float) -> float:
         """How long this lane has brought nothing but failures."""
@@ -162,7 +163,9 @@ class Lane:
         """Open what was closed long enough, as it is after an outage: for one request, whose ending tells how it goes on."""
         if now < self._again_at:
             return False
+        needs_key = self.needs_key
         self.reopen()
+        self.needs_key = needs_key  # until an answer says otherwise
         self._silent_since = None
         self._gone = _GONE_IN_A_ROW - 1
         self._breaker.follow(now, self._pace.in_flight)

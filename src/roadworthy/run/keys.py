@@ -73,9 +73,11 @@ class KeyWatch:
         """Whether nobody can be asked now, and a file may yet bring a key: true for as long as patience lasts."""
         refused = self._refused()
         places = {rung.key_place for rung in refused} - {""} if refused else set()
-        if not places or not all(rung.lane.closed for rung in self._rungs()):
+        if not places:
             self._waits_since = None
             return False
+        if not all(rung.lane.closed for rung in self._rungs()):
+            return False  # the same key may only be tried again: patience goes on
         now = self._clock.monotonic()
         if self._waits_since is None:
             self._waits_since = now
