@@ -255,17 +255,29 @@ class Service:
         return len(self._working)
 
     def _begin(
-        self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None = None
+        self,
+        entry: Entry[Any, Any],
+        kept: Kept,
+        run_id: int,
+        value: object,
+        seconds: float | None = None,
+        ruled_until: float | None = None,
     ) -> asyncio.Task[Stands | None]:
-        """Work on a record, unless this process does already."""
+        """Work on a record, unless this process does already; `ruled_until`: because of rulings up to that moment."""
         if kept.id not in self._working:
-            task = asyncio.create_task(self._work(entry, kept, run_id, value, seconds))
+            task = asyncio.create_task(self._work(entry, kept, run_id, value, seconds, ruled_until))
             self._working[kept.id] = task
             task.add_done_callback(lambda _task: self._working.pop(kept.id, None))
         return self._working[kept.id]
 
     async def _work(
-        self, entry: Entry[Any, Any], kept: Kept, run_id: int, value: object, seconds: float | None
+        self,
+        entry: Entry[Any, Any],
+        kept: Kept,
+        run_id: int,
+        value: object,
+        seconds: float | None,
+        ruled_until: float | None,
     ) -> Stands | None:
         """Work on a record; where it stands, as the commit of its outcome left it, None where nothing was written."""
         runtime = self.runtime
@@ -276,6 +288,11 @@ class Service:
             session = begin(runtime, kept, run_id, seconds=seconds)
             session.after = lambda tx: seen.append(find_record(tx, kept.id) or kept)
             await run_record(entry, value, session)
+            if (
+                ruled_until is not None and not seen
+            ):  # it waits on, and is not looked at until the next ruling
+                vain = {"record_id": kept.id, "at": ruled_until}
+                await runtime.store.write(lambda tx: tx.change("ruled_in_vain", vain))
         except WrongRecord as wrong:
             fate = Fate("rejected", reason=f"it no longer meets the record type: {wrong}")
             await runtime.store.write(lambda tx: keep(tx, kept.id, fate))
@@ -320,8 +337,9 @@ class Service:
             if entry is None:
                 continue
             run_id = await self._runs.run(job_id)
+            looked_at = runtime.clock.now()
             for kept in await self._ruled(job_id):
-                self._begin(entry, kept, run_id, None)
+                self._begin(entry, kept, run_id, None, ruled_until=looked_at)
             if again and job_id not in self._going:
                 going = asyncio.create_task(self._go_on(entry, job_id, run_id))
                 self._going[job_id] = going

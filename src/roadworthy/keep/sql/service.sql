@@ -52,6 +52,10 @@ SELECT record.id FROM record WHERE record.job_id = :job_id AND record.outcome IN
   AND NOT EXISTS (SELECT 1 FROM review WHERE review.record_id = record.id AND review.ruling IS NULL)
 ORDER BY record.id LIMIT :count;
 
+-- ruled_in_vain: The rulings on a record until a moment leave it waiting; nobody works on it.
+UPDATE record SET updated_at = :at, owner = NULL
+WHERE id = :record_id AND outcome = 'waiting' AND waiting_for = 'review' AND updated_at < :at;
+
 -- served_unfinished: A page of a served job's records that may be gone on with and nobody else works on, oldest first.
 SELECT record.id, record.id, record.job_id, record.key, record.version, record.line, record.body, record.body_hash, record.outcome,
   coalesce(record.waiting_for, ''), coalesce(record.reason, ''), record.value, record.confidence, record.certified,
