@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roadworthy._errors import Waiting
+from roadworthy._errors import LedgerUnavailable, Waiting
 from roadworthy._events import Noted
 from roadworthy._failpoints import failpoint
 from roadworthy._quick import quick
@@ -284,8 +284,8 @@ class Desk:
 
         try:
             opened = await (self._settling(change, owed) if owed.settlements else runtime.store.write(change))
-        except asyncio.CancelledError:
-            await asyncio.shield(self._give_back(ask, found))
+        except (asyncio.CancelledError, LedgerUnavailable) as stop:
+            await asyncio.shield(self._give_back(ask, found, now=not isinstance(stop, LedgerUnavailable)))
             raise
         runtime.capped = payer.period
         runtime.settled(len(owed.settlements))
@@ -299,15 +299,18 @@ class Desk:
             self.session.question_id = question_ids[0]
         return opened
 
-    async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney]) -> None:
-        """Nobody waits for what was opened any more; changes are written in order, so it is known after one more.
+    async def _give_back(self, ask: Ask, found: list[Opened | Reply | Busy | NoMoney], *, now: bool) -> None:
+        """Nobody waits for what was opened any more, if it was: changes are written in order, so it is known after one more."""
 
-        Where its transaction failed, the attempt's number may be another record's by now.
-        """
-        record_id = self.session.kept.id
-        one = await self.session.runtime.store.write(lambda tx: opened_in(tx, found, ask.key, record_id))
-        if one is not None:
-            await self.settle(never_sent(ask, one, "interrupted before it was sent"))
+        def change(tx: Transaction) -> None:  # its number may be another record's by now
+            if (one := opened_in(tx, found, ask.key, self.session.kept.id)) is not None:
+                self._charge(tx, _Owed((never_sent(ask, one, "interrupted before it was sent"),)))
+
+        if now:
+            await self.session.runtime.late.write(change, change)
+            self.session.runtime.settled(1)
+        elif found:  # nobody can tell whether it was committed
+            self.session.runtime.late.leave(change)
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""

@@ -24,6 +24,10 @@ class Late:
         self._store = store
         self._left: list[Change[None]] = []
 
+    def leave(self, settles: Change[None]) -> None:
+        """Have it written once the ledger is back."""
+        self._left.append(settles)
+
     def write(self, change: Change[R], settles: Change[None]) -> Awaitable[R]:
         """Hand a change over at once.
 
