@@ -17,9 +17,12 @@ from roadworthy.call.meter import Opened
 from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
 from roadworthy.keep.audits import Audited, Policy, enter_epoch, find_audit, put_audit
 from roadworthy.keep.batches import plan_batch, queue_attempt
+from roadworthy.keep.gates import Test as Gate
+from roadworthy.keep.gates import open_gate
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
+from roadworthy.keep.lots import Answer, Lot, open_lot
 from roadworthy.keep.record import Fate
 from roadworthy.keep.records import claim, claim_all, keep
 from roadworthy.keep.reviews import Doubt, ask_person
@@ -180,3 +183,30 @@ def test_queued_calls_are_planned_into_one_batch(two: tuple[Ledger, Ledger], url
         assert second.write_now(plan(second)) == 0
     assert planned.result() > 0
     assert ask(url, "SELECT calls FROM batch") == [(1,)]
+
+
+@pytest.mark.parametrize("other", ["b", "c"])
+def test_gates_that_are_opened_at_one_moment_are_noted_once_each(
+    two: tuple[Ledger, Ledger], url: str, other: str
+) -> None:
+    """Two candidates would end in a mistake of ours, and one that two processes test would be noted as two uses of delta."""
+    first, second = two
+    tests = [Gate("app", "step", "a", new, "", 0.01) for new in ("b", other)]
+    with uncommitted(first, lambda tx: open_gate(tx, tests[0], lambda number: 0.05 / 2**number)):
+        opened = second.write_now(lambda tx: open_gate(tx, tests[1], lambda number: 0.05 / 2**number))
+    count = len({"b", other})
+    assert opened.number == count
+    assert ask(url, "SELECT count(*) FROM gate") == [(count,)]
+    assert ask(url, "SELECT count(*) FROM event WHERE kind = 'delta_spent'") == [(count,)]
+
+
+def test_a_lot_that_is_opened_at_one_moment_is_noted_once(two: tuple[Ledger, Ledger], url: str) -> None:
+    """One use of delta would be noted as two, or a lot hold each of its answers twice."""
+    first, second = two
+    job_id, _ = job(first)
+    lot = Lot(0, "app", "step", job_id, 1, 0.1, 0.05, 1, "open", "{}", 0.0)
+    answers = [Answer(1, "item", True, (0.5,), "m")]
+    with uncommitted(first, lambda tx: open_lot(tx, lot, answers)):
+        second.write_now(lambda tx: open_lot(tx, lot, answers))
+    assert ask(url, "SELECT count(*) FROM lot_row") == [(1,)]
+    assert ask(url, "SELECT count(*) FROM event WHERE kind = 'delta_spent'") == [(1,)]

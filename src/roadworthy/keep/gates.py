@@ -8,7 +8,7 @@ import orjson
 
 from roadworthy._quick import quick
 from roadworthy.keep.jobs import note
-from roadworthy.keep.transaction import Row, Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Again, Row, Transaction, as_float, as_int, as_text, text_or_none
 
 INCUMBENT, GO_ON, PROMOTE, REJECT = "incumbent", "go on", "promote", "reject"
 
@@ -59,6 +59,9 @@ def open_gate(tx: Transaction, test: Test, spend: Callable[[int], float]) -> Kep
 
     Args:
         spend: the delta of the j-th candidate against the same old version.
+
+    Raises:
+        Again: another process opened it, or took its number, since that was looked up.
     """
     found = find_gate(tx, test)
     if found is not None:
@@ -66,7 +69,8 @@ def open_gate(tx: Transaction, test: Test, spend: Callable[[int], float]) -> Kep
     row = tx.row("gates_against", app=test.app, step=test.step, old=test.old)
     number = 1 + (as_int(row[0]) if row is not None and row[0] is not None else 0)
     delta = spend(number)
-    _add(tx, test, number, delta, GO_ON)
+    if not _add(tx, test, number, delta, GO_ON):
+        raise Again
     said = {
         "use": "gate",
         "app": test.app,
@@ -107,8 +111,8 @@ def apply_gate(tx: Transaction, gate_id: int, state: int) -> None:
     tx.change("apply_gate", gate_id=gate_id, state=state)
 
 
-def _add(tx: Transaction, test: Test, number: int, delta: float, ruling: str) -> None:
-    tx.change(
+def _add(tx: Transaction, test: Test, number: int, delta: float, ruling: str) -> int:
+    return tx.change(
         "add_gate",
         app=test.app,
         step=test.step,
