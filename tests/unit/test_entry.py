@@ -170,3 +170,10 @@ def test_a_step_takes_a_record() -> None:
         WrongUse, match=rf"much\(\) at {HERE}, takes \(note, passages, more\).*def much\(record\)"
     ):
         declared(much)
+
+
+@pytest.mark.parametrize("ledger", [None, 5, b"shop.db"])
+def test_a_ledger_is_named_by_text_or_a_path(ledger: Any) -> None:
+    """A variable that is not set would make a file called `None`, and a run there would pay for every answer anew."""
+    with pytest.raises(WrongUse, match=rf"ledger={re.escape(repr(ledger))}.*leave it out for shop\.db"):
+        App("shop", ledger=ledger)
