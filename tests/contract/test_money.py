@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.ledgers import Rows, ask
 
+from roadworthy import App, Function, Prompt
 from roadworthy._errors import LedgerUnavailable
 from roadworthy._settings import DEFAULTS
 from roadworthy.accept.record import Record
@@ -401,3 +402,24 @@ def test_a_promise_from_before_a_record_s_cap_is_not_taken_from_its_account(
     assert (account.spent_pico, account.reserved_pico) == (60, 0)
     no_money = store.write_now(lambda tx: open_attempt(tx, request(3), pin, capped))
     assert no_money == NoMoney(capped.scopes[-1], 150, 60, 0, 100)
+
+
+def test_who_ran_out_of_time_waiting_for_money_is_told_so(store: Ledger, ledger: str) -> None:
+    """A record that found the cap held by calls under way would say that its provider could not be asked in time."""
+    app = App("app", budget_usd="0.001", ledger=ledger, settings={"record_deadline_s": 1.0})
+    payer = job(store, None)
+    held = request(1, worst=10**9)
+    assert isinstance(store.write_now(lambda tx: open_attempt(tx, held, PIN, payer)), Opened)
+
+    @app.step(models=[Function(lambda prompt: {"mood": "glad"}, usd_per_call="0.001", name="glad")])
+    def feel(note: dict[str, str]) -> Prompt[dict[str, str]]:
+        return Prompt("Glad or sad?", note["text"])
+
+    async def scenario() -> None:
+        found = await feel.result({"id": "1", "text": "what a day"})
+        assert (found.outcome, found.waiting_for) == ("waiting", "provider")
+        assert "the cap of app:app: is 0.001000 USD" in found.reason, found.reason
+        assert "0.001000 is held for calls under way" in found.reason
+        await app.close()
+
+    asyncio.run(scenario())

@@ -78,11 +78,12 @@ class Driver:
             return NoReply("unusable", f"{ask.model}: {ask.refused}")
         lane = rung.lane  # a key that is replaced meanwhile gives the rung another one
         retry: Retry | None = None
+        opened: Opened | Reply | Busy | NoMoney | None = None
         while True:
             refused = await self._admit(lane, ask, deadline)
             if refused is not None:
-                return refused
-            opened: Opened | Reply | Busy | NoMoney | None = None
+                return _out_of_time(refused, opened)
+            opened = None
             try:
                 opened = await meter.open(ask)
             finally:
@@ -348,9 +349,17 @@ def _reply(ask: Ask, opened: Opened, outcome: Outcome) -> Reply:
     )
 
 
+def _out_of_time(refused: NoReply, waited_for: object) -> NoReply:
+    """Why nothing was sent: where it was money that was waited for until then, that is why, and no provider."""
+    if refused.kind == "parked" and isinstance(waited_for, NoMoney):
+        return NoReply("parked", f"out of time: {_no_money(waited_for)}")
+    return refused
+
+
 def _no_money(found: NoMoney) -> str:
     dollars = 10**12
+    held = f", {found.reserved_pico / dollars:.6f} is held for calls under way" if found.reserved_pico else ""
     return (
-        f"the cap of {found.scope} is {found.limit_pico / dollars:.6f} USD, {found.spent_pico / dollars:.6f} is spent "
+        f"the cap of {found.scope} is {found.limit_pico / dollars:.6f} USD, {found.spent_pico / dollars:.6f} is spent{held} "
         f"and the next request could cost {found.needed_pico / dollars:.6f}"
     )
