@@ -37,9 +37,10 @@ class Wire:
 
     Args:
         url: the ledger's address at the server.
+        commits: whether it comes to the commit; else it hangs up right before.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, commits: bool = True) -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
@@ -47,6 +48,7 @@ class Wire:
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = url.replace(f":{parts.port}", f":{self._door.getsockname()[1]}")
         self.cut = False
+        self._commits = commits
         threading.Thread(target=self._let_in, daemon=True).start()
 
     def close(self) -> None:
@@ -69,10 +71,13 @@ class Wire:
                 if intends and COMMIT in data and not self.cut:
                     self.cut = True
                     client.shutdown(socket.SHUT_RDWR)
-                    server.sendall(data)
-                    time.sleep(0.3)  # it commits, and says so to nobody
+                    if self._commits:
+                        server.sendall(data)
+                        time.sleep(0.3)  # it commits, and says so to nobody
                     break
                 server.sendall(data)
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
         server.close()
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:
@@ -82,10 +87,10 @@ class Wire:
         client.close()
 
 
-@pytest.fixture
-def wire(postgres_server: postgres.Server) -> Iterator[Wire]:
+@pytest.fixture(params=[True, False], ids=["committed", "not committed"])
+def wire(request: pytest.FixtureRequest, postgres_server: postgres.Server) -> Iterator[Wire]:
     """One to a new database."""
-    with closing(Wire(postgres_server.new_database())) as found:
+    with closing(Wire(postgres_server.new_database(), commits=request.param)) as found:
         yield found
 
 
@@ -112,6 +117,7 @@ def test_an_intent_of_which_nobody_heard_is_taken_back(wire: Wire) -> None:
         await app.close()
 
     asyncio.run(scenario())
-    states = ask(wire.url, "SELECT state, cost_pico FROM attempt ORDER BY id")
-    assert states == [("unsent", 0), ("settled", 10**9)]
+    states = ask(wire.url, "SELECT state, cost_pico FROM attempt WHERE state <> 'unsent'")
+    assert states == [("settled", 10**9)]
+    assert ask(wire.url, "SELECT count(*) FROM app_version") == [(1,)], "the words that were asked are known"
     assert ask(wire.url, "SELECT DISTINCT reserved_pico FROM budget") == [(0,)]

@@ -309,8 +309,8 @@ class Desk:
         if now:
             await self.session.runtime.late.write(change, change)
             self.session.runtime.settled(1)
-        elif found:  # nobody can tell whether it was committed
-            self.session.runtime.late.leave(change)
+        else:
+            self.session.runtime.unsure(change if found else None)
 
     async def settle(self, settlement: Settlement) -> None:
         """Write how an attempt ended, now."""

@@ -256,6 +256,16 @@ class Runtime:
         text = orjson.dumps(spec).decode()
         return lambda tx: remember_version(tx, self.plan.name, step.name, question.version, text)
 
+    def unsure(self, undo: Change[None] | None) -> None:
+        """An intent may be in the ledger or not, with all that was written beside it: nobody heard.
+
+        Args:
+            undo: takes it back where it is there; None where it cannot be.
+        """
+        self._remembered.clear()
+        if undo is not None:
+            self.late.leave(undo)
+
     def settled(self, count: int) -> None:
         """Attempts were settled: wake whoever waits for their money or their replies."""
         if count and self._settlement is not None:
