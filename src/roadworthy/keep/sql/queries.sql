@@ -134,7 +134,9 @@ ORDER BY line.number LIMIT :count;
 -- unfinished_jobs: Jobs with records that somebody may go on with, oldest first; a job with batches is its run's alone.
 SELECT job.entry, job.name FROM job WHERE job.app = :app AND job.batch = 0 AND EXISTS
   (SELECT 1 FROM record WHERE record.job_id = job.id AND (record.outcome = 'pending' OR record.stale_run = :stale_run
-    OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))) ORDER BY job.id;
+    OR (record.outcome = 'waiting' AND record.waiting_for IN ('budget', 'provider')))
+    AND EXISTS (SELECT 1 FROM line WHERE line.job_id = record.job_id AND line.number = record.line AND line.record_id = record.id))
+ORDER BY job.id;
 
 -- fates: How many lines of a job stand where.
 SELECT record.outcome, coalesce(record.waiting_for, ''), count(*)
