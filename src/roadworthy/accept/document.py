@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -162,8 +163,8 @@ def _too_deep(depth_max: int) -> WrongRecord:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     body = dict(pairs)
     if len(body) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in body if names.count(name) > 1)
+        given = Counter(name for name, _ in pairs)
+        twice = next(name for name in body if given[name] > 1)
         values = [shown(value) for name, value in pairs if name == twice]
         what = f"the field {shown(twice)} is given {len(values)} times in one object, with {' and '.join(values[:2])}"
         raise WrongRecord(what, "Keep one of them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -73,9 +74,8 @@ def _library() -> ModuleType:
 
 
 def _rows_a_batch(file: Any, path: Path, settings: Settings) -> int:
-    names = file.schema_arrow.names
-    for name in names:
-        if names.count(name) > 1:
+    for name, given in Counter(file.schema_arrow.names).items():
+        if given > 1:
             raise WrongUse(f"{path} names the column {shown(name)} twice. Rename one of them.")
     meta = file.metadata
     if meta.num_rows == 0:

@@ -194,16 +194,17 @@ def _sniffed(feed: _Feed) -> str:
 
 def _header(cells: list[str], name: str, number: int) -> list[str]:
     names = [cell.strip() for cell in cells]
+    first: dict[str, int] = {}
     for column, found in enumerate(names, start=1):
         if not found:
             raise WrongUse(
                 f"{name}, line {number}: column {column} of {len(names)} has no name in the header. "
                 "Name it, or delete the column."
             )
-        if names.index(found) < column - 1:
+        if first.setdefault(found, column) < column:
             raise WrongUse(
                 f"{name}, line {number}: the header names {shown(found)} twice, in columns "
-                f"{names.index(found) + 1} and {column}. Rename one of them."
+                f"{first[found]} and {column}. Rename one of them."
             )
     return names
 

@@ -77,6 +77,15 @@ def test_a_hostile_line_costs_time_in_proportion_to_its_length() -> None:
         assert time.process_time() - begin < 5
 
 
+def test_a_name_given_twice_among_many_is_found_in_proportion_to_their_number() -> None:
+    """One line of four megabytes, of many names and one of them twice, would hold the intake for an hour."""
+    names = ",".join(f'"{number}":0' for number in range(100_000))
+    begin = time.process_time()
+    with pytest.raises(WrongRecord, match="the field 'z' is given 2 times in one object, with 1 and 2"):
+        read_document(f'{{{names},"z":1,"z":2}}', 64)
+    assert time.process_time() - begin < 5
+
+
 finite_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -91,6 +91,17 @@ def test_a_header_that_cannot_be_used_stops_before_any_row(data: str, words: str
         rows(data)
 
 
+def test_a_header_of_many_columns_costs_time_in_proportion() -> None:
+    """A table of many measurements would not begin for minutes, and a header of four megabytes never."""
+    names = [f"c{number}" for number in range(100_000)]
+    begin = time.process_time()
+    (row,) = cells(",".join(names) + "\n" + ",".join(names) + "\n")
+    assert list(row) == names
+    with pytest.raises(WrongUse, match="names 'c9' twice, in columns 10 and 100001"):
+        rows(",".join([*names, "c9"]) + "\n")
+    assert time.process_time() - begin < 5
+
+
 def test_a_row_of_another_length_is_told_and_the_next_one_read() -> None:
     """One comma too many would shift the cells of a record, or end the run."""
     short, long, good = rows("id,text\n1\n2,a,b\n3,ok\n")
