@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from tests.context.conftest import Desk
+from tests.monitor.collector import collector
+
+from roadworthy.observe import names
 
 APP = '''
 from pydantic import BaseModel
@@ -112,6 +115,30 @@ def prepared(desk: Desk, budget: str = '"1"', embed: str = '"openai-embeddings:t
     rows = [{"id": "1", "text": "sea?"}, {"id": "2", "text": "mountaintop"}, {"id": "3", "text": "sea?"}]
     desk.write("in.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     return desk
+
+
+def test_a_call_for_vectors_is_told_as_one(
+    desk: Desk, provider: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend would count vectors among the answers of chat models, and their latency and tokens with them."""
+    prepared(desk)
+    with collector() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        assert desk.json("run", "app.py", "in.jsonl")["accepted"] == 3
+    assert receiver.of("chat") == []
+    calls = receiver.of("embeddings tiny")
+    bought = [call for call in calls if not call.attributes[names.REUSED]]
+    assert [call.kind for call in bought] == [3] * 3  # CLIENT: the corpus, and two questions that differ
+    for call in calls:
+        assert call.attributes[names.OPERATION] == "embeddings"
+        assert call.attributes[names.PROVIDER] == "openai"
+        assert {names.OUTPUT_TYPE, names.REQUEST_MAX_TOKENS, names.OUTPUT_TOKENS}.isdisjoint(call.attributes)
+    own = {names.OPERATION: "embeddings", names.REQUEST_MODEL: "tiny"}
+    for metric in (names.EMBEDDINGS_DURATION, names.EMBEDDINGS_INPUT):
+        assert all(own.items() <= point.items() for point in receiver.metrics[metric])
+    assert sum(point[""] for point in receiver.metrics[names.EMBEDDINGS_INPUT]) == provider.tokens
+    inference = receiver.metrics.get(names.DURATION, []) + receiver.metrics.get(names.USED_INPUT, [])
+    assert all(point[names.OPERATION] != "embeddings" for point in inference)
 
 
 def test_vectors_are_bought_through_the_ledger_and_once(desk: Desk, provider: Embedder) -> None:

@@ -239,6 +239,7 @@ def test_every_provider_has_the_conventions_name_for_it() -> None:
     operations = set(_package_values("GenAiOperationNameValues"))
     models = [
         "openai:gpt-5",
+        "openai-embeddings:x",
         "gemini:x",
         "vertex:claude-x",
         "vertex:gemini-x",

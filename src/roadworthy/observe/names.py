@@ -2,8 +2,8 @@
 
 The GenAI conventions left the core repository with version 1.41 and are in development; they have no release yet. The
 version below is the one that their registry declares (github.com/open-telemetry/semantic-conventions-genai,
-`model/manifest.yaml`); the names are those of its pages `client-inference.md` and `gen-ai-token-metrics.md`. What the
-conventions have no name for is `roadworthy.*`.
+`model/manifest.yaml`); the names are those of its pages `client-inference.md`, `client-embeddings.md` and
+`gen-ai-token-metrics.md`. What the conventions have no name for is `roadworthy.*`.
 """
 
 from __future__ import annotations
@@ -52,10 +52,13 @@ USED_OUTPUT: Final = "gen_ai.client.inference.usage.output_tokens"
 USED_CACHE_READ: Final = "gen_ai.client.inference.usage.cache_read.input_tokens"
 USED_CACHE_WRITE: Final = "gen_ai.client.inference.usage.cache_write.input_tokens"
 USED_REASONING: Final = "gen_ai.client.inference.usage.reasoning.output_tokens"
+EMBEDDINGS_DURATION: Final = "gen_ai.client.embeddings.duration"
+EMBEDDINGS_INPUT: Final = "gen_ai.client.embeddings.operation.input_tokens"
 MODALITY: Final = "gen_ai.token.modality"
 DURATION_BUCKETS_S: Final = (
     *(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
 )
+TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 
 # Ours.
 APP: Final = "roadworthy.app"
@@ -95,6 +98,8 @@ NOT_IN_CORE: Final = frozenset(
         USED_CACHE_READ,
         USED_CACHE_WRITE,
         USED_REASONING,
+        EMBEDDINGS_DURATION,
+        EMBEDDINGS_INPUT,
     }
 )
 """Names that came after the conventions left the core repository; the core's package does not hold them."""
@@ -112,6 +117,8 @@ PROVIDERS: Final = {
 """What the conventions call a provider, by the part of a model's name before its colon."""
 
 ELSEWHERE: Final = "openai_compatible"
+EMBEDDINGS: Final = "embeddings"
+"""The operation that turns texts into vectors: it writes no answer, and has spans and metrics of its own."""
 OWN_FUNCTION: Final = "roadworthy.function"
 OWN_STUDENT: Final = "roadworthy.student"
 
@@ -125,5 +132,7 @@ def named(model: str) -> tuple[str, str, str]:
         return OWN_STUDENT, rest, "text_completion"
     if prefix not in PROVIDERS or not mark:
         return OWN_FUNCTION, model, "text_completion"
+    if prefix == "openai-embeddings":
+        return PROVIDERS[prefix], rest, EMBEDDINGS
     google = prefix == "gemini" or (prefix == "vertex" and not rest.startswith("claude"))
     return PROVIDERS[prefix], rest, "generate_content" if google else "chat"

@@ -85,6 +85,18 @@ class Telemetry:
             "GenAI inference duration.",
             explicit_bucket_boundaries_advisory=names.DURATION_BUCKETS_S,
         )
+        self._vectors_duration = meter.create_histogram(
+            names.EMBEDDINGS_DURATION,
+            "s",
+            "GenAI client embeddings operation duration.",
+            explicit_bucket_boundaries_advisory=names.DURATION_BUCKETS_S,
+        )
+        self._vectors_input = meter.create_histogram(
+            names.EMBEDDINGS_INPUT,
+            "{token}",
+            "The number of input tokens used per embeddings operation.",
+            explicit_bucket_boundaries_advisory=names.TOKEN_BUCKETS,
+        )
         self._used = {
             name: meter.create_counter(name, "{token}", "Tokens used.")
             for name in (names.USED_INPUT, names.USED_OUTPUT, *(name for name, _ in _COUNTED))
@@ -139,9 +151,25 @@ class Telemetry:
             self._records.add(1, _some(found, (names.ENTRY, names.OUTCOME, names.WAITING_FOR, names.REUSED)))
         if span.kind != "call" or found.get(names.REUSED):
             return
-        about = _some(found, _OF_A_CALL)
+        self._measure(span, _some(found, _OF_A_CALL))
+        paid = _some(found, (names.PROVIDER, names.REQUEST_MODEL))
+        for _, _, told in span.events:
+            if names.ATTEMPT in told:
+                ending = {names.ENDING: told[names.ENDING]}
+                self._attempts.add(1, paid | ending)
+                self._cost.add(float(str(told[names.COST])), paid | ending)
+
+    def _measure(self, span: Span, about: dict[str, Value]) -> None:
+        """How long a call took and the tokens it used, as the conventions count its operation."""
+        found = span.attributes
+        took_s = (span.ended_ns - span.began_ns) / 1e9
         timed = about | _some(found, (names.ERROR_TYPE,))
-        self._duration.record((span.ended_ns - span.began_ns) / 1e9, timed)
+        if found.get(names.OPERATION) == names.EMBEDDINGS:
+            self._vectors_duration.record(took_s, timed)
+            if names.INPUT_TOKENS in found:
+                self._vectors_input.record(_whole(found[names.INPUT_TOKENS]), about)
+            return
+        self._duration.record(took_s, timed)
         modality = "text" if names.INPUT_TOKENS in found and not found.get(names.IMAGES) else "unknown"
         counted = about | {names.MODALITY: modality}
         self._used[names.USED_INPUT].add(_whole(found.get(names.INPUT_TOKENS)), counted)
@@ -149,12 +177,6 @@ class Telemetry:
         for metric, attribute in _COUNTED:
             if attribute in found:
                 self._used[metric].add(_whole(found[attribute]), counted)
-        paid = _some(found, (names.PROVIDER, names.REQUEST_MODEL))
-        for _, _, told in span.events:
-            if names.ATTEMPT in told:
-                ending = {names.ENDING: told[names.ENDING]}
-                self._attempts.add(1, paid | ending)
-                self._cost.add(float(str(told[names.COST])), paid | ending)
 
 
 class _Trouble(logging.Handler):

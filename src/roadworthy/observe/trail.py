@@ -233,11 +233,11 @@ class Trail:
             names.OPERATION: operation,
             names.PROVIDER: provider,
             names.REQUEST_MODEL: model,
-            names.REQUEST_MAX_TOKENS: event.output_cap,
-            names.OUTPUT_TYPE: "json",
             names.PROMPT_VERSION: event.version,
             names.RANK: event.rank,
         }
+        if operation != names.EMBEDDINGS:
+            attributes |= {names.REQUEST_MAX_TOKENS: event.output_cap, names.OUTPUT_TYPE: "json"}
         if around is not None and names.STEP in around.attributes:
             attributes[names.PROMPT_NAME] = around.attributes[names.STEP]
         if not provider.startswith("roadworthy."):
@@ -319,12 +319,14 @@ def _attempt(span: Span, event: AttemptEnded, now: int) -> None:
     if span.kind != "call":
         return
     found = span.attributes
+    is_vectors = found.get(names.OPERATION) == names.EMBEDDINGS
     earlier = found.get(names.ATTEMPTS, 0), found.get(names.COST, 0.0)
     found[names.ATTEMPTS] = int(str(earlier[0])) + 1
     found[names.COST] = float(str(earlier[1])) + cost
     if event.input_tokens is not None and event.output_tokens is not None:
         found[names.INPUT_TOKENS] = event.input_tokens
-        found[names.OUTPUT_TOKENS] = event.output_tokens
+        if not is_vectors:
+            found[names.OUTPUT_TOKENS] = event.output_tokens
         for name, tokens in (
             (names.CACHE_READ_TOKENS, event.cached_tokens),
             (names.CACHE_WRITE_TOKENS, event.cache_write_tokens),
@@ -332,7 +334,7 @@ def _attempt(span: Span, event: AttemptEnded, now: int) -> None:
         ):
             if tokens:
                 found[name] = tokens
-    if _NAME.fullmatch(event.finish):
+    if _NAME.fullmatch(event.finish) and not is_vectors:
         found[names.FINISH_REASONS] = (event.finish,)
     if _NAME.fullmatch(event.served_model):
         found[names.RESPONSE_MODEL] = event.served_model
