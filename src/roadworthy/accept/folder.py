@@ -140,8 +140,11 @@ def _judged(entry: os.DirEntry[str], name: str, inside: Path) -> _Found:
     wrong: WrongRecord | None = None
     if entry.is_symlink():
         path, wrong = _followed(path, inside)
-    if wrong is None and not path.is_file():
-        wrong = WrongRecord("it is no regular file", "Put a file in its place, or leave it out.")
+    try:
+        if wrong is None and not path.is_file():
+            wrong = WrongRecord("it is no regular file", "Put a file in its place, or leave it out.")
+    except OSError as error:
+        wrong = WrongRecord(f"it cannot be read: {error.strerror}", "Check its permissions.")
     return _Found(name, path, wrong)
 
 

@@ -23,7 +23,7 @@ from roadworthy.accept.line import read_lines
 from roadworthy.accept.paper import Paper, Picture
 from roadworthy.accept.papers.reader import MEDIA_TYPES
 from roadworthy.accept.parquet import check_parquet, read_parquet
-from roadworthy.accept.reason import escaped
+from roadworthy.accept.reason import escaped, shown
 from roadworthy.accept.record import Unusable
 from roadworthy.accept.table import Row, read_rows
 from roadworthy.accept.workbook import ENDINGS as WORKBOOKS
@@ -107,8 +107,8 @@ class Source:
         path = Path(path)
         try:
             is_folder = path.is_dir()
-        except ValueError:  # a NUL in the name
-            is_folder = False
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise _unreadable(path, error) from error
         if is_folder:
             return cls(str(path), Folder(path, settings).__iter__)
         if is_document(path):
@@ -239,6 +239,11 @@ def _missing(path: Path) -> WrongUse:
     return WrongUse(f"{path} does not exist{looked}. Check the name.")
 
 
+def _unreadable(path: Path, error: OSError | ValueError) -> WrongUse:
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return WrongUse(f"{shown(str(path))} cannot be read: {said}. Check its name and its permissions.")
+
+
 def _refuse_unreadable(path: Path, bytes_max: int, setting: str) -> None:
     try:
         size = path.stat().st_size
@@ -248,10 +253,8 @@ def _refuse_unreadable(path: Path, bytes_max: int, setting: str) -> None:
             pass
     except FileNotFoundError as error:
         raise _missing(path) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise WrongUse(
-            f"{str(path)!r} cannot be read: {error}. Check its name and its permissions."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
     if size == 0:
         raise WrongUse(f"{path} is empty. Give at least one record.")
     if size > bytes_max:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
+from tests.unit.accept.conftest import Stranger
 from tests.unit.accept.papers.test_reader import pdf
 from tests.unit.accept.test_image import png
 
@@ -147,6 +148,20 @@ def test_links_lead_nowhere_but_to_files_of_the_folder(tmp_path: Path) -> None:
         "g": "it is a link to a folder",
         "h.txt": "it is no regular file",
     }
+
+
+def test_files_that_cannot_be_looked_at_are_fates_of_their_own(stranger: Stranger) -> None:
+    """One folder that lists its files and opens none would end the run over all the others."""
+    (stranger.folder / "a.png").write_bytes(png(1, 1))  # an image: nothing is started to read it
+    listed = stranger.folder / "listed"
+    listed.mkdir()
+    (listed / "b.png").write_bytes(png(2, 1))
+    listed.chmod(0o744 if os.geteuid() == 0 else 0o444)
+    with stranger.acts():
+        good, bad = records(stranger.folder, dict)
+    assert isinstance(good, Record)
+    assert isinstance(bad, Unusable)
+    assert (bad.key, "Permission denied" in bad.reason) == ("listed/b.png", True)
 
 
 def test_limits_and_broken_documents_are_fates_of_one_record(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.accept.conftest import Stranger
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
@@ -117,6 +118,24 @@ def test_a_missing_file_an_empty_folder_and_a_pipe_are_named(tmp_path: Path) -> 
         Source.from_path(tmp_path / "pipe.jsonl", SETTINGS)
     with pytest.raises(WrongUse, match="cannot be read"):
         Source.from_path("in\0.jsonl", SETTINGS)
+
+
+def test_a_name_that_no_file_can_have_is_named() -> None:
+    """Whoever gives a record in the place of a file would see a traceback."""
+    for name in ("x" * 300, "x" * 300 + ".jsonl", "x" * 300 + ".txt"):
+        with pytest.raises(WrongUse, match=r"cannot be read: .*too long"):
+            Source.from_path(name, SETTINGS)
+
+
+def test_a_place_that_cannot_be_looked_into_is_named(stranger: Stranger) -> None:
+    """A path in somebody else's folder would end in a traceback instead of the word permission."""
+    closed = stranger.folder / "closed"
+    closed.mkdir(0o700)
+    (closed / "in.jsonl").write_bytes(b"{}")
+    with stranger.acts():
+        for name in ("in.jsonl", "docs", "gone.csv"):
+            with pytest.raises(WrongUse, match=r"cannot be read: .*Permission"):
+                Source.from_path(closed / name, SETTINGS)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
