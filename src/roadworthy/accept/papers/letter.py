@@ -46,25 +46,45 @@ def _read_part(part: EmailMessage, draft: Draft, depth_max: int, depth: int) -> 
     if depth > depth_max:
         raise _deep(depth_max)
     kind = part.get_content_type()
-    if part.get_content_disposition() == "attachment" or kind == "message/rfc822":
+    if _is_attached(part):
         draft.attachment(part.get_filename() or kind)
         return False
     if part.is_multipart():
         parts = [cast("EmailMessage", inner) for inner in part.iter_parts()]
         if kind == "multipart/alternative":
             parts.sort(key=lambda inner: inner.get_content_type() != "text/plain")
-            return any(_read_part(inner, draft, depth_max, depth + 1) for inner in parts)
+            versions = iter(parts)
+            is_read = any(_read_part(inner, draft, depth_max, depth + 1) for inner in versions)
+            for unread in versions:
+                _name_attached(unread, draft)
+            return is_read
         read = [_read_part(inner, draft, depth_max, depth + 1) for inner in parts]
         return any(read)
-    if kind not in {"text/plain", "text/html"}:
-        draft.attachment(part.get_filename() or kind)
-        return False
     text = _decoded(part, draft)
     if kind == "text/html":
         add_html(text, draft)
     else:
         draft.add(text.replace("\r\n", "\n"), "body")
     return bool(text.strip())
+
+
+def _is_attached(part: EmailMessage) -> bool:
+    """Whether a part is named and not read."""
+    kind = part.get_content_type()
+    if part.get_content_disposition() == "attachment" or kind == "message/rfc822":
+        return True
+    return not part.is_multipart() and kind not in {"text/plain", "text/html"}
+
+
+def _name_attached(version: EmailMessage, draft: Draft) -> None:
+    """A version of the text that is not read may hold what no other one does: Apple Mail puts files beside the HTML alone."""
+    waiting = [version]
+    while waiting:
+        part = waiting.pop()
+        if _is_attached(part):
+            draft.attachment(part.get_filename() or part.get_content_type())
+        elif part.is_multipart():
+            waiting += [cast("EmailMessage", inner) for inner in part.iter_parts()][::-1]
 
 
 def _with_head(raw: bytes, draft: Draft) -> bytes:

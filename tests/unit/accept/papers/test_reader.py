@@ -149,6 +149,24 @@ def test_an_email_names_what_is_attached(reader: PaperReader, tmp_path: Path) ->
     assert found.attachments == ("bill.pdf",)
 
 
+def test_what_is_attached_to_a_version_that_is_not_read_is_named(reader: PaperReader, tmp_path: Path) -> None:
+    """Apple Mail attaches files to the HTML version alone, and a bill would be gone from the record."""
+    rich = EmailMessage()
+    rich.set_content("<p>See the bill.</p>", subtype="html")
+    rich.make_mixed()
+    rich.add_attachment(
+        b"%PDF", maintype="application", subtype="pdf", filename="b.pdf", disposition="inline"
+    )
+    letter = EmailMessage()
+    letter["From"] = "ann@example.com"
+    letter.set_content("See the bill.")
+    letter.make_alternative()
+    letter.attach(rich)
+    found = read(reader, tmp_path, "a.eml", letter.as_bytes())
+    assert found.text == "From: ann@example.com\n\nSee the bill.\n"
+    assert found.attachments == ("b.pdf",)
+
+
 PLAIN = b"From: a@example.com\nContent-Type: text/plain; charset="
 
 
