@@ -35,6 +35,7 @@ class Draft:
         self._headings: list[Heading] = []
         self._attachments: list[str] = []
         self._cleanings: list[Cleaning] = []
+        self._charsets: set[str] = set()
         self._scans: list[str] = []
 
     def add(self, text: str, where: str) -> None:
@@ -69,8 +70,13 @@ class Draft:
         self._cleanings.append(Cleaning(kind, where, before, after))
 
     def noted(self, cleanings: tuple[Cleaning, ...], where: str) -> None:
-        """Changes that decoding made."""
-        self._cleanings += [Cleaning(one.kind, where, one.before, one.after) for one in cleanings]
+        """Changes that decoding made. The charset of one line is that of the others, and is noted where it is met first."""
+        for one in cleanings:
+            if one.kind == "encoding":
+                if one.before in self._charsets:
+                    continue
+                self._charsets.add(one.before)
+            self._cleanings.append(Cleaning(one.kind, where, one.before, one.after))
 
     def page(self) -> None:
         """A page begins."""

@@ -167,6 +167,16 @@ def test_what_is_attached_to_a_version_that_is_not_read_is_named(reader: PaperRe
     assert found.attachments == ("b.pdf",)
 
 
+def test_the_charset_of_a_document_is_noted_once(reader: PaperReader, tmp_path: Path) -> None:
+    """A log in an old charset would be kept with a note for each of its lines, several times its own size."""
+    lines = "".join(f"{number} caf\u00e9 du coin\n" for number in range(1_000))
+    found = read(reader, tmp_path, "a.log", lines.encode("cp1252"))
+    assert found.text == lines
+    assert [(note.kind, note.where, note.before) for note in found.cleanings] == [
+        ("encoding", "line 1", "cp1252")
+    ]
+
+
 PLAIN = b"From: a@example.com\nContent-Type: text/plain; charset="
 
 
