@@ -249,7 +249,12 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
     plain: Json = body
-    written = _written(plain)
+    try:
+        written = _written(plain)
+    except ValueError as error:  # an integer of more digits than Python converts (4,300)
+        raise WrongRecord(
+            f"it cannot be written as JSON: {error}", "Write the number as a string."
+        ) from error
     if b"[" in written:  # a list may have been a set
         ordered = _in_order(plain, _ANYTHING.to_python(value, by_alias=True))
         if ordered != plain:

@@ -307,6 +307,7 @@ def circular() -> object:
         ({"id": "T-1", "many": ["x" * 900] * 10}, "bytes as JSON and at most 5,000"),
         (deep(), "deeper than 64 levels"),
         (circular(), "cannot be written as JSON"),
+        ({"id": "T-1", "n": 10**5_000}, "cannot be written as JSON: .*4300 digits.* as a string"),
         ([1], "expected a model, a dict or a text"),
         (7, "expected a model, a dict or a text, got 7"),
     ],
