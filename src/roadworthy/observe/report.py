@@ -177,7 +177,7 @@ class Report:
         if self.grounds:
             yield from ("", "not accepted, commonest first:")
         for outcome, reason, count in self.grounds:
-            yield f"  {count:6} {outcome}: {visible(reason)[:84]}"
+            yield f"  {count:6} {outcome}: {visible(' '.join(reason.split()))[:84]}"
         yield from ("", *self._quality())
 
     def _money(self) -> Iterator[str]:

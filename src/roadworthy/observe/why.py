@@ -47,7 +47,8 @@ def tell(
         full: nothing is shortened.
     """
     newest, *older = stories
-    lines = [*_lines(newest, judged, 10**9 if full else SHORT), *_audits(newest, stated or {})]
+    told = (*_lines(newest, judged, 10**9 if full else SHORT), *_audits(newest, stated or {}))
+    lines = [line.replace("\n", "\n    ") for line in told]  # what others wrote begins no line of the story
     if older:
         lines += ["", f"The same key has {len(older)} more: earlier versions of its body, or other jobs:"]
         lines += [f"  version {s.record.version} in {s.job}: {s.record.outcome}" for s in older[:20]]
@@ -124,8 +125,7 @@ def _attempt(tried: Tried, judged: str, most: int) -> Iterator[str]:
     again = f", asked again (sample {tried.sample})" if tried.sample else ""
     yield f"ATTEMPT {tried.id}: {tried.model} at {at} UTC{again}"
     if tried.words:
-        words = visible(shortened(tried.words, most)).replace("\n", "\n    ")
-        yield f"  added to the question: {words}"
+        yield f"  added to the question: {visible(shortened(tried.words, most))}"
     if tried.batch:
         yield f"  {visible(tried.batch)}"
     if tried.state == "intent":
