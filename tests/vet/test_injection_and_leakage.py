@@ -1,9 +1,10 @@
 """The stages injection and leakage, on an app that passes and on apps that do not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.vet.stands import CHECK, FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
+from tests.vet.stands import CHECK, FUNCTION, GOOD, HEAD, UNCHECKED, answers, drive, notes, stand
 
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.injection import INJECTION, obedient
@@ -74,6 +75,21 @@ def test_an_app_without_checks_accepts_what_an_attacker_dictates(tmp_path: Path)
     assert findings["obeyed"].grade is Grade.FAIL
     assert findings["obeyed"].evidence
     assert (findings["contained"].grade, findings["inert"].grade) == (Grade.PASS, Grade.PASS)
+
+
+def test_an_attack_that_the_model_could_not_obey_proves_nothing(tmp_path: Path) -> None:
+    """An app that checks nothing would pass wherever few of its records have recorded answers: nobody had obeyed."""
+    with stand(tmp_path, HEAD + UNCHECKED) as bench:
+        known = answers(notes(12))
+        elsewhere = [{**row, "id": f"x{row['id']}", "text": f"Elsewhere: {n}"} for n, row in enumerate(known)]
+        options = bench.options.copy()
+        options["answers"] = elsewhere
+        findings, _ = drive(INJECTION, replace(bench, options=options))
+        assert (findings["obeyed"].grade, findings["obeyed"].times) == (Grade.NOT_TESTED, 0)
+        options["answers"] = [*elsewhere, *known[:3]]
+        findings, _ = drive(INJECTION, replace(bench, options=options))
+    assert findings["obeyed"].grade is Grade.FAIL
+    assert 3 <= findings["obeyed"].times <= 6, "attacks on the three known records, and on no other"
 
 
 def test_an_instruction_that_spoils_its_neighbours_is_found(tmp_path: Path) -> None:
