@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.vet.stands import FUNCTION, GOOD, HEAD, drive, stand
 
+from roadworthy.vet.road.endings import ENDINGS
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.load import LOAD, Leg, bounded
 from roadworthy.vet.road.outage import OUTAGE
@@ -23,6 +24,21 @@ def ask(prompt: str) -> dict[str, str]:
     latest["prompt"] = prompt
     time.sleep(0.05)
     return provider(latest["prompt"])
+'''
+    + FUNCTION
+)
+
+COUNTS = (
+    HEAD
+    + '''
+count = 0
+
+def ask(prompt: str) -> dict[str, str]:
+    """Says which call of this process it is."""
+    global count
+    provider(prompt)
+    count += 1
+    return {"mood": "glad", "quote": f"number {count}"}
 '''
     + FUNCTION
 )
@@ -63,6 +79,19 @@ def test_a_function_whose_calls_share_a_place_fails_under_load(tmp_path: Path) -
         assert findings["twice"].grade is Grade.FAIL
         assert "fared otherwise than alone" in findings["twice"].happened
         assert findings["twice"].evidence
+
+
+def test_an_app_none_of_whose_answers_holds_still_is_tried_all_the_same(tmp_path: Path) -> None:
+    """A stage would break with a traceback of Roadworthy's own, and what else it finds would go untold."""
+    with stand(tmp_path, COUNTS, count=8) as bench:
+        findings, _ = drive(LOAD, bench)
+        assert [findings[name].grade for name in ("wanted", "twice")] == [Grade.NOT_TESTED] * 2
+        assert "see `alone`" in findings["wanted"].happened
+        findings, _ = drive(OUTAGE, bench)
+        assert findings["errors-drains"].grade is Grade.NOT_TESTED
+        assert findings["errors-paid-once"].times > 0
+        findings, _ = drive(ENDINGS, bench)
+        assert findings["passing"].grade is Grade.NOT_TESTED
 
 
 def test_a_function_that_invents_an_answer_fails_in_an_outage(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Picture
 from roadworthy.vet.road.stage import Stage
-from roadworthy.vet.road.steady import count_of, unsteady
+from roadworthy.vet.road.steady import UNSTEADY_ALL, count_of, unsteady
 from roadworthy.vet.road.trial import Ran
 
 _RECORDS: Final = 12
@@ -161,8 +161,7 @@ def _same(
     before = {row["key"]: row["value"] for row in calm.rows if row["key"] in wanted}
     after = {row["key"]: row["value"] for row in ran.rows if row["key"] in wanted}
     if not before:
-        reason = "Every record's answer depends on the order of records; see `alone`."
-        return not_tested(name, promise, reason, tried=tried)
+        return not_tested(name, promise, UNSTEADY_ALL, tried=tried)
     if all(value is None for value in before.values()):
         reason = f"None of {len(before)} records has an answer that could change: {calm.fates}."
         return not_tested(name, promise, reason, tried=tried)

@@ -17,7 +17,7 @@ from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.picture import Chart, Figure, Line, Table
 from roadworthy.vet.road.stage import Stage
-from roadworthy.vet.road.steady import unsteady
+from roadworthy.vet.road.steady import UNSTEADY_ALL, unsteady
 
 if TYPE_CHECKING:
     from roadworthy.vet.road.bench import Bench
@@ -202,6 +202,9 @@ def _answered(bench: Bench, name: str, factor: int, alone: Ran, leg: Leg) -> Fin
     other = [key for key in before if key in after and after[key] != before[key]]
     ended = leg.ran.status in {0, 1} and leg.ran.is_whole
     good = ended and not lost and not other
+    promise = "What arrives is answered, however fast it arrives: none is lost, and none gets another answer."
+    if good and not before:
+        return not_tested(name, promise, UNSTEADY_ALL)
     if not ended:
         happened = f"The run ended with status {leg.ran.status}: {leg.ran.said[-200:]}"
     elif good:
@@ -212,7 +215,7 @@ def _answered(bench: Bench, name: str, factor: int, alone: Ran, leg: Leg) -> Fin
         )
     return Finding(
         name=name,
-        promise="What arrives is answered, however fast it arrives: none is lost, and none gets another answer.",
+        promise=promise,
         tried=f"arrivals at {factor} x the wanted rate, which is {_SHARE:.0%} of what the provider's pace allows",
         times=len(before),
         happened=happened,

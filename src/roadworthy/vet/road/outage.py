@@ -12,7 +12,7 @@ from roadworthy._quick import quick
 from roadworthy.vet.road.cause import remembered, resent
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.stage import Stage
-from roadworthy.vet.road.steady import unsteady
+from roadworthy.vet.road.steady import UNSTEADY_ALL, unsteady
 
 if TYPE_CHECKING:
     from roadworthy.vet.process import RunningSimulator
@@ -113,6 +113,9 @@ def _drained(bench: Bench, name: str, does: str, calm: Ran, storm: Storm) -> Fin
     other = [key for key in before if key in after and key not in behind and after[key] != before[key]]
     good = storm.last.is_whole and not (lost or behind or other)
     by_itself = good and not storm.ran_again
+    promise = "After an outage the backlog drains by itself: no record is lost, fails or gets another answer for it."
+    if by_itself and not before:
+        return not_tested(f"{name}-drains", promise, UNSTEADY_ALL)
     if by_itself:
         happened = f"All {len(before)} records fared as without an outage, in one run, without anyone's help."
     elif good:
@@ -124,7 +127,7 @@ def _drained(bench: Bench, name: str, does: str, calm: Ran, storm: Storm) -> Fin
         )
     return Finding(
         name=f"{name}-drains",
-        promise="After an outage the backlog drains by itself: no record is lost, fails or gets another answer for it.",
+        promise=promise,
         tried=f"a provider that {does} for {_OUTAGE_S:.0f} s in the midst of a run",
         times=len(before),
         happened=happened,

@@ -12,7 +12,7 @@ from roadworthy.call.reply import Ending
 from roadworthy.vet.road.bench import Bench, Sample
 from roadworthy.vet.road.cause import remembered
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
-from roadworthy.vet.road.steady import unsteady
+from roadworthy.vet.road.steady import UNSTEADY_ALL, unsteady
 from roadworthy.vet.road.trial import Attempt, Ran
 
 _SHOWN_CHARS: Final = 200
@@ -105,6 +105,8 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
     books = sum((attempt.cost_usd or attempt.reserved_usd for attempt in attempts), start=0 * ran.billed_usd)
     if not functions and books < ran.billed_usd:
         wrong.append("the provider billed more than the books hold")
+    if not before and not wrong:
+        return not_tested(trouble.name, trouble.promise, UNSTEADY_ALL, tried=trouble.tried)
     measured = (
         f"{len(ran.requests)} requests, {len(attempts)} attempts, {ran.seconds:.1f} s",
         *ran.last_words,

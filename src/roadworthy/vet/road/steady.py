@@ -8,6 +8,7 @@ from typing import Any, Final
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.trial import Ran
 
+UNSTEADY_ALL: Final = "Every record's answer depends on the order of records; see `alone`."
 _RECORDS: Final = 24
 _ONE_BY_ONE: Final = ("--concurrency", "1")
 
