@@ -14,7 +14,7 @@ from roadworthy.keep.ledger import open_ledger
 from roadworthy.keep.reviews import Label, put_label
 from roadworthy.vet.road.finding import Grade
 from roadworthy.vet.road.label import is_right, ledger_labels, read_labels
-from roadworthy.vet.road.opening import labels_of
+from roadworthy.vet.road.opening import labels_of, open_bench
 from roadworthy.vet.road.quality import QUALITY, judged
 
 REPAIRS = (
@@ -133,6 +133,30 @@ def test_labels_are_held_against_the_promise_and_no_further_than_they_reach(
         )
     assert found.grade is grade
     assert found.times == number
+
+
+def test_answers_that_were_made_up_are_not_held_against_labels(tmp_path: Path) -> None:
+    """An app with labels for all records and recorded answers for some would get a no-go for the simulator's stand-ins."""
+    (tmp_path / "app.py").write_text((HEAD + UNCHECKED).replace("LARGE])", "LARGE], max_error=0.4)"))
+    records, rows = notes(12), answers(notes(12))
+    sad = {"small": {"mood": "sad", "quote": "x"}}
+    written: dict[str, list[dict[str, object]]] = {
+        "in": [{**one} for one in records],
+        "answers": [{**row, "answers": sad} for row in rows[::2]],
+        "labels": [{"key": one["id"], "label": {"mood": "sad"}} for one in records],
+    }
+    for name, lines in written.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    with open_bench(
+        str(tmp_path / "app.py"),
+        str(tmp_path / "in.jsonl"),
+        seed=5,
+        minutes=1.0,
+        answers=[tmp_path / "answers.jsonl"],
+        labels=tmp_path / "labels.jsonl",
+    ) as bench:
+        findings, _ = drive(QUALITY, bench)
+    assert findings["labels"].happened.startswith("6 of 6 labelled accepted answers are right")
 
 
 def test_what_counts_as_right() -> None:

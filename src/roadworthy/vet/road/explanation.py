@@ -118,10 +118,7 @@ def disagreements(attempts: Sequence[Attempt], requests: Sequence[LoggedRequest]
     sent = sum(attempt.state in {"settled", "unknown"} for attempt in attempts)
     if sent < len(requests):
         yield f"{len(requests)} requests arrived, {sent} attempts were sent: {len(requests) - sent} have no attempt"
-    by_number: dict[int, Attempt] = {}
-    for attempt in attempts:
-        if attempt.provider_id:
-            by_number[int(attempt.provider_id[-_NUMBER_DIGITS:], 16)] = attempt
+    by_number = {number_of(attempt): attempt for attempt in attempts if attempt.provider_id}
     for request in requests:
         if not (request.billed and request.written and request.status == 200):
             continue
@@ -134,6 +131,11 @@ def disagreements(attempts: Sequence[Attempt], requests: Sequence[LoggedRequest]
             yield f"request {request.n}: billed {request.input_tokens} + {request.output_tokens} tokens, the attempt has others"
         if request.cost_usd is not None and found.cost_usd != request.cost_usd:
             yield f"request {request.n}: billed {request.cost_usd} USD, the attempt says {found.cost_usd}"
+
+
+def number_of(attempt: Attempt) -> int | None:
+    """The provider's request that the attempt was; None where no answer came."""
+    return int(attempt.provider_id[-_NUMBER_DIGITS:], 16) if attempt.provider_id else None
 
 
 EXPLANATION: Final[Stage[Bench]] = Stage(

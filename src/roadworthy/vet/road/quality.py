@@ -10,6 +10,7 @@ import orjson
 
 from roadworthy.observe.report import wilson
 from roadworthy.vet.road.cause import gone_alone, unchecked
+from roadworthy.vet.road.explanation import number_of
 from roadworthy.vet.road.faithful import Faithful, same_answer, variants
 from roadworthy.vet.road.finding import Finding, Grade, not_tested
 from roadworthy.vet.road.label import Wrong, is_right
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from roadworthy.vet.road.declared import DeclaredStep
     from roadworthy.vet.road.faithful import Variant
     from roadworthy.vet.road.picture import Picture
+    from roadworthy.vet.road.trial import Attempt, Ran
 
 _RECORDS: Final = 24
 _LABELLED: Final = 200
@@ -230,11 +232,22 @@ def _against_labels(bench: Bench) -> Finding:
         )
     with bench.trial([sample.line for sample in labelled]) as trial:
         ran = trial.run()
+        made_up = _made_up(ran, trial.attempts())
     return judged(
         bench,
-        {str(row["key"]): row["value"] for row in ran.rows if row["outcome"] == "accepted"},
+        {
+            str(row["key"]): row["value"]
+            for row in ran.rows
+            if row["outcome"] == "accepted" and row["key"] not in made_up
+        },
         len(labelled),
     )
+
+
+def _made_up(ran: Ran, attempts: Sequence[Attempt]) -> set[str]:
+    """The records that a model answered for which nothing was recorded: the simulator made something up."""
+    unknown = {row.n for row in ran.requests if row.question is None}
+    return {one.key for one in attempts if number_of(one) in unknown}
 
 
 def _live(bench: Bench) -> Finding:
