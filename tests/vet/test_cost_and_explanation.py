@@ -15,7 +15,7 @@ from tests.vet.stands import FUNCTION, GOOD, HEAD, UNCHECKED, drive, stand
 from roadworthy.vet.bill import LoggedRequest
 from roadworthy.vet.road.bench import Bench
 from roadworthy.vet.road.budget import BUDGET
-from roadworthy.vet.road.cost import COST, SCALES, Seen, bought_again, table
+from roadworthy.vet.road.cost import COST, SCALES, Seen, bought_again, dots, table
 from roadworthy.vet.road.declared import DeclaredModel
 from roadworthy.vet.road.explanation import EXPLANATION, disagreements, holes_in
 from roadworthy.vet.road.finding import Finding, Grade
@@ -194,6 +194,40 @@ def test_the_ways_to_save_save_what_they_should() -> None:
     assert _likely(picture, 6, 3) == Decimal("250.00")
     short = table(replace(seen, prefix_tokens=500.0), "made up")
     assert "begin alike for about 500 tokens" in short.note
+    assert "`run --batch` asks at these prices" in picture.note
+    elsewhere = tuple(replace(model, name=f"azure:{model.id}") for model in ladder)
+    told = table(replace(seen, ladder=elsewhere, prefix_tokens=500.0), "made up")
+    assert "`run --batch` asks these models directly" in told.note
+
+
+def test_what_is_asked_beside_the_models_is_part_of_the_cost_and_of_no_way_to_save() -> None:
+    """An app that buys vectors for its records would break the stage, or save on them what caching saves on prompts."""
+    models = [("openai:a", "1,2", "0.1"), ("openai:b", "10,20", "")]
+    ladder = tuple(
+        DeclaredModel(name=name, id=name, price=price, is_function=False, cached=cached)
+        for name, price, cached in models
+    )
+    cost = Decimal(1_500 * 1 + 10 * 2).scaleb(-6)
+    vectors = attempt(0, model="function:embed", cost_usd=Decimal("0.001"), input_tokens=None)
+    attempts = {f"r{n}": [vectors, attempt(n, cost_usd=cost)] for n in range(50)}
+    seen = Seen(
+        lines=50, repeated=0.0, attempts=attempts, reviews=0, review_usd=0.5, prefix_tokens=1_200.0, ladder=ladder
+    )  # fmt: skip
+    own, _, dearest, _, _, cached, *_ = (_likely(table(seen, "made up"), row) for row in range(8))
+    assert float(own) == pytest.approx(50 * (float(cost) + 0.001), rel=0.05)
+    assert float(dearest) == pytest.approx(50 * (float(cost) * 10 + 0.001), rel=0.05)
+    assert float(own - cached) == pytest.approx(50 * 1_200 * 0.9e-6, rel=0.05)
+
+
+def test_large_amounts_are_written_in_digits() -> None:
+    """A person who pays would read 1.2e+02 USD."""
+    model = DeclaredModel(name="openai:a", id="a", price="1,2", is_function=False)
+    attempts = {f"r{n}": [attempt(n, cost_usd=Decimal("1.234"))] for n in range(50)}
+    seen = Seen(
+        lines=1_000, repeated=0.0, attempts=attempts, reviews=0, review_usd=0.5, prefix_tokens=0.0, ladder=(model,)
+    )  # fmt: skip
+    row = dots(seen).rows[0]
+    assert [dot.text for dot in row.dots] == ["1,200", "12,000", "120,000"]
 
 
 def test_a_good_app_is_explained_to_the_last_request(tmp_path: Path) -> None:

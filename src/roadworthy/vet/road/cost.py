@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SCALES: Final = (1, 10, 100)
 BATCH_SHARE: Final = Decimal("0.5")
 """Batches cost half: https://platform.openai.com/docs/guides/batch, and the same at Anthropic, Google and Amazon."""
+_BATCHED: Final = ("openai:", "openai-responses:", "anthropic:", "gemini:")
+"""Models that `run --batch` asks through batches; `call.batch.rung.dialect_of` knows how."""
 CACHED_TOKENS_MIN: Final = 1_024
 """Providers keep a prompt's beginning from so many tokens on: https://platform.openai.com/docs/guides/prompt-caching."""
 _PICO: Final = 10**12
@@ -58,13 +60,12 @@ class Seen:
 
     def known(self, *, first_alone: bool = False) -> Known:
         """What the sample cost a record, apart by first models and those above them."""
-        first = {self.ladder[0].name} if self.ladder else set()
         return self._known(
             [
                 [
-                    (_pico(one.cost_usd), one.model in first)
+                    (_pico(one.cost_usd), self._is_first(one))
                     for one in attempts
-                    if one.model in first or not first_alone
+                    if self._is_first(one) or not first_alone
                 ]
                 for attempts in self.attempts.values()
             ]
@@ -72,27 +73,42 @@ class Seen:
 
     def repriced(self, price: str, saved: float = 0.0) -> Known:
         """What it would have cost with every first request at this price, so many of its input tokens for nothing."""
+        records = [self._apart(attempts) for attempts in self.attempts.values() if attempts]
         return self._known(
-            [[(_priced(attempts[0], price, saved), True)] for attempts in self.attempts.values() if attempts]
+            [
+                [(_priced(one, price, saved), True) for one in asked[:1]]
+                + [(_pico(one.cost_usd), True) for one in beside]
+                for asked, beside in records
+            ]
         )
 
     def cached(self, share: float) -> Known:
         """What it would have cost with the shared beginning of each request at this share of its price."""
         saved = self.prefix_tokens * (1 - share)
-        prices = {model.name: model.price for model in self.ladder}
-        first = {self.ladder[0].name} if self.ladder else set()
+        prices = {model.name: float(model.price.partition(",")[0]) for model in self.ladder}
         return self._known(
             [
                 [
                     (
-                        max(0.0, _pico(one.cost_usd) - saved * float(prices[one.model].split(",")[0]) * 1e6),
-                        one.model in first,
+                        max(0.0, _pico(one.cost_usd) - saved * prices.get(one.model, 0.0) * 1e6),
+                        self._is_first(one),
                     )
                     for one in attempts
                 ]
                 for attempts in self.attempts.values()
             ]
         )
+
+    def _is_first(self, attempt: Attempt) -> bool:
+        """Of the first model, or bought beside the ladder for each record, such as vectors."""
+        return bool(self.ladder) and attempt.model not in {model.name for model in self.ladder[1:]}
+
+    def _apart(self, attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[Attempt]]:
+        """What was asked of models of the ladder, and what was bought beside it."""
+        names = {model.name for model in self.ladder}
+        return [one for one in attempts if one.model in names], [
+            one for one in attempts if one.model not in names
+        ]
 
     def _known(self, records: Sequence[Sequence[tuple[float, bool]]]) -> Known:
         first = tuple(round(sum(cost for cost, is_first in record if is_first)) for record in records)
@@ -108,10 +124,10 @@ class Seen:
     @property
     def dear(self) -> float:
         """What going up one model likely costs a record, in pico-dollars."""
-        spent = [list(attempts) for attempts in self.attempts.values() if attempts]
-        if len(self.ladder) < 2 or not spent:
+        asked = [found[0] for found, _ in map(self._apart, self.attempts.values()) if found]
+        if len(self.ladder) < 2 or not asked:
             return 0.0
-        return sum(_priced(attempts[0], self.ladder[1].price) for attempts in spent) / len(spent)
+        return sum(_priced(one, self.ladder[1].price) for one in asked) / len(asked)
 
     def rulings(self, count: float) -> Triple:
         """What people's rulings on so many records cost, by the share that waits for one."""
@@ -196,13 +212,15 @@ def figures(seen: Seen, found: Priced) -> Iterator[Figure]:
     low, likely, high = _scaled(seen, seen.known(), 1 - seen.repeated, seen.dear)[0]
     yield Figure(
         title=f"Models for this input, {seen.lines:,} lines",
-        value=f"{likely:.2g} USD",
-        note=f"{low:.2g} to {high:.2g} USD, 95 %",
+        value=f"{_brief(likely)} USD",
+        note=f"{_brief(low)} to {_brief(high)} USD, 95 %",
     )
     each = 1_000 * found.spent_usd / max(1, found.count)
     waits = 1_000 * seen.reviews / max(1, len(seen.attempts))
     yield Figure(
-        title="A thousand records", value=f"{each:.2g} USD", note=f"and {waits:.0f} of them wait for a person"
+        title="A thousand records",
+        value=f"{_brief(each)} USD",
+        note=f"and {waits:.0f} of them wait for a person",
     )
 
 
@@ -217,7 +235,7 @@ def dots(seen: Seen) -> Dots:
             DotRow(
                 label=row.label,
                 dots=tuple(
-                    Bar(label=f"{scale}x", value=likely, low=low, high=high, text=f"{likely:,.2g}")
+                    Bar(label=f"{scale}x", value=likely, low=low, high=high, text=_brief(likely))
                     for scale, (low, likely, high) in zip(SCALES, row.triples, strict=True)
                 ),
             )
@@ -238,7 +256,9 @@ def table(seen: Seen, answers: str) -> Table:
     elif not seen.ladder:
         notes.append("The app has several steps: what each way to save would change is not told apart.")
     if seen.is_official:
-        notes.append("`run` sends no batches yet.")
+        batched = all(model.name.startswith(_BATCHED) for model in seen.ladder)
+        how = "at these prices" if batched else "these models directly, at the full price"
+        notes.append(f"Of batches: `run --batch` asks {how}.")
     share = _cached_share(seen)
     if seen.ladder and (share is None or seen.prefix_tokens < CACHED_TOKENS_MIN):
         notes.append(
@@ -313,6 +333,11 @@ def _cached_share(seen: Seen) -> float | None:
 def _plus(one: Triple, other: Triple) -> Triple:
     """Both together: ends are added, which is wider than chance would have it."""
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
+
+
+def _brief(amount: float | Decimal) -> str:
+    """Two digits that count, and no exponent."""
+    return f"{Decimal(f'{amount:.2g}'):,f}"
 
 
 def _money(triple: Triple) -> str:
