@@ -59,8 +59,8 @@ _VOID: Final = frozenset(
 
 
 _NONE: Final[frozenset[str]] = frozenset()
-_BODY: Final = _BLOCKS - {"title"}
-"""What cannot stand in a head, and so ends one that was not closed."""
+_IN_HEAD: Final = (_UNSEEN | _VOID | {"title"}) - {"br", "hr"}
+"""What may stand in a head, or shows no words; any other element ends a head that was not closed."""
 _LINES: Final = _BLOCKS - {"br", "option"}
 _CELLS: Final = frozenset(("td", "th", "tr", "thead", "tbody", "tfoot"))
 _LISTS: Final = frozenset(("ul", "ol", "menu"))
@@ -173,7 +173,7 @@ class _Visible(HTMLParser):
     def _stays_unseen(self, tag: str) -> bool:
         """Whether a tag that opens stands within what is not seen."""
         if self._unseen == "head":
-            return tag not in _BODY
+            return tag in _IN_HEAD
         ends, around = _OPEN_ENDED.get(self._unseen, (_NONE, frozenset((self._unseen,))))
         if self._depth == 1 and tag in ends:
             return False

@@ -98,6 +98,11 @@ def test_html_is_what_a_reader_sees(reader: PaperReader, tmp_path: Path) -> None
     [
         ("<html><head><meta charset=utf-8><title>t</title><body><p>all of it</body></html>", "all of it\n"),
         ("<head><noscript><img src=x></noscript><title>t</title><div>all</div>", "all\n"),
+        (
+            "<head><title>t</title><style>p{}</style><font color=red>red</font> tail<p>more",
+            "red tail\nmore\n",
+        ),
+        ("<head><title>t</title><center>middle</center>", "middle\n"),
         ("<p>a<p hidden>b<p>c<div>d</div>", "a\nc\nd\n"),
         ("<div><p hidden>b</div>c", "c\n"),
         (
