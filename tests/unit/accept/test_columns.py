@@ -285,6 +285,32 @@ def test_a_query_on_postgres_gives_records(database: str) -> None:
         records(Source.from_place(database, "DELETE FROM odd RETURNING *", Settings()))
 
 
+def test_dates_without_an_end_and_before_our_era_cost_no_query(database: str) -> None:
+    """One contract that is valid for ever (`infinity`) would end the run at its row, and all after it be lost."""
+    moments = "(1, 'infinity'), (2, '-infinity'), (3, '10000-01-01'), (4, '0044-03-15 BC'), (5, '2026-01-02')"
+    query = (
+        "SELECT n, t::date AS day, t::timestamp AS moment, t::timestamptz AS zoned "
+        f"FROM (VALUES {moments}) AS v(n, t) ORDER BY n"
+    )
+    found = records(Source.from_query(database, query, Settings()))
+    bodies = [one.body for one in found if isinstance(one, Record) and isinstance(one.body, dict)]
+    assert [body["n"] for body in bodies] == [1, 2, 3, 4, 5]
+    days = [body["day"] for body in bodies]
+    assert days == [None, None, "10000-01-01", "0044-03-15 BC", "2026-01-02"]
+    assert [bodies[0][name] for name in ("moment", "zoned")] == [None, None]
+    assert (bodies[4]["moment"], str(bodies[4]["zoned"])[:19]) == (
+        "2026-01-02T00:00:00",
+        "2026-01-02T00:00:00",
+    )
+    first = found[0]
+    assert isinstance(first, Record)
+    assert (first.cleanings[0].where, first.cleanings[0].before, first.cleanings[0].after) == (
+        "day",
+        "inf",
+        "null",
+    )
+
+
 def test_a_large_result_stays_on_the_server(database: str) -> None:
     """A query over a large table would take all memory of the machine that runs it."""
     wide = "SELECT n AS id, repeat('x', 4000) AS t FROM generate_series(1, {}) n"
