@@ -82,7 +82,7 @@ def read_request(body: bytes) -> ChatRequest:
     tool, parameters = wanted_tool(said) if schema is None else ("", None)
     if parameters is not None:
         schema, schema_bytes, json_wanted = parameters, len(orjson.dumps(said.get("tools"))), True
-    if said.get("n", 1) not in {1, None}:
+    if said.get("n", 1) not in (1, None):
         raise BadRequest("Invalid 'n': this provider gives one choice per request.", "n")
     options = said.get("stream_options")
     return ChatRequest(
@@ -123,6 +123,7 @@ def asked_of(
     *,
     json_wanted: bool,
     stream: bool,
+    logprobs: bool = False,
 ) -> ChatRequest:
     """A request in any dialect: what is said by whom, the schema and the cap."""
     if not said:
@@ -140,7 +141,7 @@ def asked_of(
         json_wanted=json_wanted or found is not None,
         stream=stream,
         usage_in_stream=True,
-        logprobs=False,
+        logprobs=logprobs,
         earlier=tuple(reversed(questions[:-1])),
     )
 
@@ -267,7 +268,7 @@ def completion(asked: ChatRequest, answer: Answer, envelope: Envelope) -> bytes:
             {
                 "index": 0,
                 "message": _message(asked, answer, envelope),
-                "logprobs": _logprobs(answer, envelope.chance) if asked.logprobs else None,
+                "logprobs": _logprobs(token_logprobs(answer, envelope.chance)) if asked.logprobs else None,
                 "finish_reason": finish_of(asked, answer),
             }
         ],
@@ -296,10 +297,14 @@ def _usage(given: int, produced: int) -> dict[str, object]:
     }
 
 
-def _logprobs(answer: Answer, chance: float) -> dict[str, object]:
+def _logprobs(entries: list[dict[str, object]]) -> dict[str, object]:
+    return {"content": entries, "refusal": None}
+
+
+def token_logprobs(answer: Answer, chance: float) -> list[dict[str, object]]:
     """One entry per token of four characters; their mean is the recorded probability, where there is one."""
     content = answer.content or ""
-    entries = []
+    entries: list[dict[str, object]] = []
     for at in range(0, len(content), CHARS_PER_TOKEN):
         token = content[at : at + CHARS_PER_TOKEN]
         # The golden ratio spreads the tokens' probabilities evenly without another hash for each.
@@ -307,13 +312,18 @@ def _logprobs(answer: Answer, chance: float) -> dict[str, object]:
         logprob = math.log(answer.token_probability or spread)
         raw = list(token.encode("utf-8", "surrogatepass"))
         entries.append({"token": token, "logprob": logprob, "bytes": raw, "top_logprobs": []})
-    return {"content": entries, "refusal": None}
+    return entries
 
 
 def stream(asked: ChatRequest, answer: Answer, envelope: Envelope) -> Sequence[bytes]:
     """The events of a `chat.completion.chunk` stream, the role first, `[DONE]` last."""
     deltas = tool_deltas(asked.tool, answer, envelope.name) if calls_tool(asked, answer) else _deltas(answer)
-    events = [_event(envelope, delta, None) for delta in deltas]
+    entries = token_logprobs(answer, envelope.chance) if asked.logprobs else []
+    events = []
+    for delta in deltas:
+        size = -(-len(str(delta.get("content") or "")) // CHARS_PER_TOKEN)  # a piece is so many whole tokens
+        events.append(_event(envelope, delta, None, entries[:size]))
+        entries = entries[size:]
     events.append(_event(envelope, {}, finish_of(asked, answer)))
     if asked.usage_in_stream and envelope.usage is not None:
         said = {**_chunk(envelope), "choices": [], "usage": _usage(*envelope.usage)}
@@ -338,8 +348,14 @@ def _chunk(envelope: Envelope) -> dict[str, object]:
     }
 
 
-def _event(envelope: Envelope, delta: dict[str, object], finish: str | None) -> bytes:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+def _event(
+    envelope: Envelope,
+    delta: dict[str, object],
+    finish: str | None,
+    entries: Sequence[dict[str, object]] = (),
+) -> bytes:
+    logprobs = _logprobs([*entries]) if entries else None
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
     return b"data: " + orjson.dumps({**_chunk(envelope), "choices": [choice]}) + b"\n\n"
 
 

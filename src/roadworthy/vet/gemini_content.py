@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import orjson
 
@@ -18,6 +19,7 @@ from roadworthy.vet.dialect import (
     pieces,
     read_object,
     text_of,
+    token_logprobs,
     whole_number,
 )
 from roadworthy.vet.recording import Answer
@@ -65,17 +67,18 @@ def read_request(body: bytes, model: str, *, stream: bool) -> ChatRequest:
         whole_number(config, "maxOutputTokens"),
         json_wanted=config.get("responseMimeType") == "application/json",
         stream=stream,
+        logprobs=config.get("responseLogprobs") is True,
     )
 
 
 def whole(asked: ChatRequest, answer: Answer, envelope: Envelope) -> bytes:
     """The body of a `GenerateContentResponse`. This provider has no words for a refusal: it blocks the prompt."""
-    del asked
     said = _head(envelope, produced=envelope.usage[1] if envelope.usage else 0)
     if answer.refusal is not None:
         said["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
     else:
-        said["candidates"] = [_candidate(answer.content or "", _FINISHES[answer.finish])]
+        average = _average(asked, answer, envelope)
+        said["candidates"] = [{**_candidate(answer.content or "", _FINISHES[answer.finish]), **average}]
     return orjson.dumps(said)
 
 
@@ -89,7 +92,8 @@ def events(asked: ChatRequest, answer: Answer, envelope: Envelope) -> Sequence[b
         last = number == len(texts)
         produced = envelope.usage[1] if envelope.usage else 0
         said = _head(envelope, produced=produced if last else produced * number // len(texts))
-        said["candidates"] = [_candidate(text, _FINISHES[answer.finish] if last else None)]
+        candidate = _candidate(text, _FINISHES[answer.finish] if last else None)
+        said["candidates"] = [{**candidate, **(_average(asked, answer, envelope) if last else {})}]
         out.append(b"data: %b\r\n\r\n" % orjson.dumps(said))
     return out
 
@@ -132,6 +136,12 @@ def _head(envelope: Envelope, *, produced: int) -> dict[str, object]:
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": given}],
         }
     return said
+
+
+def _average(asked: ChatRequest, answer: Answer, envelope: Envelope) -> dict[str, float]:
+    """The mean of the tokens' log-probabilities, where they are asked for."""
+    tokens = token_logprobs(answer, envelope.chance) if asked.logprobs else []
+    return {"avgLogprobs": fmean(float(str(one["logprob"])) for one in tokens)} if tokens else {}
 
 
 def _candidate(text: str, finish: str | None) -> dict[str, object]:

@@ -17,10 +17,12 @@ from roadworthy.vet.dialect import (
     pieces,
     read_object,
     text_of,
+    token_logprobs,
     whole_number,
 )
 from roadworthy.vet.recording import Answer
 
+_LOGPROBS = "message.output_text.logprobs"
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -49,6 +51,7 @@ def read_request(body: bytes, model: str, *, stream: bool) -> ChatRequest:
         whole_number(said, "max_output_tokens"),
         json_wanted=kind in {"json_schema", "json_object"},
         stream=said.get("stream") is True,
+        logprobs=isinstance(include := said.get("include"), list) and _LOGPROBS in include,
     )
 
 
@@ -60,19 +63,19 @@ def whole(asked: ChatRequest, answer: Answer, envelope: Envelope) -> bytes:
 def events(asked: ChatRequest, answer: Answer, envelope: Envelope) -> Sequence[bytes]:
     """The events of a stream; the last one holds the whole response."""
     begun, done = (_response(asked, answer, envelope, ended=ended) for ended in (False, True))
-    item = _message(answer, envelope)
+    item = _message(asked, answer, envelope)
     said: list[tuple[str, dict[str, object]]] = [
         ("response.created", {"response": begun}),
         ("response.in_progress", {"response": begun}),
     ]
     if item is not None:
         place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-        part = _part(answer)
+        part = _part(asked, answer, envelope)
         kind = "output_text" if part["type"] == "output_text" else "refusal"
         text = str(part.get("text", part.get("refusal", "")))
-        empty = {**part, ("text" if kind == "output_text" else "refusal"): ""}
-        bare = {**item, "status": "in_progress", "content": []}
         logprobs: dict[str, object] = {"logprobs": []} if kind == "output_text" else {}
+        empty = {**part, ("text" if kind == "output_text" else "refusal"): "", **logprobs}
+        bare = {**item, "status": "in_progress", "content": []}
         said += [
             ("response.output_item.added", {"output_index": 0, "item": bare}),
             ("response.content_part.added", {**place, "part": empty}),
@@ -95,7 +98,7 @@ def events(asked: ChatRequest, answer: Answer, envelope: Envelope) -> Sequence[b
 def _response(asked: ChatRequest, answer: Answer, envelope: Envelope, *, ended: bool) -> dict[str, object]:
     reason = _REASONS.get(answer.finish)
     status = ("incomplete" if reason else "completed") if ended else "in_progress"
-    item = _message(answer, envelope) if ended else None
+    item = _message(asked, answer, envelope) if ended else None
     said: dict[str, object] = {
         "id": f"resp_{envelope.name}",
         "object": "response",
@@ -130,18 +133,19 @@ def _response(asked: ChatRequest, answer: Answer, envelope: Envelope, *, ended: 
     return said
 
 
-def _message(answer: Answer, envelope: Envelope) -> dict[str, object] | None:
+def _message(asked: ChatRequest, answer: Answer, envelope: Envelope) -> dict[str, object] | None:
     if answer.content is None and answer.refusal is None:
         return None
     status = "incomplete" if answer.finish in _REASONS else "completed"
     named = {"id": f"msg_{envelope.name}", "type": "message", "status": status, "role": "assistant"}
-    return {**named, "content": [_part(answer)]}
+    return {**named, "content": [_part(asked, answer, envelope)]}
 
 
-def _part(answer: Answer) -> dict[str, object]:
+def _part(asked: ChatRequest, answer: Answer, envelope: Envelope) -> dict[str, object]:
     if answer.refusal is not None:
         return {"type": "refusal", "refusal": answer.refusal}
-    return {"type": "output_text", "text": answer.content or "", "annotations": [], "logprobs": []}
+    logprobs = token_logprobs(answer, envelope.chance) if asked.logprobs else []
+    return {"type": "output_text", "text": answer.content or "", "annotations": [], "logprobs": logprobs}
 
 
 def error_event(error: Mapping[str, object]) -> bytes:

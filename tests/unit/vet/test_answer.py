@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from roadworthy.vet.exchange import Request, Response
@@ -95,6 +96,44 @@ def test_log_probabilities_average_to_the_recorded_one() -> None:
     tokens = choice(send(simulator, logprobs=True))["logprobs"]["content"]
     assert "".join(token["token"] for token in tokens) == "shipping"
     assert all(abs(token["logprob"] - -0.6931471805599453) < 1e-12 for token in tokens)
+
+
+def test_a_stream_brings_the_log_probabilities_of_its_words() -> None:
+    """An app that streams and asks people by the tokens' probability would have all its answers wait for a person."""
+    simulator = Simulator(answers=ROWS, seed=3)
+    whole = choice(send(simulator, logprobs=True))
+    events = send(simulator, logprobs=True, stream=True).body.split(b"\n\n")
+    chunks = [json.loads(event.removeprefix(b"data: ")) for event in events if event.startswith(b"data: {")]
+    found = [one["choices"][0] for one in chunks if one["choices"]]
+    tokens = [token["token"] for one in found if one["logprobs"] for token in one["logprobs"]["content"]]
+    assert tokens == [token["token"] for token in whole["logprobs"]["content"]]
+    assert "".join(one["delta"].get("content") or "" for one in found) == whole["message"]["content"]
+
+
+def test_every_dialect_that_has_log_probabilities_gives_them_where_they_are_asked_for() -> None:
+    """Confidence from tokens could be tested with OpenAI's chat alone, and would be missing from other apps' road tests."""
+    reply = {"content": "shipping", "token_probability": 0.5}
+    simulator = Simulator(answers=[{"text": TEXT, "answers": {"gpt-4": {"$reply": reply}}}])
+
+    def asked(path: bytes, said: Mapping[str, object]) -> dict[str, Any]:
+        answered: dict[str, Any] = json.loads(
+            simulator.handle(Request(b"POST", path, b"", json.dumps(said).encode())).body
+        )
+        return answered
+
+    plain: dict[str, object] = {"model": "gpt-4", "input": [{"role": "user", "content": TEXT}]}
+    (part,) = asked(b"/v1/responses", plain)["output"][0]["content"]
+    assert part["logprobs"] == []
+    (part,) = asked(b"/v1/responses", {**plain, "include": ["message.output_text.logprobs"]})["output"][0][
+        "content"
+    ]
+    assert "".join(token["token"] for token in part["logprobs"]) == "shipping"
+    assert {round(token["logprob"], 6) for token in part["logprobs"]} == {-0.693147}
+    contents = {"contents": [{"role": "user", "parts": [{"text": TEXT}]}]}
+    place = b"/v1beta/models/gpt-4:generateContent"
+    assert "avgLogprobs" not in asked(place, {**contents})["candidates"][0]
+    wanted = {**contents, "generationConfig": {"responseLogprobs": True}}
+    assert round(asked(place, wanted)["candidates"][0]["avgLogprobs"], 6) == -0.693147
 
 
 def test_log_probabilities_are_the_same_each_time() -> None:
