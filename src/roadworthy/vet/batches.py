@@ -13,6 +13,7 @@ from dataclasses import field
 from typing import Any
 
 from roadworthy._quick import quick
+from roadworthy.accept.reason import SLIPS
 from roadworthy.vet import batch_anthropic, batch_gemini, batch_openai
 from roadworthy.vet.batch_held import Asked, Came, Held, Refused
 from roadworthy.vet.batch_manner import BatchManner
@@ -71,6 +72,9 @@ class Shop:
             return self._about(request)
         except Refused as refused:
             return Response(400, error_body(str(refused), INVALID))
+        except SLIPS as error:  # a body or a query of another form
+            said = f"The request could not be read: {type(error).__name__}: {error}"
+            return Response(400, error_body(said, INVALID))
 
     def work(self, manner: BatchManner) -> None:
         """Work on every batch whose time has come."""

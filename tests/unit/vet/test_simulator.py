@@ -442,8 +442,31 @@ def test_rate_limits_refuse_and_tell() -> None:
     against(scenario, requests_per_minute=2)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"model": "m"}', b'{"model": "m", "messages": [{}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"[]", b"{}", b'{"model": "m"}', b'{"model": "m", "messages": [{}]}'),
+        b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "n": [1]}',
+    ],
+)
 def test_a_request_that_cannot_be_read_is_counted_and_refused(body: bytes) -> None:
     """Broken requests would vanish from the count, or crash the provider."""
     seen, simulator = one(body)
     assert (seen.status, simulator.bill().total.requests, simulator.requests()[0].status) == (400, 1, 400)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"requests": [{}]}', b'{"batch": 1}', b'{"input_file_id": []}']
+)
+def test_a_batch_that_cannot_be_read_is_refused(body: bytes) -> None:
+    """Whoever mistakes the form of a batch would see the provider hang up, and look for the fault in the network."""
+
+    async def scenario(simulator: Simulator) -> None:
+        places = ("/v1/messages/batches", "/v1/batches", "/v1/files", "/v1beta/models/m:batchGenerateContent")
+        for place in places:
+            seen = await fetch(simulator, body, path=place)
+            assert (place, seen.status) == (place, 400)
+        seen = await fetch(simulator, b"", path="/v1/batches?limit=some", method="GET")
+        assert seen.status == 400
+
+    against(scenario)
