@@ -28,6 +28,14 @@ from roadworthy._quick import quick
 from roadworthy.learn.binomial import log_sum
 from roadworthy.learn.martingale import FRACTIONS, LOG_WEIGHTS
 
+_DIGITS_MORE = 6
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share that somebody chose, in percent: with so many digits, or as many more as were given."""
+    written = [f"{share:.{most}%}" for most in range(digits, digits + _DIGITS_MORE + 1)]
+    return next((text for text in written if math.isclose(float(text[:-1]) / 100, share)), written[-1])
+
 
 class State(StrEnum):
     """Where a certificate stands."""
@@ -103,14 +111,14 @@ class Certificate:
             return "Nothing is accepted yet, so nothing is certified."
         claim = (
             f"Of the {self.accepted:,} accepted so far at most {self.wrong_at_most:,} "
-            f"({self.share_at_most:.1%}) are wrong by the reviewers' judgement, with confidence {1 - self.delta:.0%}"
+            f"({self.share_at_most:.1%}) are wrong by the reviewers' judgement, with confidence {percent(1 - self.delta, 0)}"
         )
         basis = f"{self.audited:,} audited, {self.caught:,} found wrong and mended"
         waiting = f", {self.pending:,} not ruled yet and counted as wrong" if self.pending else ""
         wanted = {
-            State.CERTIFIED: f"Certified for {self.max_error:.1%}",
-            State.NOT_CERTIFIED: f"Not certified for {self.max_error:.1%}",
-            State.CALIBRATING: f"Too early to certify {self.max_error:.1%}",
+            State.CERTIFIED: f"Certified for {percent(self.max_error)}",
+            State.NOT_CERTIFIED: f"Not certified for {percent(self.max_error)}",
+            State.CALIBRATING: f"Too early to certify {percent(self.max_error)}",
         }[self.state]
         return f"{claim}. {wanted}. {basis}{waiting}."
 

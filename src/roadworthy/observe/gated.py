@@ -12,6 +12,7 @@ import orjson
 from roadworthy._quick import quick
 from roadworthy.keep.gates import GO_ON, INCUMBENT, PROMOTE, KeptGate, gates
 from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.certificate import percent
 
 _SAID = {"promote": "promote", "reject": "reject", GO_ON: "not yet"}
 
@@ -98,7 +99,7 @@ class Gated:
             + (f", applied in state {self.applied}" if self.applied else "")
         )
         yield (
-            f"  worse by at most {self.margin:.1%} of records, with confidence {1 - self.delta:.1%} "
+            f"  worse by at most {percent(self.margin)} of records, with confidence {1 - self.delta:.1%} "
             f"(candidate {self.number} against this version)"
         )
         differ = self.records - self.alike

@@ -10,6 +10,7 @@ import orjson
 
 from roadworthy._quick import quick
 from roadworthy.keep.lots import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Lot
+from roadworthy.learn.certificate import percent
 
 _FIGURES = (
     "answers",
@@ -83,7 +84,7 @@ class Batched:
         """For a person."""
         yield (
             f"{self.step}: batch {self.number}: {self.answers:,} answers, of which at most {self.at_most:,} "
-            f"({self.max_error:.1%}) are to be wrong in the end, with confidence {1 - self.delta:.4f}"
+            f"({percent(self.max_error)}) are to be wrong in the end, with confidence {1 - self.delta:.4f}"
         )
         yield (
             f"  {self.labels:,} judged by people: {self.sampled:,} drawn by chance, {self.peeled:,} of the most doubtful"

@@ -13,7 +13,7 @@ from roadworthy._quick import quick
 from roadworthy._settings import Settings
 from roadworthy.decide.promise import Promise
 from roadworthy.keep.transaction import Transaction, as_int
-from roadworthy.learn.certificate import Terms, clean_answers_needed, clean_audits_needed, share_for
+from roadworthy.learn.certificate import Terms, clean_answers_needed, clean_audits_needed, percent, share_for
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import claim_for, delta_of
 from roadworthy.observe.report import wilson
@@ -50,7 +50,7 @@ class Path:
     def sentence(self) -> str:
         """In words."""
         said = (
-            f"{self.step}: {self.needed:,} clean answers are needed before it can be certified for {self.max_error:.1%}, "
+            f"{self.step}: {self.needed:,} clean answers are needed before it can be certified for {percent(self.max_error)}, "
             f"about {self.checked:,} of them checked ({self.share:.1%}) and none found wrong; "
         )
         have = f"{self.so_far:,} are accepted so far, this input brings at most {self.coming:,}"

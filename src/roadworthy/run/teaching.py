@@ -13,6 +13,7 @@ from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.states import Proof, note_proof, proofs
 from roadworthy.keep.students import KeptStudent, find_student
 from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.certificate import percent
 from roadworthy.learn.learned import Learned, StepLearned
 from roadworthy.learn.lesson import GAUGE_LABELS_MIN, Aim, Case, Lesson, Parted, part, teach
 from roadworthy.learn.threshold import Spending
@@ -190,7 +191,7 @@ def _words(aim: Aim, parted: Parted, lesson: Lesson, facts: dict[str, Any], befo
         )
     else:
         lines.append(
-            f"  threshold: nothing proves {aim.max_error:.1%} yet, on {lesson.test} labels ({parted.kind})"
+            f"  threshold: nothing proves {percent(aim.max_error)} yet, on {lesson.test} labels ({parted.kind})"
         )
         if lesson.wanted > 0:
             lines.append(

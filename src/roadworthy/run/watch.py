@@ -33,6 +33,7 @@ from roadworthy.keep.alarms import (
 )
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.transaction import Transaction
+from roadworthy.learn.certificate import percent
 from roadworthy.learn.drift import Drift
 from roadworthy.learn.shift import shift_p_value
 from roadworthy.run.entry import Step
@@ -237,7 +238,7 @@ def alarm_words(labels: Sequence[bool], max_error: float, every: float) -> str:
         if drift.see(wrong=wrong):
             caught = sum(labels[:number])
             return (
-                f"{caught} of {number} audits were ruled wrong: more than {max_error:.1%} of the answers are wrong by "
+                f"{caught} of {number} audits were ruled wrong: more than {percent(max_error)} of the answers are wrong by "
                 "now; everything goes to review until a person clears it"
             )
     return ""

@@ -185,3 +185,19 @@ def test_the_coin_is_fair_repeatable_and_secret() -> None:
     assert coin(secret, "\udc80", "v1") < 1
     with pytest.raises(ValueError, match="share"):
         is_audited(secret, "key-17", "v1", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("max_error", "delta", "said"),
+    [
+        (0.02, 0.05, ("2.0%", "confidence 95%")),
+        (0.0125, 0.005, ("1.25%", "confidence 99.5%")),
+        (0.0004, 0.001, ("0.04%", "confidence 99.9%")),
+    ],
+)
+def test_what_was_promised_is_said_with_all_its_digits(
+    max_error: float, delta: float, said: tuple[str, str]
+) -> None:
+    """A certificate would claim a confidence of 100%, or a smaller share of wrong answers than it proves."""
+    text = Audits(Terms(max_error, 0.1, delta), Tally(3_000, 280, {0.1: 2}, {0.1: 1})).certificate().sentence
+    assert all(words in text for words in said), text

@@ -11,7 +11,7 @@ from roadworthy.keep.alarms import Alarm, Reading, readings, standing_alarms
 from roadworthy.keep.audits import PASSED, RIGHT, UNSETTLED, audit_counts
 from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text
 from roadworthy.learn.agreement import Agreement
-from roadworthy.learn.certificate import Audits, Tally, Terms
+from roadworthy.learn.certificate import Audits, Tally, Terms, percent
 from roadworthy.learn.claim import Claim
 from roadworthy.observe.certified import agreements
 from roadworthy.observe.report import wilson
@@ -128,10 +128,10 @@ def course(tx: Transaction, app: str, claim: Claim) -> Chart | None:
     return chart.line(
         [(float(number), share, f"after {number} rulings: at most {share:.1%}") for number, share in shares],
         told=f"{claim.step}: wrong at most, of those accepted, after each of {len(moments)} rulings; "
-        f"now {claim.epoch.share_at_most:.1%}, promised {claim.epoch.max_error:.1%}",
+        f"now {claim.epoch.share_at_most:.1%}, promised {percent(claim.epoch.max_error)}",
         x_name="audits ruled on",
         words=lambda share: f"{share:.0%}" if share >= 0.1 or not share else f"{share:.1%}",
-        rule=(claim.epoch.max_error, f"promised {claim.epoch.max_error:.1%}"),
+        rule=(claim.epoch.max_error, f"promised {percent(claim.epoch.max_error)}"),
         most=1.0 if max(share for _, share in shares) > 0.5 else None,
         steps=True,
     )
