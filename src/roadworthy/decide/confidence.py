@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
@@ -130,15 +130,32 @@ def _parts(source: Source | None) -> tuple[Single, ...]:
     return source.sources if isinstance(source, Combined) else (source,)
 
 
-def favourite(answers: Sequence[Checked[T]]) -> Valid[T] | None:
+def favourite(answers: Sequence[Checked[T]], source: Source | None = None) -> Valid[T] | None:
     """The valid answer that most of them give; the earliest of those where there is a tie."""
     if len(answers) == 1:
         return answers[0] if isinstance(answers[0], Valid) else None
     valid = [answer for answer in answers if isinstance(answer, Valid)]
     if len(valid) <= 1:
         return valid[0] if valid else None
-    counts = Counter(answer.body for answer in valid)
-    return max(valid, key=lambda answer: counts[answer.body])
+    apart = field_of(source)
+    said = {id(answer): _words(answer, apart) for answer in valid}
+    counts = Counter(said.values())
+    return max(valid, key=lambda answer: counts[said[id(answer)]])
+
+
+def _words(answer: Valid[T], apart: str) -> bytes:
+    """What an answer says, apart from the field that says how sure it is."""
+    return orjson.dumps(without(orjson.loads(answer.body), apart)) if apart else answer.body
+
+
+def without(answer: Any, path: str) -> Any:
+    """An answer without one field."""
+    name, _, rest = path.partition(".")
+    if not path or not isinstance(answer, dict) or name not in answer:
+        return answer
+    if rest:
+        return {**answer, name: without(answer[name], rest)}
+    return {key: value for key, value in answer.items() if key != name}
 
 
 def confidence_of(
@@ -152,9 +169,10 @@ def confidence_of(
     """
     if not isinstance(source, Combined):
         return _said(source, chosen, answers, earlier)
+    apart = field_of(source)
     said: list[float] = []
     for part in source.sources:
-        found = _said(part, chosen, answers, earlier)
+        found = _said(part, chosen, answers, earlier, apart)
         if found is not None:
             said.append(found)
         elif not isinstance(part, TokenProbability | StudentProbability):
@@ -163,19 +181,26 @@ def confidence_of(
 
 
 def _said(
-    source: Single, chosen: Valid[T], answers: Sequence[Checked[T]], earlier: Sequence[Valid[T]]
+    source: Single,
+    chosen: Valid[T],
+    answers: Sequence[Checked[T]],
+    earlier: Sequence[Valid[T]],
+    apart: str = "",
 ) -> float | None:
+    def agrees(other: Checked[T]) -> bool:
+        return isinstance(other, Valid) and _words(other, apart) == _words(chosen, apart)
+
     match source:
         case SelfReported(path):
             return _at(orjson.loads(chosen.body), path)
         case TokenProbability():
             return None if _is_students(chosen) else chosen.reply.token_probability
         case Samples():
-            return sum(isinstance(a, Valid) and a.body == chosen.body for a in answers) / len(answers)
+            return sum(map(agrees, answers)) / len(answers)
         case Models():
             if not earlier:
                 return None
-            return (1 + sum(other.body == chosen.body for other in earlier)) / (1 + len(earlier))
+            return (1 + sum(map(agrees, earlier))) / (1 + len(earlier))
         case CheckScores():
             return min((score for _, score in chosen.scores), default=1.0)
         case JudgeGrade():

@@ -13,6 +13,7 @@ from roadworthy.decide.trust import Trust
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review, Verdict
 
 T = TypeVar("T")
+_DIGITS_MORE = 6
 
 
 @quick(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def decide(
         earlier: the valid answers of the models asked before, one each.
         trust: what labels have taught; it takes the place of the rule's threshold.
     """
-    chosen = favourite(answers)
+    chosen = favourite(answers, rule.source)
     if chosen is None:
         fault = next(answer.fault for answer in answers if isinstance(answer, Invalid))
         return Escalate(f"{answers[-1].reply.model}: {fault.kind}: {fault.message}")
@@ -72,7 +73,8 @@ def decide(
     if confidence is None:
         return Escalate(f"{chosen.reply.model}: valid, but nothing says how sure it is")
     if confidence < rule.review_below:
-        return Escalate(f"{chosen.reply.model}: confidence {confidence:.2f} is below {rule.review_below:.2f}")
+        low, least = _apart(confidence, rule.review_below, 2)
+        return Escalate(f"{chosen.reply.model}: confidence {low} is below {least}")
     return Accept(
         chosen, confidence, f"valid, confidence {confidence:.2f} of at least {rule.review_below:.2f}"
     )
@@ -98,10 +100,20 @@ def _trusted(chosen: Valid[T], confidence: float | None, rule: Rule, trust: Trus
     if doubt is None:
         return Escalate(f"{model}: valid, but too few labels say how often it is right")
     if doubt > trust.cap:
-        return Escalate(f"{model}: the chance that it is wrong, {doubt:.3f}, is above {trust.cap:.3f}")
+        high, most = _apart(doubt, trust.cap, 3)
+        return Escalate(f"{model}: the chance that it is wrong, {high}, is above {most}")
     return Accept(
         chosen, 1 - doubt, f"valid, the chance that it is wrong, {doubt:.3f}, is at most {trust.cap:.3f}"
     )
+
+
+def _apart(one: float, other: float, digits: int) -> tuple[str, str]:
+    """Two numbers that differ, with so many digits, or as many more as show it."""
+    for most in range(digits, digits + _DIGITS_MORE):
+        said = f"{one:.{most}f}", f"{other:.{most}f}"
+        if said[0] != said[1]:
+            return said
+    return repr(one), repr(other)
 
 
 def give_up(heard: Sequence[Checked[T]], grounds: Sequence[str], rule: Rule) -> Verdict[T]:

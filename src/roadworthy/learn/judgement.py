@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from roadworthy._quick import quick
+from roadworthy.decide.confidence import without
 
 
 @quick(frozen=True, slots=True)
@@ -46,16 +47,6 @@ def same_answer(said: str, wanted: str, apart: str = "") -> bool:
     """Whether two answers are one: the same JSON `apart` from one field, or one is the other's only field."""
     left, right = (without(orjson.loads(text), apart) for text in (said, wanted))
     return bool(left == right or _only(left) == right or (isinstance(left, dict) and left == _only(right)))
-
-
-def without(answer: Any, path: str) -> Any:
-    """An answer without one field."""
-    name, _, rest = path.partition(".")
-    if not path or not isinstance(answer, dict) or name not in answer:
-        return answer
-    if rest:
-        return {**answer, name: without(answer[name], rest)}
-    return {key: value for key, value in answer.items() if key != name}
 
 
 def forms_of(right: str, said: str, apart: str = "") -> list[str]:

@@ -19,12 +19,11 @@ from roadworthy.call.lane import Lane
 from roadworthy.call.meter import Ask
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.rung import request_key
-from roadworthy.decide.confidence import STUDENT
+from roadworthy.decide.confidence import STUDENT, without
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.students import KeptStudent
 from roadworthy.keep.transaction import Transaction, as_int
-from roadworthy.learn.judgement import without
 from roadworthy.learn.student import Student
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of

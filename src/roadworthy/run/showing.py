@@ -16,12 +16,13 @@ from roadworthy.ask.example import without_examples
 from roadworthy.ask.question import Shown
 from roadworthy.call.reply import Ending, Reply
 from roadworthy.check.checked import Checked, Valid
+from roadworthy.decide.confidence import without
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record
 from roadworthy.keep.rulings import PERSON
 from roadworthy.keep.transaction import Transaction, as_bytes, as_text, text_or_none
-from roadworthy.learn.judgement import Judgement, without
+from roadworthy.learn.judgement import Judgement
 from roadworthy.learn.learned import StepLearned
 from roadworthy.run.entry import Step
 from roadworthy.run.masking import question_of

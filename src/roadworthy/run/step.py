@@ -80,7 +80,7 @@ async def hear(step: Step[R, T], value: R, desk: Desk) -> list[tuple[str, Valid[
     for rung in desk.ladder(step, buy=False):
         answers = await _answers(step, value, desk, rung, buy=False)
         if answers:
-            chosen = favourite(answers)
+            chosen = favourite(answers, step.rule.source)
             sure = None if chosen is None else sureness(chosen, answers, _valid(heard), step.rule)
             found.append((rung.name, chosen, sure))
         heard += answers

@@ -1,5 +1,7 @@
 """The rule: what is accepted, what goes up the ladder, what a person sees."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from roadworthy._errors import Fault, WrongUse
@@ -16,6 +18,7 @@ from roadworthy.decide.confidence import (
     samples_of,
 )
 from roadworthy.decide.rule import Rule, decide, give_up
+from roadworthy.decide.trust import Trust
 from roadworthy.decide.verdict import Accept, Escalate, Fail, Review
 
 
@@ -23,6 +26,18 @@ def valid(body: str, model: str = "small", probability: float | None = None, **s
     """A valid answer, with what checks gave it."""
     reply = Reply(1, model, Ending.OK, body, "stop", token_probability=probability)
     return Valid(reply, body, body.encode(), (), tuple(scores.items()))
+
+
+@dataclass(frozen=True)
+class Always:
+    """A gauge that has one thing to say."""
+
+    doubt: float
+
+    def chance(self, score: float) -> float:
+        """The same, whatever the score."""
+        del score
+        return self.doubt
 
 
 STUDENTS = valid("1", "student:feel", 0.8)
@@ -104,6 +119,33 @@ def test_samples_choose_what_most_of_them_say() -> None:
     verdict = decide([valid("1"), valid("2"), valid("2")], [], Rule(0.6, Samples(3)))
     assert isinstance(verdict, Accept)
     assert verdict.valid.body == b"2"
+
+
+def test_numbers_that_round_alike_are_told_apart() -> None:
+    """A reviewer would read that 0.67 is below 0.67, and take the rule for broken."""
+    verdict = decide([valid("1"), valid("1"), valid("2")], [], Rule(0.67, Samples(3)))
+    assert isinstance(verdict, Escalate)
+    assert verdict.grounds == "small: confidence 0.667 is below 0.670"
+    trusted = decide([valid("1")], [], Rule(), Trust(0.0504, {"small": Always(0.05041)}))
+    assert isinstance(trusted, Escalate)
+    assert trusted.grounds == "small: the chance that it is wrong, 0.05041, is above 0.05040"
+
+
+def test_how_sure_each_sample_is_does_not_make_them_differ() -> None:
+    """Three answers that agree would count as three opinions, and every record go to a person."""
+    rule = Rule(0.6, parse_source("samples:3+field:sure"))
+    said = [valid(f'{{"topic":"a","sure":{sure}}}') for sure in (0.9, 0.8, 0.85)]
+    verdict = decide(said, [], rule)
+    assert isinstance(verdict, Accept)
+    assert (verdict.valid, verdict.confidence) == (said[0], 0.9)
+    other = valid('{"topic":"b","sure":0.7}')
+    verdict = decide([other, *said[:2]], [], rule)
+    assert isinstance(verdict, Accept)
+    assert verdict.valid == said[0]
+    assert verdict.confidence == pytest.approx(2 / 3)
+    above = valid('{"topic":"a","sure":0.95}', "large")
+    verdict = decide([above], said[:1], Rule(0.9, parse_source("models+field:sure")))
+    assert isinstance(verdict, Accept)
 
 
 def test_a_person_sees_the_best_answer_so_far() -> None:
