@@ -43,6 +43,19 @@ def ask(prompt: str) -> dict[str, str]:
     + FUNCTION
 )
 
+BESIDE = (
+    HEAD
+    + """
+@app.step(models=[SMALL])
+def mood(note: Note) -> Prompt[Mood]:
+    try:
+        provider(note.text)
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return Prompt("Glad or sad?", note.text)
+"""
+)
+
 INVENTS = (
     HEAD
     + '''
@@ -92,6 +105,14 @@ def test_an_app_none_of_whose_answers_holds_still_is_tried_all_the_same(tmp_path
         assert findings["errors-paid-once"].times > 0
         findings, _ = drive(ENDINGS, bench)
         assert findings["passing"].grade is Grade.NOT_TESTED
+
+
+def test_what_is_asked_beside_the_steps_is_not_covered_by_reservations(tmp_path: Path) -> None:
+    """Attempts that cost nothing would count with what was reserved for them, and hide bills that no ledger holds."""
+    with stand(tmp_path, BESIDE) as bench:
+        findings, _ = drive(ENDINGS, bench)
+    assert findings["throttled"].grade is Grade.FAIL
+    assert "the provider billed more than the books hold" in findings["throttled"].evidence
 
 
 def test_a_function_that_invents_an_answer_fails_in_an_outage(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def _unpaid(trial: Trial, again: Ran, calm: Ran, in_flight: list[Attempt]) -> It
             and row.cost_usd not in {None, attempt.cost_usd}
         ):
             yield f"attempt {attempt.id} is on the books with {attempt.cost_usd} USD, billed were {row.cost_usd}"
-    books = sum((attempt.cost_usd or attempt.reserved_usd for attempt in attempts), Decimal(0))
+    books = sum((attempt.booked_usd for attempt in attempts), Decimal(0))
     if books < again.billed_usd and all(attempt.provider_id or attempt.cost_usd for attempt in attempts):
         yield f"the books hold {books} USD, the provider billed {again.billed_usd}"
 

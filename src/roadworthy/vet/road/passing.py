@@ -102,7 +102,7 @@ def _passing(bench: Bench, trouble: Trouble, samples: tuple[Sample, ...], calm: 
     wrong += [f"{key}: accepted on a calm day, and not in trouble" for key in lost if key not in kept]
     if not ran.is_whole or ran.count("pending"):
         wrong.append(f"not every record is accounted for: status {ran.status}, {ran.fates}")
-    books = sum((attempt.cost_usd or attempt.reserved_usd for attempt in attempts), start=0 * ran.billed_usd)
+    books = sum((attempt.booked_usd for attempt in attempts), start=0 * ran.billed_usd)
     if not functions and books < ran.billed_usd:
         wrong.append("the provider billed more than the books hold")
     if not before and not wrong:

@@ -79,6 +79,11 @@ class Attempt:
     finish: str = ""
     reply: str = ""
 
+    @property
+    def booked_usd(self) -> Decimal:
+        """What the books hold for it: what it cost, be it nothing; while it is open, what is reserved."""
+        return self.reserved_usd if self.cost_usd is None else self.cost_usd
+
 
 @quick(frozen=True, slots=True, kw_only=True)
 class Ran:
