@@ -78,9 +78,7 @@ class App:
             raise WrongUse(f"The app's name is {name!r}. Use letters, digits, `-` and `_`.")
         if budget_period not in PERIODS:
             raise WrongUse(f"budget_period={budget_period!r}: use one of {', '.join(PERIODS)}.")
-        if not isinstance(
-            ledger, str | Path
-        ):  # a variable that is not set is None, and no file is meant by that
+        if not isinstance(ledger, str | Path):  # None is a variable that is not set, and means no file
             raise WrongUse(
                 f"ledger={ledger!r}: give a file's path or a postgresql:// address, or leave it out for {name}.db."
             )

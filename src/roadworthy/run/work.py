@@ -97,9 +97,7 @@ async def _fated(asking: Awaitable[_Fated], session: Session, desk: Desk | None 
     except (Waiting, Rejected, Failed) as stop:
         fate = _stopped(stop, session)
     except LedgerUnavailable:
-        if (
-            desk is not None
-        ):  # where it was a look that failed, a reply that came is kept once the ledger is back
+        if desk is not None:  # where a look failed, a reply that came is kept once the ledger is back
             with suppress(LedgerUnavailable):
                 await desk.finish()
         raise

@@ -288,9 +288,7 @@ class Service:
             session = begin(runtime, kept, run_id, seconds=seconds)
             session.after = lambda tx: seen.append(find_record(tx, kept.id) or kept)
             await run_record(entry, value, session)
-            if (
-                ruled_until is not None and not seen
-            ):  # it waits on, and is not looked at until the next ruling
+            if ruled_until is not None and not seen:  # it waits on until the next ruling
                 vain = {"record_id": kept.id, "at": ruled_until}
                 await runtime.store.write(lambda tx: tx.change("ruled_in_vain", vain))
         except WrongRecord as wrong:
