@@ -13,7 +13,9 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from pydantic_core import to_jsonable_python
@@ -28,6 +30,7 @@ _EXACT_CHARS: Final = 18
 """A number of so many characters has 17 digits at most, which is as many as tell doubles apart."""
 _SHOWN_CHARS: Final = 200
 _TEXT: Final = frozenset({str})
+_NO_NAMES: Final = frozenset({str, int, float, bool, type(None)})
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 """What a value of JSON mostly holds, and nothing can be wrong with."""
 
@@ -95,20 +98,24 @@ def refuse_alike(value: object, seen: set[int]) -> None:
         WrongRecord: names the two.
     """
     if isinstance(value, dict):
-        items = value.values()
         if not _TEXT.issuperset(map(type, value)):
             _refuse_alike_names(value)
+        items: Iterable[object] = value.values()
     elif isinstance(value, list | tuple):
-        items = value  # type: ignore[assignment] # to be gone through alike
-    elif hasattr(type(value), "__pydantic_fields__") or hasattr(type(value), "__dataclass_fields__"):
+        items = value
+    elif _has_fields(type(value)):  # type: ignore[arg-type] # every type can be hashed
         items = getattr(value, "__dict__", {}).values()
     else:
         return
-    if _PLAIN.issuperset(map(type, items)) or id(value) in seen:
-        return
-    seen.add(id(value))
     for item in items:
-        refuse_alike(item, seen)
+        if type(item) not in _NO_NAMES and id(item) not in seen:
+            seen.add(id(item))
+            refuse_alike(item, seen)
+
+
+@lru_cache(maxsize=1_000)
+def _has_fields(kind: type) -> bool:
+    return hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__dataclass_fields__")
 
 
 def _refuse_alike_names(value: dict[object, object]) -> None:

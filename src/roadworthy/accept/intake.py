@@ -244,7 +244,6 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
         body = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
     except (PydanticSerializationError, ValueError) as error:
         raise WrongRecord(f"{shown(value)} cannot be written as JSON: {error}", _GIVE) from error
-    refuse_alike(value, set())
     if not isinstance(body, dict | str):
         raise WrongRecord(f"expected a model, a dict or a text, got {shown(value)}", _GIVE)
     refuse_foreign(body, settings.json_depth_max)
@@ -255,6 +254,8 @@ def _as_json(value: object, settings: Settings) -> tuple[Json, bytes]:
         raise WrongRecord(
             f"it cannot be written as JSON: {error}", "Write the number as a string."
         ) from error
+    if isinstance(value, dict) or b"{" in written[1:]:  # else no name is anybody's but a type's
+        refuse_alike(value, set())
     if b"[" in written:  # a list may have been a set
         ordered = _in_order(plain, _ANYTHING.to_python(value, by_alias=True))
         if ordered != plain:
