@@ -197,7 +197,7 @@ def test_names_that_are_no_text_become_keys(tmp_path: Path) -> None:
 @given(st.binary(min_size=1, max_size=600).map(os.fsdecode))
 def test_any_name_is_a_key(name: str) -> None:
     """A record would be rejected for the name of its file."""
-    if storable_name(name).strip():
+    if storable_name(name).strip() not in {"", ".", ".."}:  # which no file is called
         assert checked_key(storable_name(name), "") == storable_name(name)
 
 
