@@ -130,7 +130,9 @@ class Lane:
             spent = None if usage is None else usage.input_tokens + usage.output_tokens
             self._pace.answered(now, tokens, spent)
             self.retry_tokens.earn()
-            self._silent_since, self._gone, self.needs_key = None, 0, False
+            self._silent_since, self._gone = None, 0
+            if not self.closed:  # else it went out before, and says nothing of the key
+                self.needs_key = False
             return
         self._pace.ended()
         if ending is Ending.THROTTLED:

@@ -71,6 +71,18 @@ def test_a_closed_lane_is_tried_with_one_request_and_closes_again_where_nothing_
     assert not dear.try_again(1e12), "a person opens it"
 
 
+def test_what_was_under_way_does_not_make_up_for_a_refused_key() -> None:
+    """An answer to a request that went out before would end the wait for another key, and the run with it."""
+    lane = Lane("l", DEFAULTS)
+    lane.saw(Outcome(Ending.AUTH), 0, 1)
+    lane.saw(Outcome(Ending.OK), 0, 1)
+    assert lane.needs_key
+    assert lane.try_again(DEFAULTS.breaker_open_cap_s)
+    assert lane.needs_key, "nobody has heard yet"
+    lane.saw(Outcome(Ending.OK), DEFAULTS.breaker_open_cap_s, 1)
+    assert not lane.needs_key
+
+
 def test_a_model_is_gone_when_it_is_said_twice_in_a_row() -> None:
     """One 404 of a gateway would close a lane that works, or a retired model be asked for every record."""
     lane = Lane("l", DEFAULTS)
