@@ -110,6 +110,8 @@ def _names(values: dict[int, object], number: int) -> dict[int, str]:
     names: dict[int, str] = {}
     for place, value in values.items():
         name = str(value).strip()
+        if not name:
+            continue  # blanks name no column
         if name in names.values():
             raise WrongUse(f"names {shown(name)} twice in its header, row {number}. Rename one of them.")
         names[place] = name

@@ -69,6 +69,17 @@ def test_a_value_without_a_name_is_the_fate_of_its_row(tmp_path: Path) -> None:
     assert "t.xlsx, row 3: column C holds 'see me' and has no name in the header" in second.reason
 
 
+def test_a_header_of_blanks_names_no_column(tmp_path: Path) -> None:
+    """A note under it would be dropped in silence, and two such cells would refuse the whole sheet."""
+    header: list[object] = ["id", " ", "text", "\t"]
+    path = book(tmp_path / "t.xlsx", {"S": [header, ["A", None, "x"], ["B", "see me", "y"]]})
+    first, second = records(path)
+    assert isinstance(first, Record)
+    assert first.body == {"id": "A", "text": "x"}
+    assert isinstance(second, Unusable)
+    assert "column B holds 'see me' and has no name in the header" in second.reason
+
+
 class Order(BaseModel):
     id: str
     zip: str
