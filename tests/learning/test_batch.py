@@ -2,7 +2,7 @@
 
 import json
 
-from tests.certificate.shop import by_truth
+from tests.certificate.shop import Shop, by_truth
 from tests.learning.conftest import Build
 
 SCORED = 'confidence="field:sure", review_below=0.01'
@@ -20,6 +20,16 @@ RESULTS = "SELECT key, value, model FROM record ORDER BY id"
 def said(number: int) -> tuple[str, float]:
     """What the model says: every tenth note is wrong, and it is not sure of those."""
     return ("sad", 0.3 + number / 1_000) if number % 10 == 0 else ("glad", 0.8 + number / 1_000)
+
+
+def doubt_the_sad(shop: Shop) -> None:
+    """A check that some answers do not pass is added, and the run given once more."""
+    source = (shop.folder / "shop.py").read_text()
+    doubting = source.replace("@app.workflow", CHECK + "@app.workflow").replace(
+        "Price, Prompt", "Price, Prompt, Fault"
+    )
+    (shop.folder / "shop.py").write_text(doubting)
+    shop.run("feel", "--yes", status=0)
 
 
 def test_a_finished_run_is_certified(build: Build) -> None:
@@ -80,12 +90,7 @@ def test_answers_that_changed_overtake_a_batch(build: Build) -> None:
     shop.run()
     aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1")
     assert shop.json(*aim)["state"] == "open"
-    source = (shop.folder / "shop.py").read_text()
-    doubting = source.replace("@app.workflow", CHECK + "@app.workflow").replace(
-        "Price, Prompt", "Price, Prompt, Fault"
-    )
-    (shop.folder / "shop.py").write_text(doubting)
-    shop.run("feel", "--yes", status=0)
+    doubt_the_sad(shop)
     assert shop.json(*aim)["state"] == "overtaken"
     again = shop.json(*aim)
     assert (again["number"], again["answers"]) == (2, 19)
@@ -99,3 +104,40 @@ def test_what_cannot_be_a_batch_is_refused(build: Build) -> None:
     assert "workflow" in shop.call("learn", "shop.py:twice", *words, status=2)
     assert "--max-error" in shop.call("learn", "shop.py:feel", *words, status=2)
     assert "never run" in shop.call("learn", "shop.py:feel", "--batch", "x", "--max-error", ".1", status=2)
+
+
+def test_answers_that_change_afterwards_overtake_a_certified_batch(build: Build) -> None:
+    """A run that asked anew would keep the certificate of answers that are no more."""
+    keys = [f"N{number:03}" for number in range(40)]
+    shop = build({key: ("sad" if number < 12 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
+    shop.fix_chance()
+    shop.run()
+    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1", "--sample", "30")
+    shop.json(*aim)
+    shop.review(lambda _waiter: ("right", None))
+    ended = shop.json(*aim)
+    assert (ended["state"], ended["unlabelled"]) == ("certified", 10)
+    shop.run()
+    assert shop.json(*aim) == ended, "the same answers are certified still"
+    doubt_the_sad(shop)
+    assert shop.json(*aim)["state"] == "overtaken"
+    assert shop.json(*aim)["number"] == 2
+
+
+def test_a_ruling_that_is_taken_back_opens_a_certified_batch_again(build: Build) -> None:
+    """The wrong answer would stand again, under a certificate that counts it as put right."""
+    keys = [f"N{number:03}" for number in range(40)]
+    truth = dict.fromkeys(keys, "glad")
+    shop = build({key: ("sad" if number < 6 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
+    shop.run()
+    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1", "--sample", "40")
+    shop.json(*aim)
+    shop.review(by_truth(truth))
+    ended = shop.json(*aim)
+    assert (ended["state"], ended["wrong_found"]) == ("certified", 6)
+    shop.call("review", "shop.py", "--undo", "--as", "ann")
+    assert "not yet certified" in shop.call("report", "shop.py:feel")
+    found = shop.json(*aim)
+    assert (found["state"], found["waiting"], found["number"]) == ("open", 1, 1)
+    shop.review(by_truth(truth))
+    assert shop.json(*aim) == ended, "nothing more was spent"

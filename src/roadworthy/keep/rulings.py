@@ -188,6 +188,7 @@ def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
         return None
     kept, before = _before(tx, case)
     tx.change("unrule", review_id=case.review_id)
+    tx.change("reopen_lots", record_id=case.record_id)
     if case.alone:
         tx.change(
             "drop_label",

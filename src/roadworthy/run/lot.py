@@ -79,9 +79,8 @@ def certify(loaded: Loaded, given: dict[str, Any]) -> Batched:
                 0, loaded.app.name, step.name, job_id, number, max_error, delta, size, OPEN, "{}", 0.0
             )
             batch = store.write_now(lambda tx: _open(tx, wanted, found[0] if found else None))
-        if batch.state != OPEN:
-            return Batched.of(batch)
-        return _Certifier(store, step, batch, settings).go_on()
+        certifier = _Certifier(store, step, batch, settings)
+        return certifier.go_on() if batch.state == OPEN else certifier.as_it_ended()
 
 
 def _finished_job(store: Ledger, app: str, step: str, place: str) -> int:
@@ -152,6 +151,14 @@ class _Certifier:
                 return self._ask([row for row in rows if labels[row] is None], peel)
             peel.tell(known)
         return self._end(CERTIFIED if peel.certified else EXHAUSTED, peel)
+
+    def as_it_ended(self) -> Batched:
+        """What an ended batch says, as long as the answers that it speaks of stand."""
+        ended = Batched.of(self._batch)
+        if not self._is_overtaken():
+            return ended
+        self._store.write_now(lambda tx: decide_lot(tx, self._batch, OVERTAKEN, self._batch.figures))
+        return replace(ended, state=OVERTAKEN)
 
     def _peel(self) -> Peel:
         rows = self._answers

@@ -26,8 +26,13 @@ WHERE line.job_id = :job_id AND line.kind = 'first' AND line.number > :after AND
   AND record.value IS NOT NULL AND record.body IS NOT NULL AND coalesce(record.model, '') <> 'person'
 ORDER BY line.number LIMIT :count;
 
--- decide_lot: Write how a lot ended; the first ending stands.
-UPDATE lot SET state = :state, figures = :figures, decided_at = :now WHERE id = :lot_id AND state = 'open';
+-- decide_lot: Write how a lot ended; the first ending stands, until other answers overtake it.
+UPDATE lot SET state = :state, figures = :figures, decided_at = :now
+WHERE id = :lot_id AND (state = 'open' OR (:state = 'overtaken' AND state <> 'overtaken'));
+
+-- reopen_lots: A ruling on a record was taken back: what was certified with it goes on.
+UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'exhausted')
+  AND id IN (SELECT lot_id FROM lot_row WHERE record_id = :record_id);
 
 -- withdraw_lot: What a lot asked that nobody has ruled on is not asked any more.
 DELETE FROM review WHERE kind = 'batch' AND ruling IS NULL
