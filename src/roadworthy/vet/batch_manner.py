@@ -41,12 +41,15 @@ class BatchManner:
         delay_s = change.get("delay_s", self.delay_s)
         if isinstance(delay_s, bool) or not isinstance(delay_s, int | float) or not 0 <= delay_s < math.inf:
             raise WrongUse(f"delay_s of batches is {delay_s!r}. Give a number of 0 or more.")
+        shuffled = change.get("shuffled", self.shuffled)
+        if not isinstance(shuffled, bool):
+            raise WrongUse(f"shuffled of batches is {shuffled!r}. Give true or false.")
         return BatchManner(
             delay_s=float(delay_s),
             expired=_numbers("expired", change.get("expired", self.expired)),
             lost=_numbers("lost", change.get("lost", self.lost)),
             full=_numbers("full", change.get("full", self.full)),
-            shuffled=bool(change.get("shuffled", self.shuffled)),
+            shuffled=shuffled,
         )
 
     def told(self) -> dict[str, object]:

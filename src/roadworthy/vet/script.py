@@ -123,6 +123,18 @@ def _read_file(path: Path) -> dict[str, object]:
     return change
 
 
+def _faults_in(spec: str) -> object:
+    """The faults of a spec that stands within a script.
+
+    Raises:
+        WrongUse: it is a file that says something else.
+    """
+    change = read_spec(spec)
+    if "faults" not in change:
+        raise WrongUse(f'{spec} names no faults. Write them into it as {{"faults": {{"429": 0.05}}}}.')
+    return change["faults"]
+
+
 @quick(frozen=True, slots=True)
 class Behaviour:
     """How one model, or every model without its own entry, behaves.
@@ -147,7 +159,7 @@ class Behaviour:
         behaviour = self
         if "faults" in change:
             said = change["faults"]
-            faults = read_spec(said)["faults"] if isinstance(said, str) else said
+            faults = _faults_in(said) if isinstance(said, str) else said
             if not isinstance(faults, Mapping):
                 raise WrongUse(f'faults is {said!r}. Give an object such as {{"429": 0.05}}.')
             behaviour = replace(behaviour, faults=dict(faults), rates=read_rates(faults))
@@ -163,7 +175,8 @@ class Behaviour:
         if not self.latency_s or not self.latency_spread:
             return self.latency_s
         deviate = _NORMAL.inv_cdf(min(max(chance, 1e-12), 1 - 1e-12))
-        return self.latency_s * min(math.exp(self.latency_spread * deviate), _LATENCY_FACTOR_MAX)
+        # bounded before it is raised: a large spread is beyond what a float holds
+        return self.latency_s * math.exp(min(self.latency_spread * deviate, math.log(_LATENCY_FACTOR_MAX)))
 
 
 def _amount(name: str, said: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -74,6 +75,22 @@ def test_latency_has_its_median_and_its_spread() -> None:
     )
 
 
+def test_a_spread_beyond_all_measure_is_bounded_too() -> None:
+    """A connection would break off without an answer, for a spread that was meant in milliseconds."""
+    behaviour = Script().changed({"latency_ms": 100, "latency_spread": 1_000}).every
+    assert behaviour.latency(0.999) == pytest.approx(2.0)
+    assert behaviour.latency(0.001) == 0.0
+
+
+def test_a_script_file_without_faults_is_no_answer_to_faults(tmp_path: Path) -> None:
+    """The simulator would break off without saying what is wrong."""
+    path = tmp_path / "slow.json"
+    path.write_text('{"latency_ms": 50}')
+    with pytest.raises(WrongUse, match="names no faults"):
+        Script().changed({"faults": f"@{path}"})
+    assert Script().changed(read_spec(f"@{path}")).every.latency_s == 0.05
+
+
 def test_what_a_change_does_not_name_stays() -> None:
     """Switching faults off would switch the latency off as well."""
     script = Script().changed({"seed": 9, "latency_ms": 50, "faults": "429=0.5"})
@@ -109,6 +126,8 @@ def test_what_a_change_does_not_name_stays() -> None:
         {"revoked": "sk-old"},
         {"models": []},
         {"models": {"m": {"seed": 1}}},
+        {"batches": {"shuffled": "no"}},
+        {"batches": {"shuffled": 0}},
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
