@@ -295,6 +295,39 @@ def test_a_cancelled_job_stands_still_and_goes_on_when_it_comes_again(file_build
     raise AssertionError(counter.call("GET", where).body)
 
 
+def test_a_file_that_is_refused_changes_no_job(file_build: Build) -> None:
+    """A file sent by mistake would take a cancelled job up again, which spends, or leave an empty job behind."""
+    counter = file_build(MOODS, latency_ms=200, concurrency=1, serve_again_s=0.1)
+    body = json.dumps([{"id": f"n{n}", "text": f"note {n}"} for n in range(100)]).encode()
+    send = {"Content_Type": "application/json"}
+    where = counter.call("POST", "/v1/jobs/feel?name=mine", raw=body, **send).headers["location"]
+    assert counter.call("POST", f"{where}/cancel").status == 200
+    for wrong in (b"[]", b"", b'{"id": "n1"}', b'[{"id": "n1", "text": "no'):
+        for name in ("mine", "other"):
+            assert counter.call("POST", f"/v1/jobs/feel?name={name}", raw=wrong, **send).status == 422
+    time.sleep(1.0)
+    stands = counter.call("GET", where).json
+    time.sleep(1.0)
+    assert counter.call("GET", where).json == stands
+    assert stands["pending"] > 0
+    assert counter.ask("SELECT count(*) FROM job") == [(1,)]
+
+
+def test_what_is_wrong_with_a_body_is_a_sentence(file_build: Build) -> None:
+    """Whoever reads "the body is the field" would look for a fault of the service and not of theirs."""
+    counter = file_build(MOODS)
+    told = [
+        counter.call("POST", "/v1/records/feel", raw=raw, Content_Type="application/json").json["detail"]
+        for raw in (b"{", b'{"id":"1","id":"2"}', b"[" * 100, b'{"id":1e999}')
+    ]
+    assert told[0].startswith("The body is not JSON: ")
+    assert (
+        told[1] == "The body cannot be used: the field 'id' is given 2 times in one object, with '1' and '2'."
+    )
+    assert told[2] == "The body cannot be used: the JSON is nested deeper than 64 levels."
+    assert told[3] == "The body cannot be used: the number 1e999 is larger than a double can hold."
+
+
 def test_callers_who_come_at_once_share_one_run(file_build: Build) -> None:
     """One service would stand among the runs many times over, and each of its records under any of them."""
     counter = file_build({f"day {n}": "glad" for n in range(16)})

@@ -113,7 +113,8 @@ async def read_json(request: Request, settings: Settings) -> Json:
             f"The body is not UTF-8, from byte {error.start}. JSON is UTF-8 (RFC 8259).",
         ) from error
     except WrongRecord as wrong:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is {wrong.what}.") from wrong
+        said = f"is {wrong.what}" if wrong.what.startswith("not ") else f"cannot be used: {wrong.what}"
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The body {said}.") from wrong
 
 
 async def read_form(request: Request, settings: Settings) -> dict[str, str]:

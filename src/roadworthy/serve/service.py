@@ -200,16 +200,18 @@ class Service:
         self, entry: Entry[Any, Any], items: Iterator[Record | Unusable], caller: Caller, name: str
     ) -> int:
         """Take a whole input in as a job; it is worked on in the background. The job's number."""
-        runtime, app = self.runtime, self.runtime.plan.name
+        runtime, app, size = self.runtime, self.runtime.plan.name, self.runtime.settings.intake_batch
+        # Read before the job is touched: a file that is refused at once brings no cancelled job back.
+        batch = await asyncio.to_thread(lambda: list(islice(items, size)))
         job_id = await runtime.store.write(
             lambda tx: open_served_job(tx, app, entry.name, caller.namespace, name)
         )
         await asyncio.to_thread(runtime.set_caps, job_id, None)
         run_id = await self._runs.begin_anew(job_id)  # a job that was cancelled goes on
-        size = runtime.settings.intake_batch
-        while batch := await asyncio.to_thread(lambda: list(islice(items, size))):
+        while batch:
             await runtime.store.write(lambda tx, batch=batch: take_in(tx, job_id, run_id, batch, owner=None))  # type: ignore[misc] # bound at once
             failpoint("intake_committed")
+            batch = await asyncio.to_thread(lambda: list(islice(items, size)))
         self._again_at = 0.0
         return job_id
 
