@@ -47,6 +47,41 @@ def begins_array(head: bytes) -> bool:
     return head.removeprefix(_MARK).lstrip(_BLANK).startswith(b"[")
 
 
+def looked_into(stream: io.BufferedReader) -> tuple[bool, BinaryIO]:
+    """Whether a stream is an array, and the stream to read: a pipe may bring its blanks before the first mark alone."""
+    head = stream.peek()
+    if not _says_nothing(head):
+        return begins_array(head), stream
+    head = b""
+    while _says_nothing(head) and len(head) < _CHUNK_BYTES and (part := stream.read1(_CHUNK_BYTES)):
+        head += part
+    return begins_array(head), io.BufferedReader(_Again(head, stream))
+
+
+def _says_nothing(head: bytes) -> bool:
+    return _MARK.startswith(head) or not head.removeprefix(_MARK).strip(_BLANK)
+
+
+class _Again(io.RawIOBase):
+    """A stream from its first byte, with what was read of it before."""
+
+    def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
+        super().__init__()
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # all that is ever passed
+        """Fill the buffer; 0 at the end."""
+        part = self._head[: len(buffer)] or self._rest.read1(len(buffer))
+        self._head = self._head[len(part) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
 class _Array:
     """Where items begin and end: what is open, and the bytes of the item that is being read."""
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Literal, TypeAlias, cast
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
-from roadworthy.accept.array import begins_array, read_items
+from roadworthy.accept.array import looked_into, read_items
 from roadworthy.accept.cells import Cells
 from roadworthy.accept.database import check_database, is_url, read_query, shown_url
 from roadworthy.accept.decode import Line, decode_lines
@@ -179,7 +179,8 @@ def _read(
     """The units of a stream of lines."""
     with opened as stream:
         if form is None and isinstance(stream, io.BufferedReader):
-            form = "json" if begins_array(stream.peek()) else None
+            is_array, stream = looked_into(stream)  # noqa: PLW2901 - the same one, from its first byte
+            form = "json" if is_array else None
         if form == "json":
             items = decode_lines(read_items(stream, name, settings))
             yield from _filled((replace(item, place="item") for item in items), name, settings.line_bytes_max)

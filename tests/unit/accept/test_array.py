@@ -133,12 +133,20 @@ def test_memory_does_not_grow_with_the_array() -> None:
     assert peak < 2_000_000
 
 
+@pytest.mark.parametrize("pieces", [65_536, 1])
 @pytest.mark.parametrize(
-    ("content", "count"), [(b' [{"id": 1},\n{"id": 2}]', 2), (b'{"id": 1}\n', 1), (b"id\n1\n", 1)]
+    ("content", "count"),
+    [
+        (b' [{"id": 1},\n{"id": 2}]', 2),
+        (b'\xef\xbb\xbf\n\n[{"id": 1}, {"id": 2}]', 2),
+        (b'{"id": 1}\n', 1),
+        (b'\xef\xbb\xbf\n{"id": 1}\n', 1),
+        (b"id\n1\n", 1),
+    ],
 )
-def test_standard_input_may_be_an_array(content: bytes, count: int) -> None:
-    """What another program says on its standard output would be one record that cannot be read."""
-    source = Source.from_stream(io.BufferedReader(Trickle(content, 65_536)), Settings())
+def test_standard_input_may_be_an_array(content: bytes, count: int, pieces: int) -> None:
+    """What another program says on its standard output would be one record that cannot be read, now and then."""
+    source = Source.from_stream(io.BufferedReader(Trickle(content, pieces)), Settings())
     found = list(read_records(source, schema=RecordSchema(dict), settings=Settings()))
     assert len(found) == count
     assert all(isinstance(one, Record) for one in found)
