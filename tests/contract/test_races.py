@@ -1,6 +1,7 @@
 """Two processes at one moment on Postgres, where nobody waits for a turn to write."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from roadworthy.keep.batches import plan_batch, queue_attempt
 from roadworthy.keep.gates import Test as Gate
 from roadworthy.keep.gates import open_gate
 from roadworthy.keep.intake import take_direct
-from roadworthy.keep.jobs import begin_run, open_job
+from roadworthy.keep.jobs import begin_run, end_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.lots import Answer, Lot, open_lot
 from roadworthy.keep.record import Fate
@@ -28,6 +29,7 @@ from roadworthy.keep.records import claim, claim_all, keep
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, SECOND, rule
 from roadworthy.keep.transaction import Change, Transaction
+from roadworthy.run.keeping import sweep
 
 R = TypeVar("R")
 WAIT_S = 0.5
@@ -210,3 +212,18 @@ def test_a_lot_that_is_opened_at_one_moment_is_noted_once(two: tuple[Ledger, Led
         second.write_now(lambda tx: open_lot(tx, lot, answers))
     assert ask(url, "SELECT count(*) FROM lot_row") == [(1,)]
     assert ask(url, "SELECT count(*) FROM event WHERE kind = 'delta_spent'") == [(1,)]
+
+
+def test_what_a_run_takes_up_meanwhile_keeps_its_contents(two: tuple[Ledger, Ledger], url: str) -> None:
+    """Retention would erase what it read about before: a record that is being worked on would have lost its body."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    first.write_now(lambda tx: keep(tx, record_id, Fate("accepted", value="{}", model="m")))
+    first.write_now(lambda tx: end_run(tx, payer.run_id, 0, "{}"))
+    with ThreadPoolExecutor(1) as pool:
+        with uncommitted(first, lambda tx: begin_run(tx, job_id, first.owner)):
+            sweeping = pool.submit(sweep, second, "app", time.time() + 60, dry_run=False)
+            threading.Event().wait(WAIT_S / 3)
+        assert sweeping.result(10).records == 0
+    assert ask(url, "SELECT count(*) FROM record WHERE body IS NULL") == [(0,)]

@@ -62,6 +62,15 @@ def outlived(tx: Transaction, app: str, before: float, after: int, count: int) -
     return [as_int(row[0]) for row in rows]
 
 
+def hold_outlived(tx: Transaction, app: str, before: float, after: int, count: int) -> None:
+    """Until the commit no run of these jobs begins, and nobody changes what is outlived now; it is looked up after that."""
+    if not tx.concurrent:
+        return
+    tx.change("hold_jobs", app=app)
+    for record_id in outlived(tx, app, before, after, count):
+        tx.change("hold_record", record_id=record_id)
+
+
 def contents(tx: Transaction, record_ids: Iterable[int]) -> Contents:
     """How much these records hold."""
     wanted = list(record_ids)
@@ -121,6 +130,8 @@ def check_idle(tx: Transaction, record_ids: Iterable[int], app: str, is_alive: C
     Raises:
         LedgerUnavailable: a run of one of their jobs is under way, or one of them is being asked.
     """
+    if tx.concurrent:
+        tx.change("hold_jobs", app=app)
     alive = {
         as_int(job_id): as_text(name)
         for _run, owner, job_id, name, _entry in tx.rows("runs_under_way", app=app)

@@ -28,7 +28,9 @@ def find_job(tx: Transaction, app: str, entry: str, name: str) -> int | None:
 
 
 def begin_run(tx: Transaction, job_id: int, owner: int) -> int:
-    """A new run of a job."""
+    """A new run of a job; not while retention goes through what no run of it has seen for long."""
+    if tx.concurrent:
+        tx.change("hold_job", job_id=job_id)
     run_id = tx.add("add_run", job_id=job_id, owner=owner, now=tx.now)
     failpoint("run_begun_written")
     return run_id

@@ -12,7 +12,17 @@ import click
 
 from roadworthy._errors import WrongUse
 from roadworthy.keep.batches import cancel_batches
-from roadworthy.keep.erase import Compacted, Contents, check_idle, contents, forget, of_key, outlive, outlived
+from roadworthy.keep.erase import (
+    Compacted,
+    Contents,
+    check_idle,
+    contents,
+    forget,
+    hold_outlived,
+    of_key,
+    outlive,
+    outlived,
+)
 from roadworthy.keep.jobs import DIRECT
 from roadworthy.keep.ledger import Ledger, bury
 from roadworthy.keep.transaction import Transaction, as_int, as_text
@@ -45,7 +55,7 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
         before = time.time() - days * _DAY_S
         if not dry_run:
             bury(store)
-        found = _sweep(store, loaded.name, before, dry_run=dry_run)
+        found = sweep(store, loaded.name, before, dry_run=dry_run)
         done = None if dry_run else store.compact()
     said = {
         "days": days,
@@ -66,21 +76,30 @@ def gc(app: str, *, older_than: float | None, dry_run: bool, as_json: bool) -> N
     sys.exit(_PUT_OFF if done is not None and done.put_off else 0)
 
 
-def _sweep(store: Ledger, app: str, before: float, *, dry_run: bool) -> Contents:
+def sweep(store: Ledger, app: str, before: float, *, dry_run: bool) -> Contents:
     """Go through what outlived `before`, a page a transaction."""
     records = replies = size = after = 0
-    while page := store.read(partial(outlived, app=app, before=before, after=after, count=_PAGE)):
-        held = store.read(partial(contents, record_ids=page))
-        if not dry_run:
-            store.write_now(partial(_outlive_all, record_ids=page))
+    while True:
+        look = partial(_page if dry_run else _outlive_page, app=app, before=before, after=after)
+        page, held = store.read(look) if dry_run else store.write_now(look)
+        if not page:
+            return Contents(records, replies, size)
         records, replies, size = records + held.records, replies + held.replies, size + held.size
         after = page[-1]
-    return Contents(records, replies, size)
 
 
-def _outlive_all(tx: Transaction, record_ids: list[int]) -> None:
-    for record_id in record_ids:
+def _page(tx: Transaction, app: str, before: float, after: int) -> tuple[list[int], Contents]:
+    page = outlived(tx, app, before, after, _PAGE)
+    return page, contents(tx, page)
+
+
+def _outlive_page(tx: Transaction, app: str, before: float, after: int) -> tuple[list[int], Contents]:
+    """What is looked up is removed in the same transaction: nobody takes it up in between."""
+    hold_outlived(tx, app, before, after, _PAGE)
+    page, held = _page(tx, app, before, after)
+    for record_id in page:
         outlive(tx, record_id)
+    return page, held
 
 
 @click.command(name="forget")

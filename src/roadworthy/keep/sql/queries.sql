@@ -12,6 +12,15 @@ ON CONFLICT (app, entry, name) DO NOTHING;
 -- job: Find a job by its identity.
 SELECT id FROM job WHERE app = :app AND entry = :entry AND name = :name;
 
+-- hold_job: Wait until nobody holds a job, and let nobody else hold it until this transaction ends.
+UPDATE job SET name = name WHERE id = :job_id;
+
+-- hold_jobs: The same for every job that an app pays for.
+UPDATE job SET name = name WHERE payer = :app;
+
+-- hold_record: Let nobody else change a record until this transaction ends.
+UPDATE record SET owner = owner WHERE id = :record_id;
+
 -- job_name: A job's name and its entry.
 SELECT name, entry FROM job WHERE id = :job_id;
 
