@@ -25,7 +25,7 @@ from roadworthy.keep.jobs import begin_run, end_run, open_job
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.lots import Answer, Lot, open_lot
 from roadworthy.keep.record import Fate
-from roadworthy.keep.records import claim, claim_all, keep
+from roadworthy.keep.records import claim, claim_all, claim_unfinished, keep
 from roadworthy.keep.reviews import Doubt, ask_person
 from roadworthy.keep.rulings import FIRST, SECOND, rule
 from roadworthy.keep.transaction import Change, Transaction
@@ -227,3 +227,29 @@ def test_what_a_run_takes_up_meanwhile_keeps_its_contents(two: tuple[Ledger, Led
             threading.Event().wait(WAIT_S / 3)
         assert sweeping.result(10).records == 0
     assert ask(url, "SELECT count(*) FROM record WHERE body IS NULL") == [(0,)]
+
+
+def test_a_record_that_ended_between_the_page_and_the_claim_is_left(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """It would be worked on as it stood before: what its functions do outside would be done twice."""
+    first, second = two
+    job_id, payer = job(first)
+    ids = [taken(first, job_id, payer.run_id, key) for key in "abc"]
+    for one in ids:
+        first.write_now(lambda tx, one=one: keep(tx, one, Fate("pending")))  # type: ignore[misc] # bound now
+
+    def finish(tx: Transaction) -> None:
+        keep(tx, ids[0], Fate("accepted", value="{}", model="m"))
+        keep(tx, ids[1], Fate("waiting", "budget", reason="no money"))
+
+    with ThreadPoolExecutor(1) as pool:
+        with uncommitted(first, finish):
+            claiming = pool.submit(
+                second.write_now,
+                lambda tx: claim_unfinished(tx, job_id, payer.run_id, after=0, count=9, owner=second.owner),
+            )
+            threading.Event().wait(WAIT_S / 3)
+        found = [(kept.id, kept.outcome) for _, kept in claiming.result(10)]
+    assert found == [(ids[1], "waiting"), (ids[2], "pending")]
+    assert ask(url, "SELECT owner FROM record ORDER BY id") == [(None,), (second.owner,), (second.owner,)]

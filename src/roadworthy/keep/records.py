@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import orjson
@@ -13,7 +13,7 @@ from roadworthy._quick import quick
 from roadworthy.keep.attempts import NO_CHARGE, Charge
 from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.record import OUTCOMES, Fate, Kept, Line, kept_of, line_of
-from roadworthy.keep.transaction import Transaction, as_int, as_text, damaged, text_or_none
+from roadworthy.keep.transaction import Row, Transaction, Values, as_int, as_text, damaged, text_or_none
 
 
 def claim(tx: Transaction, record_id: int, owner: int) -> bool:
@@ -70,9 +70,39 @@ def claim_unfinished(
 
     A text that is kept in pieces stays where it is.
     """
-    rows = tx.rows("page_unfinished", job_id=job_id, run_id=run_id, after=after, count=count, owner=owner)
-    claimed = claim_all(tx, [as_int(row[1]) for row in rows], owner)
-    return [(as_int(row[0]), kept_of(row[1:])) for row in rows if row[1] in claimed]
+    given: Values = {"job_id": job_id, "run_id": run_id, "count": count, "owner": owner}
+    rows = claim_page(tx, "page_unfinished", given, after, owner)
+    return [(as_int(row[0]), kept_of(row[1:])) for row in rows]
+
+
+def claim_page(tx: Transaction, query: str, given: Values, after: int, owner: int) -> list[Row]:
+    """The first page after a place of which something can be claimed, as it stands then: (place, the record's columns)."""
+    while rows := tx.rows(query, {**given, "after": after}):
+        place = after
+        found = claim_those(tx, lambda: tx.rows(query, {**given, "after": place}), rows, 1, owner)  # noqa: B023 - called at once
+        if found:
+            return found
+        after = as_int(rows[-1][0])
+    return []
+
+
+def claim_those(
+    tx: Transaction, again: Callable[[], list[Row]], rows: list[Row], at: int, owner: int
+) -> list[Row]:
+    """Claim the records of a page: those that were, as they stand now.
+
+    Where others write meanwhile, a claim waits for whoever is changing the record, and what was read before is old.
+
+    Args:
+        again: reads the page once more.
+        at: which column is the record's number.
+    """
+    claimed = claim_all(tx, [as_int(row[at]) for row in rows], owner)
+    if claimed and tx.concurrent:
+        rows = again()
+        for record_id in claimed - {as_int(row[at]) for row in rows}:
+            tx.change("let_go", record_id=record_id, owner=owner)
+    return [row for row in rows if row[at] in claimed]
 
 
 def page_lines(tx: Transaction, job_id: int, after: int, count: int) -> list[Line]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from roadworthy._quick import quick
 from roadworthy.accept.record import Record
 from roadworthy.keep.intake import add_direct, take_direct
 from roadworthy.keep.jobs import open_job
 from roadworthy.keep.record import Kept, kept_of
-from roadworthy.keep.records import claim, claim_all, find_record
-from roadworthy.keep.transaction import Transaction, as_bytes, as_int, as_text
+from roadworthy.keep.records import claim, claim_page, claim_those, find_record
+from roadworthy.keep.transaction import Transaction, Values, as_bytes, as_int, as_text
 
 SERVED = "(service)"
 """The job of the records that callers hand over one by one; their files are jobs named `(service) NAME`."""
@@ -127,9 +129,10 @@ def ruled_records(tx: Transaction, job_id: int, count: int) -> list[Kept]:
 
 def claim_ruled(tx: Transaction, job_id: int, count: int, owner: int) -> list[Kept]:
     """The same, claimed for `owner`: what comes after a ruling may be a side effect, so one process alone goes on."""
-    found = ruled_records(tx, job_id, count)
-    claimed = claim_all(tx, [kept.id for kept in found], owner)
-    return [kept for kept in found if kept.id in claimed]
+    look = partial(tx.rows, "ruled_records", job_id=job_id, count=count)
+    claimed = claim_those(tx, look, look(), 0, owner)
+    found = (find_record(tx, as_int(row[0])) for row in claimed)
+    return [kept for kept in found if kept is not None]
 
 
 def claim_served(tx: Transaction, job_id: int, *, after: int, count: int, owner: int) -> list[Kept]:
@@ -138,6 +141,5 @@ def claim_served(tx: Transaction, job_id: int, *, after: int, count: int, owner:
     Args:
         after: the number of the last record that was looked at.
     """
-    rows = tx.rows("served_unfinished", job_id=job_id, after=after, count=count, owner=owner)
-    claimed = claim_all(tx, [as_int(row[1]) for row in rows], owner)
-    return [kept_of(row[1:]) for row in rows if row[1] in claimed]
+    given: Values = {"job_id": job_id, "count": count, "owner": owner}
+    return [kept_of(row[1:]) for row in claim_page(tx, "served_unfinished", given, after, owner)]

@@ -63,6 +63,9 @@ SELECT coalesce(sum(length(text)), 0) FROM piece WHERE record_id = :record_id;
 UPDATE record SET owner = :owner WHERE id = :record_id AND (owner IS NULL OR owner = :owner
   OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL));
 
+-- let_go: Give back a claim on a record that is not to be gone on with.
+UPDATE record SET owner = NULL WHERE id = :record_id AND owner = :owner;
+
 -- claim_records: The same for several, by a JSON list of their numbers: those that were taken.
 UPDATE record SET owner = :owner WHERE id IN (SELECT value FROM json_each(:ids)) AND (owner IS NULL OR owner = :owner
   OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL))
