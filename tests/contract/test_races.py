@@ -22,6 +22,7 @@ from roadworthy.keep.gates import Test as Gate
 from roadworthy.keep.gates import open_gate
 from roadworthy.keep.intake import take_direct
 from roadworthy.keep.jobs import begin_run, end_run, open_job
+from roadworthy.keep.lanes import claim_probe, open_lane
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.lots import Answer, Lot, open_lot
 from roadworthy.keep.record import Fate
@@ -253,3 +254,30 @@ def test_a_record_that_ended_between_the_page_and_the_claim_is_left(
         found = [(kept.id, kept.outcome) for _, kept in claiming.result(10)]
     assert found == [(ids[1], "waiting"), (ids[2], "pending")]
     assert ask(url, "SELECT owner FROM record ORDER BY id") == [(None,), (second.owner,), (second.owner,)]
+
+
+def test_a_probe_that_a_newcomer_claimed_meanwhile_is_left_to_it(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Two processes would try a provider that is down, where one at a time is what it is told it gets."""
+    first, second = two
+    first.write_now(lambda tx: open_lane(tx, "lane", first.owner, 0.0, 0.0))
+    held, go_on, came = threading.Event(), threading.Event(), list[int]()
+
+    def claimed(tx: Transaction) -> bool:
+        open_lane(tx, "lane", first.owner, 0.0, 0.0)
+        held.set()
+        go_on.wait(10)
+        return claim_probe(tx, "lane", came[0], 60.0, 0.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        first_claims = pool.submit(first.write_now, claimed)
+        assert held.wait(10)
+        claim_now = {"name": "lane", "owner": second.owner, "span_s": 60.0, "now": 0.0}
+        second_claims = pool.submit(second.write_now, lambda tx: bool(tx.change("claim_probe", claim_now)))
+        threading.Event().wait(WAIT_S / 3)
+        newcomer = open_ledger(url, QUICK)
+        came.append(newcomer.owner)
+        go_on.set()
+        assert (first_claims.result(10), second_claims.result(10)) == (True, False)
+    newcomer.close()

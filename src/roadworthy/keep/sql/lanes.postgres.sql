@@ -18,8 +18,8 @@ WHERE name = :name;
 -- claim_probe: Be the one process that tries a provider again; no row where another one does.
 UPDATE lane SET probe_owner = :owner, probe_until = extract(epoch FROM clock_timestamp()) + :span_s
 WHERE name = :name AND (open_until <= extract(epoch FROM clock_timestamp())
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.opened_by AND lease.ended_at IS NULL)) AND (probe_owner IS NULL OR probe_owner = :owner OR probe_until <= extract(epoch FROM clock_timestamp())
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.probe_owner AND lease.ended_at IS NULL));
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.opened_by AND lease.ended_at IS NOT NULL)) AND (probe_owner IS NULL OR probe_owner = :owner OR probe_until <= extract(epoch FROM clock_timestamp())
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.probe_owner AND lease.ended_at IS NOT NULL));
 
 -- lanes_down: The lanes whose provider only fails, as a living process found, each with the seconds until it is tried again.
 SELECT name, open_until - extract(epoch FROM clock_timestamp()) FROM lane WHERE open_until > 0

@@ -21,8 +21,8 @@ UPDATE lane SET open_until = 0, probe_owner = NULL, probe_until = 0 WHERE name =
 -- claim_probe: Be the one process that tries a provider again; no row where another one does.
 UPDATE lane SET probe_owner = :owner, probe_until = :now + :span_s
 WHERE name = :name AND (open_until <= :now
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.opened_by AND lease.ended_at IS NULL)) AND (probe_owner IS NULL OR probe_owner = :owner OR probe_until <= :now
-  OR NOT EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.probe_owner AND lease.ended_at IS NULL));
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.opened_by AND lease.ended_at IS NOT NULL)) AND (probe_owner IS NULL OR probe_owner = :owner OR probe_until <= :now
+  OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = lane.probe_owner AND lease.ended_at IS NOT NULL));
 
 -- lanes_down: The lanes whose provider only fails, as a living process found, each with the seconds until it is tried again.
 SELECT name, open_until - :now FROM lane WHERE open_until > 0
