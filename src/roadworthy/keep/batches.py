@@ -197,11 +197,12 @@ def submitted(tx: Transaction, batch_id: int, provider_id: str, detail: str = ""
 
 def unplan(tx: Transaction, batch: Batch) -> None:
     """The batch was never created: its calls are queued again; those of one that was cancelled are taken back."""
-    while batch.cancelled_at is not None and (names := left_open(tx, batch.id, _PAGE)):
+    held = tx.row("hold_batch", batch_id=batch.id)  # it may have been cancelled while it was on its way out
+    cancelled = held is not None and held[0] is not None
+    while cancelled and (names := left_open(tx, batch.id, _PAGE)):
         for name in names:
             if (call := find_call(tx, batch.id, name)) is not None:
                 _take_back(tx, call, CANCELLED)
-        tx.change("drop_words", batch_id=batch.id)
     tx.change("unplan_calls", batch_id=batch.id)
     tx.change("drop_batch", batch_id=batch.id)
 
@@ -239,9 +240,10 @@ def drop_queued(tx: Transaction, app: str, why: str, *, erased: bool = False) ->
 
 
 def _take_back(tx: Transaction, call: InBatch, why: str) -> None:
-    """A call that was never sent costs nothing."""
+    """A call that was never sent costs nothing, and nobody needs its words any more."""
     unsent = Settlement(call.attempt_id, call.reserved_pico, "unsent", Ending.UNSENT, 0, 0.0, detail=why)
     settle_call(tx, call, unsent)
+    tx.change("drop_call_words", attempt_id=call.attempt_id)
 
 
 def release(tx: Transaction, app: str) -> int:

@@ -36,6 +36,12 @@ WHERE id = :batch_id AND state = 'planned';
 -- drop_words: A batch's words are with the provider.
 UPDATE batch_call SET body = NULL WHERE batch_id = :batch_id;
 
+-- drop_call_words: The words of a call that is not sent.
+UPDATE batch_call SET body = NULL WHERE attempt_id = :attempt_id;
+
+-- hold_batch: Whether a batch was cancelled; nobody cancels it from now until this transaction ends.
+UPDATE batch SET owner = owner WHERE id = :batch_id RETURNING cancelled_at;
+
 -- unplan_calls: Calls of a batch that was never created are queued again.
 UPDATE batch_call SET batch_id = NULL WHERE batch_id = :batch_id;
 
