@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from roadworthy._errors import WrongUse
+from roadworthy._figure import is_whole
 from roadworthy._quick import quick
 from roadworthy.accept.lazy import beside, with_long
 from roadworthy.accept.paper import FACTS, document_of
@@ -40,8 +41,8 @@ def split_of(field: str | None, chars: int | None) -> Split | None:
         if chars is not None:
             raise WrongUse(f"part_chars={chars} says how long a part is, and nothing is split. Add split=.")
         return None
-    if chars is not None and chars < 1:
-        raise WrongUse(f"part_chars={chars}: give 1 or more.")
+    if chars is not None and (not is_whole(chars) or chars < 1):
+        raise WrongUse(f"part_chars={chars!r}: give a whole number of 1 or more.")
     return Split(field, chars)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from roadworthy._errors import WrongUse
+from roadworthy._figure import is_number, is_whole
 from roadworthy.accept.record import Json
 from roadworthy.call.price import Price, pico
 
@@ -92,12 +93,18 @@ class Model:
         self._check_extra()
         for name in ("max_output_tokens", "requests_per_minute", "tokens_per_minute", "context_tokens"):
             value: int | None = getattr(self, name)
-            if value is not None and value < 1:
-                raise WrongUse(f"Model({self.name!r}, {name}={value}): give 1 or more.")
-        if self.timeout_s is not None and not self.timeout_s > 0:
-            raise WrongUse(f"Model({self.name!r}, timeout_s={self.timeout_s}): give more than 0.")
-        if self.temperature is not None and not 0 <= self.temperature < math.inf:
-            raise WrongUse(f"Model({self.name!r}, temperature={self.temperature}): give 0 or more.")
+            if value is not None and (not is_whole(value) or value < 1):
+                raise WrongUse(f"Model({self.name!r}, {name}={value!r}): give a whole number of 1 or more.")
+        if self.timeout_s is not None and (not is_number(self.timeout_s) or not self.timeout_s > 0):
+            raise WrongUse(f"Model({self.name!r}, timeout_s={self.timeout_s!r}): give seconds, more than 0.")
+        warm = self.temperature
+        if warm is not None and (not is_number(warm) or not 0 <= warm < math.inf):
+            raise WrongUse(f"Model({self.name!r}, temperature={warm!r}): give a number, 0 or more.")
+        if self.price is not None and not isinstance(self.price, Price):
+            raise WrongUse(
+                f"Model({self.name!r}, price={self.price!r}) is no price. Say USD per million tokens: "
+                'price=Price(input="0.05", output="0.40").'
+            )
 
     @property
     def manner(self) -> tuple[object, ...]:

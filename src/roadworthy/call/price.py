@@ -30,13 +30,16 @@ def usd(pico_dollars: int) -> Decimal:
     return Decimal(pico_dollars).scaleb(-12).normalize() + Decimal(0)
 
 
-def pico(dollars: str | Decimal | int) -> int:
+def pico(dollars: str | Decimal | int, what: str = "The amount") -> int:
     """US dollars as integer pico-dollars; a cap is rounded down.
+
+    Args:
+        what: what a mistake is called after.
 
     Raises:
         WrongUse: not a number, negative, a float (0.1 as a float is not a tenth), or more than a ledger can hold.
     """
-    above, below = _amount(dollars, "The amount").as_integer_ratio()
+    above, below = _amount(dollars, what).as_integer_ratio()
     return above * PICO // below
 
 
@@ -128,6 +131,23 @@ class Price:
             return worst
         reachable = [price for tokens, price in self.above if input_tokens > tokens]
         return max([worst, *(price.worst_pico(input_tokens, output_tokens) for price in reachable)])
+
+
+def checked_prices(given: object) -> dict[str, Price]:
+    """Prices by model name as somebody declared them.
+
+    Raises:
+        WrongUse: something else than that.
+    """
+    help_ = 'Say USD per million tokens by model name: prices={"NAME": Price(input="0.05", output="0.40")}.'
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise WrongUse(f"prices={given!r} names no models. {help_}")
+    for name, price in given.items():
+        if not isinstance(name, str) or not isinstance(price, Price):
+            raise WrongUse(f"prices={{{name!r}: {price!r}}} is no price. {help_}")
+    return dict(given)
 
 
 def find_price(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roadworthy._errors import WrongUse
+from roadworthy._figure import is_number
 from roadworthy._quick import quick
 
 
@@ -21,12 +22,14 @@ class Promise:
     hold: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_error < 1:
+        if not is_number(self.max_error) or not 0 < self.max_error < 1:
             raise WrongUse(
                 f"max_error={self.max_error!r}: give the share of accepted answers that may be wrong, above 0 and "
                 "below 1, such as 0.03."
             )
-        if self.audit_share is not None and not 0 < self.audit_share <= 1:
+        if self.audit_share is not None and (
+            not is_number(self.audit_share) or not 0 < self.audit_share <= 1
+        ):
             raise WrongUse(
                 f"audit_share={self.audit_share!r}: give the share of accepted answers that a person checks, above 0, "
                 "up to 1, such as 0.05."

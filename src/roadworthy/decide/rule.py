@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from roadworthy._errors import WrongUse
+from roadworthy._figure import is_number
 from roadworthy._quick import quick
 from roadworthy.check.checked import Checked, Invalid, Valid
 from roadworthy.decide.confidence import STUDENT, Source, confidence_of, favourite, parse_source
@@ -31,8 +32,10 @@ class Rule:
     people: bool = True
 
     def __post_init__(self) -> None:
-        if self.review_below is not None and not 0 < self.review_below <= 1:
-            raise WrongUse(f"review_below={self.review_below!r}: give a share above 0, up to 1.")
+        if self.review_below is not None and (
+            not is_number(self.review_below) or not 0 < self.review_below <= 1
+        ):
+            raise WrongUse(f"review_below={self.review_below!r}: give a share above 0, up to 1, such as 0.8.")
         if self.review_below is not None and self.source is None:
             raise WrongUse("review_below= needs a source to compare with. Name one: confidence=.")
 

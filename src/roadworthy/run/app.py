@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
+from roadworthy._figure import is_number, is_whole
 from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
 from roadworthy.ask.prompt import Prompt
 from roadworthy.call.model import Function, Model, as_models
-from roadworthy.call.price import Price, pico
+from roadworthy.call.price import Price, checked_prices, pico
 from roadworthy.decide.confidence import JudgeGrade, kinds_of
 from roadworthy.decide.promise import promise_of
 from roadworthy.decide.rule import Rule, rule_of
@@ -88,10 +89,10 @@ class App:
             payer=name,
             namespace=namespace or name,
             ledger=str(ledger),
-            budget_pico=None if budget_usd is None else pico(str(budget_usd)),
+            budget_pico=_cap("budget_usd", budget_usd),
             budget_period=budget_period,
-            record_budget_pico=None if record_budget_usd is None else pico(str(record_budget_usd)),
-            prices=dict(prices or {}),
+            record_budget_pico=_cap("record_budget_usd", record_budget_usd),
+            prices=checked_prices(prices),
             given_settings=dict(settings or {}),
             gated=gate,
         )
@@ -345,8 +346,8 @@ def _graded(rule: Rule, judge: Judge | None) -> Rule:
 
 
 def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # noqa: FBT001 - as `App.step` takes it
-    if not 0 <= examples <= EXAMPLES_MAX:
-        raise WrongUse(f"examples={examples}: give 0 to {EXAMPLES_MAX}.")
+    if not is_whole(examples) or not 0 <= examples <= EXAMPLES_MAX:
+        raise WrongUse(f"examples={examples!r}: give 0 to {EXAMPLES_MAX}.")
     if not mask:
         return ()
     if examples:
@@ -356,6 +357,10 @@ def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # 
     from roadworthy.accept.personal import mask_kinds  # noqa: PLC0415 - few steps hide anything
 
     return mask_kinds(mask)
+
+
+def _cap(name: str, usd: float | str | Decimal | None) -> int | None:
+    return None if usd is None else pico(str(usd) if is_number(usd) else usd, name)  # type: ignore[arg-type] # what else it is, is refused
 
 
 def _cut(split: str | None, part_chars: int | None) -> Split | None:
