@@ -1,6 +1,8 @@
 """A Postgres server that ended our connections: after a restart, a failover, or by an administrator's hand."""
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +11,11 @@ import psycopg
 import pytest
 from tests import postgres
 from tests.conftest import QUICK
+from tests.ledgers import ask
 
 from roadworthy._errors import LedgerUnavailable
 from roadworthy.keep.ledger import Ledger, open_ledger
+from roadworthy.keep.postgres import PostgresStore
 from roadworthy.keep.transaction import Change, Transaction
 
 LEASE_S = 1.5
@@ -91,3 +95,31 @@ def test_who_has_nothing_to_write_is_heard_again(store: Ledger, url: str) -> Non
     time.sleep(LEASE_S * 1.5)
     store.write_now(keep("after"))
     assert store.is_alive(store.owner)
+
+
+def options(store: Ledger) -> list[tuple[int, ...]]:
+    """What the kernel is told of both connections: keep-alive, its seconds idle, between probes, probes, ms without an answer."""
+    assert isinstance(store, PostgresStore)
+    found = []
+    for descriptor in (store._connection.fileno(), store._reader.fileno()):
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            tcp = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+            alive = connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            found.append((alive, *(connection.getsockopt(socket.IPPROTO_TCP, one) for one in tcp)))
+    return found
+
+
+def test_a_host_that_vanishes_is_given_up_within_a_lease(url: str) -> None:
+    """A look waits in its caller's thread: a host that is gone without a word would hold a service for a quarter of an hour."""
+    store = open_ledger(url, replace(QUICK, lease_s=40.0))
+    assert options(store) == [(1, 10, 10, 3, 40_000)] * 2
+    store.close()
+
+
+def test_what_the_ledger_s_address_says_of_the_connection_goes_before(url: str) -> None:
+    """Who knows the network between would be overruled, and not told."""
+    said = "keepalives_idle=7&keepalives_interval=8&keepalives_count=9&tcp_user_timeout=90000&application_name=mine"
+    store = open_ledger(f"{url}?{said}", replace(QUICK, lease_s=40.0))
+    assert options(store) == [(1, 7, 8, 9, 90_000)] * 2
+    assert ask(url, "SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name = 'mine'")
+    store.close()

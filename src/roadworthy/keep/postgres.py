@@ -339,9 +339,9 @@ def _connect(url: str, settings: Settings, *, reads: bool = False) -> psycopg.Co
         raise WrongUse(
             f"The ledger's address begins with {urlsplit(url).scheme!r}. Use a file's path, or postgresql://host/database."
         )
-    connection: psycopg.Connection[Any] = psycopg.connect(
-        url, connect_timeout=max(2, int(settings.connect_timeout_s)), application_name="roadworthy"
-    )
+    said = psycopg.conninfo.conninfo_to_dict(url)
+    ours = {name: value for name, value in _manner(settings).items() if name not in said}
+    connection: psycopg.Connection[Any] = psycopg.connect(url, **ours)
     connection.adapters.register_loader("numeric", _numeric_loader())
     # A process that stands still in a transaction holds its lease's row; without a limit nobody could take it for dead.
     silent_ms = str(max(1, int(settings.lease_s * 1_000)))
@@ -349,6 +349,23 @@ def _connect(url: str, settings: Settings, *, reads: bool = False) -> psycopg.Co
     connection.commit()
     connection.autocommit = reads
     return connection
+
+
+def _manner(settings: Settings) -> dict[str, Any]:
+    """How we connect where the address does not say it.
+
+    A host that vanishes without a word is given up within a lease, when others take this process for dead anyhow: the
+    kernel asks a silent one whether it is there, and waits no longer for what it was sent.
+    """
+    probe_s = max(1, int(settings.lease_s / _BEATS_A_LEASE))
+    return {
+        "connect_timeout": max(2, int(settings.connect_timeout_s)),
+        "application_name": "roadworthy",
+        "keepalives_idle": probe_s,
+        "keepalives_interval": probe_s,
+        "keepalives_count": _BEATS_A_LEASE - 1,
+        "tcp_user_timeout": max(1_000, int(settings.lease_s * 1_000)),
+    }
 
 
 def _numeric_loader() -> type:
