@@ -363,12 +363,14 @@ def test_the_search_finds_each_way_of_writing(shape: int) -> None:
         '{"authorization": "Basic dXNlcjpwYXNz"}',
         "GET /v1?key=AIzaSyA1234567890abc&x=1",
         "postgresql://me:hunter22@db/x",
+        "postgresql://me:hun@ter@22@db/x",
+        "https://user:pa@ss@host and a@b",
         "bad key sk-proj-12345678",
         "x-api-key=topsecretvalue",
         "rw_0123456789abcdefghijklmnop",
         "AKIAIOSFODNN7EXAMPLE",
     ],
-    ids=["bearer", "basic", "query", "url", "openai", "header", "ours", "aws"],
+    ids=["bearer", "basic", "query", "url", "two marks", "a mark", "openai", "header", "ours", "aws"],
 )
 def test_what_looks_like_a_secret_is_struck_out(line: str) -> None:
     """A library's line would hold a key that this process never read."""
@@ -379,6 +381,8 @@ def test_what_looks_like_a_secret_is_struck_out(line: str) -> None:
         "hunter22",
         "sk-proj-12345678",
         "topsecretvalue",
+        "22@db",
+        "ss@host",
     ]
     secrets += ["rw_0123456789abcdefghijklmnop", "AKIAIOSFODNN7EXAMPLE"]
     assert not any(secret in redacted(line) for secret in secrets)

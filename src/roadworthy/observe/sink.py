@@ -19,7 +19,7 @@ _PATTERNS: Final = (
     (re.compile(rf"(?i)\b({_HEADERS})([\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',;\\]+"), r"\1\2***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
     (re.compile(r"(?i)([?&](?:key|api_key|apikey|token|access_token|sig|signature|password)=)[^&\s\"'\\]+"), r"\1***"),
-    (re.compile(r"(\w://[^/\s:@\"'\\]*:)[^@/\s\"'\\]+@"), r"\1***@"),
+    (re.compile(r"(\w://[^/\s:@\"'\\]*:)[^/\s\"'\\]+@"), r"\1***@"),
     (re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|glpat|ghp|gho|xoxb)[-_][\w*.…-]{6,}"), "***"),
     (re.compile(r"\brw_[\w-]{20,}"), "***"),
     (re.compile(r"\bAIza[\w-]{10,}"), "***"),
