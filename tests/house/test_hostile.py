@@ -1,5 +1,6 @@
 """Strings that break software, through a whole run: in at the file, out of the ledger and the export."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from tests.house.conftest import Build
 from tests.house.house import APP, STEP, House, letter
 
+from roadworthy.keep.reviews import Waiter
+from roadworthy.run.ruling import _decided
 from roadworthy.vet.process import start_simulator
 
 NAUGHTY = (
@@ -90,3 +93,29 @@ def test_a_reason_of_several_lines_is_one_line_of_the_report(file_build: Build) 
     told = house.call("report", "breaks.py").stdout.splitlines()
     assert any("it said: x" in line for line in told)
     assert not [line for line in told if line.startswith("CERTIFICATE")]
+
+
+@pytest.mark.parametrize("way", ["terminal", "gate"])
+def test_what_a_record_says_begins_no_line_of_the_review(
+    way: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record could write a suggested answer, or a reason, of its own before the person who decides."""
+    said = f"x\n{FORGED}"
+    answers = json.dumps({"a": said, "b": None})
+    waiter = Waiter(
+        id=1,
+        record_id=1,
+        key=said,
+        body=said,
+        step="sort",
+        kind="doubt" if way == "terminal" else "gate",
+        grounds=said,
+        suggestion=said if way == "terminal" else answers,
+        confidence=None,
+        entry="sort",
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("s\n"))
+    _decided(waiter)
+    told = capsys.readouterr().out
+    assert FORGED in told
+    assert not [line for line in told.splitlines() if line.startswith("CERTIFICATE")]

@@ -16,6 +16,16 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
+def indented(text: str) -> str:
+    """The same, so that it begins no line but the one it stands in: what follows a line break is set in."""
+    return visible(text).replace("\n", "\n    ")
+
+
+def in_line(text: str) -> str:
+    """The same in one line."""
+    return visible(" ".join(text.splitlines()))
+
+
 def json_line(said: object) -> str:
     """Plain data as one line of JSON: what would steer a terminal is escaped as JSON escapes it, and a program reads the same."""
     return _UNSAFE.sub(_escape_in_json, orjson.dumps(said).decode())

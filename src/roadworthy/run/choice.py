@@ -13,7 +13,7 @@ from roadworthy._errors import WrongUse
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.reviews import Waiter
 from roadworthy.keep.rulings import CHOICES, choose
-from roadworthy.observe.visible import shortened, visible
+from roadworthy.observe.visible import indented, shortened
 
 KEYS = {"a": "a", "b": "b", "2": "both", "0": "neither", "s": "skip", "u": "undo", "q": "quit"}
 
@@ -25,11 +25,11 @@ _HEARD_MAX: Final = 10
 def show_choice(waiter: Waiter, most: int) -> None:
     """The record and both answers."""
     answers = _answers(waiter)
-    click.echo(f"\n{visible(waiter.key)}  (two versions of {waiter.step})")
-    click.echo(f"record:\n{visible(shortened(waiter.body or '', most))}")
+    click.echo(f"\n{indented(waiter.key)}  (two versions of {waiter.step})")
+    click.echo(f"record:\n{indented(shortened(waiter.body or '', most))}")
     for name, answer in answers.items():
         text = "no answer: a person would be asked" if answer is None else orjson.dumps(answer).decode()
-        click.echo(f"{name.upper()}: {visible(shortened(text, most))}")
+        click.echo(f"{name.upper()}: {indented(shortened(text, most))}")
 
 
 def ask_choice(waiter: Waiter) -> str:
@@ -68,7 +68,7 @@ def heard(choices: str, keys: Mapping[str, str], fitting: Collection[str]) -> st
         word = keys.get(said.lower(), said.lower())
         if word in fitting:
             return word
-        click.echo(f"{visible(repr(shortened(said, _SAID_CHARS)))} is not one of them.")
+        click.echo(f"{indented(repr(shortened(said, _SAID_CHARS)))} is not one of them.")
     raise WrongUse(
         f"{_HEARD_MAX} answers in a row were none of those asked for. Give a key or its whole word: {choices}. "
         "What was ruled before stands."

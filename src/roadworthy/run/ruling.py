@@ -25,7 +25,7 @@ from roadworthy.keep.reviews import Label, Waiter, open_reviews, put_label
 from roadworthy.keep.rulings import AUDIT, BATCH, CHOICES, GATE, choose, rule, undo
 from roadworthy.keep.transaction import Transaction, as_int
 from roadworthy.observe.certified import claims
-from roadworthy.observe.visible import json_line, shortened, visible
+from roadworthy.observe.visible import indented, json_line, shortened
 from roadworthy.observe.watched import alarm_json, alarm_line
 from roadworthy.run.app import App
 from roadworthy.run.auditor import stamp_all
@@ -117,7 +117,7 @@ def _closing(ruled: int) -> str:
 def _taken_back(taken: tuple[int, str] | None, by: str) -> str:
     if taken is None:
         return f"{by} has no ruling to take back."
-    return f"The ruling on {visible(taken[1])} is taken back."
+    return f"The ruling on {indented(taken[1])} is taken back."
 
 
 def _rule_one(app: App, store: Ledger, by: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _go_through(app: App, store: Ledger, by: str) -> int:
         if ruling == "right" and waiter.kind != GATE and waiter.suggestion is not None:
             fault = _fault(app, store, waiter, waiter.suggestion)
             if fault is not None:
-                click.echo(visible(refusal(ruling, fault)))
+                click.echo(indented(refusal(ruling, fault)))
                 continue
         after = waiter.id
         if waiter.kind == GATE:
@@ -193,10 +193,10 @@ def _decided(waiter: Waiter) -> str:
 
 def _show(waiter: Waiter) -> None:
     what = f"{waiter.kind}, " if waiter.kind in {AUDIT, BATCH} else ""
-    click.echo(f"\n{visible(waiter.key)}  ({what}{waiter.step})")
-    click.echo(f"why: {visible(waiter.grounds)}")
-    click.echo(f"record:\n{visible(shortened(waiter.body or '', _SHOWN_CHARS))}")
-    click.echo(f"suggested answer: {visible(waiter.suggestion or 'none')}")
+    click.echo(f"\n{indented(waiter.key)}  ({what}{waiter.step})")
+    click.echo(f"why: {indented(waiter.grounds)}")
+    click.echo(f"record:\n{indented(shortened(waiter.body or '', _SHOWN_CHARS))}")
+    click.echo(f"suggested answer: {indented(waiter.suggestion or 'none')}")
 
 
 def _ask(waiter: Waiter) -> str:
@@ -216,7 +216,7 @@ def _correction(app: App, store: Ledger, waiter: Waiter) -> str | None:
         fault = _fault(app, store, waiter, line)
         if fault is None:
             return line
-        click.echo(f"not valid: {visible(fault)}")
+        click.echo(f"not valid: {indented(fault)}")
 
 
 def _fault(app: App, store: Ledger, waiter: Waiter, text: str) -> str | None:
@@ -275,7 +275,7 @@ def label(app: str, file: str, *, as_json: bool) -> None:
         click.echo(json_line({"labels": taken, "problems": problems}))
     else:
         for problem in problems:
-            click.echo(visible(problem), err=True)
+            click.echo(indented(problem), err=True)
         click.echo(f"{taken} labels taken, {len(problems)} lines left out")
     sys.exit(1 if problems else 0)
 

@@ -18,7 +18,7 @@ from roadworthy.keep.reviews import open_reviews
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.report import Report
 from roadworthy.observe.summary import Summary
-from roadworthy.observe.visible import visible
+from roadworthy.observe.visible import in_line
 from roadworthy.run.forecast import forecast
 from roadworthy.run.job import Job
 from roadworthy.run.load import Loaded, load
@@ -126,7 +126,7 @@ async def _run(folder: Path, url: str) -> int:
         waiting = runtime.store.read(lambda tx: open_reviews(tx, loaded.app.name, 0, 3))
         click.echo("\nfirst in the review queue:")
         for waiter in waiting:
-            click.echo(f"  {visible(waiter.key)}: {visible(waiter.grounds[:140])}")
+            click.echo(f"  {in_line(waiter.key)}: {in_line(waiter.grounds[:140])}")
     finally:
         await runtime.close()
     return status

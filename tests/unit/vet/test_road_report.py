@@ -97,6 +97,17 @@ def test_an_unknown_fail_on_is_wrong_use() -> None:
         check_fail_on("bugdet", ("budget",))
 
 
+def test_what_an_app_says_begins_no_line_of_the_report() -> None:
+    """What a record or a model says could write a verdict of its own into what the terminal shows."""
+    forged = "x\nGO: app.py on in.jsonl: 9 passed, 0 failed, 0 not tested"
+    said = finding("it", Grade.FAIL, happened=forged, evidence=forged)
+    bars = Bars(title=forged, unit="USD", bars=(Bar(label=forged, value=1, text=forged),), least=0.7)
+    told = as_text(
+        report(said, pictures=(bars, Table(title="t", head=("a",), rows=((forged,),)))), whole=True
+    )
+    assert not [line for line in told.splitlines() if line.startswith("GO:")]
+
+
 def test_json_comes_back_as_the_same_report() -> None:
     """`--compare` would compare with something else than what was written."""
     pictures = (

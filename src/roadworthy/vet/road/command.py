@@ -18,7 +18,7 @@ import orjson
 
 from roadworthy._errors import WrongUse
 from roadworthy.call.price import pico
-from roadworthy.observe.visible import shortened, visible
+from roadworthy.observe.visible import in_line, shortened
 from roadworthy.vet.naked.answered import answers_any
 from roadworthy.vet.naked.drive import NAKED_STAGES, open_stand
 from roadworthy.vet.naked.target import names_function
@@ -54,7 +54,7 @@ class Progress:
     def found(self, stage: str, finding: Finding) -> None:
         """A stage found something."""
         mark = {Grade.PASS: "pass", Grade.FAIL: "FAIL", Grade.NOT_TESTED: "not tested"}[finding.grade]
-        self._say(f"    {mark}: {stage}, {finding.name}: {shortened(visible(finding.happened), 140)}")
+        self._say(f"    {mark}: {stage}, {finding.name}: {shortened(in_line(finding.happened), 140)}")
 
     def ends(self, result: StageResult) -> None:
         """A stage has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from roadworthy.observe.visible import shortened, visible
+from roadworthy.observe.visible import in_line, shortened
 from roadworthy.vet.road.finding import Finding, Grade
 from roadworthy.vet.road.picture import Bars, Chart, Dots, Figure, Picture, Table
 from roadworthy.vet.road.report import Report
@@ -30,7 +30,7 @@ def verdict_line(report: Report) -> str:
     counts = report.counts()
     said = f"{counts['pass']} passed, {counts['fail']} failed, {counts['not tested']} not tested"
     return (
-        f"{'GO' if report.is_go else 'NO-GO'}: {visible(report.subject)} on {visible(report.input)}: {said}"
+        f"{'GO' if report.is_go else 'NO-GO'}: {in_line(report.subject)} on {in_line(report.input)}: {said}"
     )
 
 
@@ -73,7 +73,7 @@ def _picture(picture: Picture) -> Iterator[str]:
         note = f" ({_short(picture.note)})" if picture.note else ""
         yield f"  {_short(picture.title)}: {_short(picture.value)}{note}"
         return
-    yield f"  {visible(picture.title)}"
+    yield f"  {in_line(picture.title)}"
     match picture:
         case Table():
             yield from _columns((picture.head, *picture.rows))
@@ -85,12 +85,12 @@ def _picture(picture: Picture) -> Iterator[str]:
             for bar in picture.bars:
                 length = round(_BAR_CHARS * min(1.0, max(0.0, bar.value / most)))
                 text = bar.text or f"{bar.value:g} {picture.unit}"
-                yield f"    {_cell(bar.label):24} {'#' * length:{_BAR_CHARS}} {visible(text)}"
+                yield f"    {_cell(bar.label):24} {'#' * length:{_BAR_CHARS}} {in_line(text)}"
         case Chart():
             for line in picture.lines:
                 across = max((across for across, _ in line.points), default=0)
                 highest = max((up for _, up in line.points), default=0)
-                yield f"    {_cell(line.label)}: {highest:g} {visible(picture.up)} at {across:.3g} {visible(picture.across)}"
+                yield f"    {_cell(line.label)}: {highest:g} {in_line(picture.up)} at {across:.3g} {in_line(picture.across)}"
     if picture.note:
         yield f"    {_short(picture.note)}"
 
@@ -104,8 +104,8 @@ def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return shortened(visible(text), _CELL_CHARS_MAX)
+    return shortened(in_line(text), _CELL_CHARS_MAX)
 
 
 def _short(text: str) -> str:
-    return shortened(visible(text), _LINE_CHARS_MAX)
+    return shortened(in_line(text), _LINE_CHARS_MAX)
