@@ -62,6 +62,7 @@ class Report:
     Attributes:
         fates: lines of the input by outcome; `waiting` by what for.
         kinds: how many lines are firsts, duplicates and conflicts.
+        budget_usd: the job's cap, else the app's; None where neither has one.
         settled_usd: what settled attempts cost: the provider's own bill for them.
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
@@ -110,6 +111,7 @@ class Report:
         claims: Sequence[Claim] = (),
         apart: Mapping[str, str] | None = None,
         watched: dict[str, dict[str, object]] | None = None,
+        app_cap_pico: int | None = None,
     ) -> Report:
         """The report as the ledger stands.
 
@@ -117,9 +119,11 @@ class Report:
             claims: what is certified of the app's steps.
             apart: by entry, the field of an answer that says how sure it is and is not compared with labels.
             watched: what is watched of them.
+            app_cap_pico: the app's cap, which holds where the job has none of its own.
         """
         found = standing(tx, job_id)
         account = tx.account(f"job:{job_id}")
+        cap = account.limit_pico if account.limit_pico is not None else app_cap_pico
         spent = [_Spent.of(row) for row in tx.rows("job_attempts", job_id=job_id)]
         job = tx.row("job_name", job_id=job_id)
         queue = tx.row("queue_length", app=app)
@@ -139,7 +143,7 @@ class Report:
             spent_usd=usd(account.spent_pico),
             reserved_usd=usd(account.reserved_pico),
             overrun_usd=usd(account.overrun_pico),
-            budget_usd=None if account.limit_pico is None else usd(account.limit_pico),
+            budget_usd=None if cap is None else usd(cap),
             latency_s=_quantiles(tx.rows("job_latencies", job_id=job_id)),
             grounds=_grounds(tx, job_id) if any(found.outcomes[fate] for fate in _NOT_ACCEPTED) else (),
             accuracy=_accuracy(tx, app, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),

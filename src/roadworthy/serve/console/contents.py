@@ -91,6 +91,7 @@ def report_of(look: Look, job_id: int) -> Report:
             found,
             apart,
             watched(tx, look.app, look.plan.promises, look.settings),
+            look.plan.budget_pico,
         )
     )
 
