@@ -1,7 +1,12 @@
 """What `report` says of money and of reasons."""
 
+from decimal import Decimal
+
+import pytest
 from tests.house.conftest import Build
 from tests.house.house import APP, STEP, letter
+
+from roadworthy.observe.report import each
 
 
 def test_report_and_run_say_the_same_cap(file_build: Build) -> None:
@@ -11,3 +16,18 @@ def test_report_and_run_say_the_same_cap(file_build: Build) -> None:
     assert house.json("report", APP)["budget_usd"] == ran["budget_usd"] == "5"
     ran = house.json("run", STEP, "in.jsonl", "--budget-usd", "2")
     assert house.json("report", APP)["budget_usd"] == ran["budget_usd"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("spent", "count", "said"),
+    [
+        ("0.0000027", 1, "0.00000270"),
+        ("1", 3, "0.333333"),
+        ("12.5", 1, "12.500000"),
+        ("0.01", 30_000, "0.000000333"),
+        ("0", 4, "0.000000"),
+    ],
+)
+def test_a_small_cost_keeps_its_digits(spent: str, count: int, said: str) -> None:
+    """A step that costs a tenth more than it did would look the same, or free."""
+    assert each(Decimal(spent), count) == said

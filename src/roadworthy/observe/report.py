@@ -27,6 +27,7 @@ from roadworthy.observe.watched import watched_lines
 
 _PAGE = 1_000
 _GROUNDS_MAX = 8
+_DIGITS = 3
 _NOT_ACCEPTED = ("rejected", "failed", "waiting")
 _GATES_MAX = 5
 _Z = 1.959964
@@ -192,7 +193,7 @@ class Report:
         if self.overrun_usd:
             yield f"  billed above what was allowed: {self.overrun_usd:f} USD"
         if accepted := self.fates["accepted"]:
-            yield f"  {self.spent_usd / accepted:.6f} USD per accepted record"
+            yield f"  {each(self.spent_usd, accepted)} USD per accepted record"
         for step, attempts, cost in self.steps:
             yield f"  step {step}: {attempts} attempts, {cost:f} USD"
 
@@ -228,6 +229,13 @@ class Report:
             yield from watched_lines(step, seen)
         if self.reviews:
             yield f"{self.reviews} questions wait for a person: roadworthy review"
+
+
+def each(spent_usd: Decimal, count: int) -> str:
+    """What one of so many cost: six decimals, and three digits that count where it is less than that shows."""
+    share = spent_usd / count
+    digits = max(6, _DIGITS - 1 - share.adjusted()) if share else 6
+    return f"{share:.{digits}f}"
 
 
 def wilson(right: int, number: int) -> tuple[float, float]:
