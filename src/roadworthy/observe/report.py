@@ -67,7 +67,8 @@ class Report:
         settled_usd: what settled attempts cost: the provider's own bill for them.
         unknown_usd: what attempts that nobody saw end are charged at.
         latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
-        grounds: why records are not accepted: (outcome, reason, count), commonest first.
+        grounds: why records are not accepted: (outcome, reason, count), commonest first. What the input is rejected for
+            counts without its place, and one of the reasons is given with it.
         gates: what the newest gates of candidates say, over all jobs of the app; `lots` what finished batches say that are certified whole.
         certificates: what is certified of each step that makes a promise, over all jobs of the app; `claims` in words.
         readers: how far two readers of the same audits agree, by step, over all jobs of the app.
@@ -182,7 +183,8 @@ class Report:
         if self.grounds:
             yield from ("", "not accepted, commonest first:")
         for outcome, reason, count in self.grounds:
-            yield f"  {count:6} {outcome}: {visible(' '.join(reason.split()))[:84]}"
+            one = f"{outcome}, such as" if outcome == "rejected" and count > 1 else outcome
+            yield f"  {count:6} {one}: {visible(' '.join(reason.split()))[:84]}"
         yield from ("", *self._quality())
 
     def _money(self) -> Iterator[str]:

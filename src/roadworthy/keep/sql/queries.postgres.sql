@@ -37,6 +37,13 @@ UPDATE record SET owner = :owner WHERE id = ANY (CAST(translate(:ids, '[]', '{}'
   OR EXISTS (SELECT 1 FROM lease WHERE lease.owner = record.owner AND lease.ended_at IS NOT NULL))
 RETURNING id;
 
+-- job_grounds: The same by what Postgres calls it.
+SELECT record.outcome, coalesce(min(record.reason), ''), count(*) FROM line JOIN record ON record.id = line.record_id
+WHERE line.job_id = :job_id AND record.outcome IN ('rejected', 'failed', 'waiting')
+GROUP BY record.outcome,
+  CASE WHEN record.outcome = 'rejected' THEN substr(record.reason, strpos(record.reason, ': ')) ELSE record.reason END
+ORDER BY 3 DESC LIMIT :count;
+
 -- next_line: The same out of the numbers of records, so that no two processes get one; no job has a line beyond those.
 SELECT nextval(pg_get_serial_sequence('record', 'id'));
 

@@ -296,10 +296,12 @@ GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, 
 SELECT round(latency_s * 10000), count(*) FROM attempt
 WHERE run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND ending = 'ok' GROUP BY 1 ORDER BY 1;
 
--- job_grounds: Why records of a job are not accepted, commonest first.
-SELECT record.outcome, coalesce(record.reason, ''), count(*) FROM line JOIN record ON record.id = line.record_id
+-- job_grounds: Why records of a job are not accepted, commonest first; what is said of a place in the input, up to the first colon, makes no other reason.
+SELECT record.outcome, coalesce(min(record.reason), ''), count(*) FROM line JOIN record ON record.id = line.record_id
 WHERE line.job_id = :job_id AND record.outcome IN ('rejected', 'failed', 'waiting')
-GROUP BY record.outcome, record.reason ORDER BY 3 DESC LIMIT :count;
+GROUP BY record.outcome,
+  CASE WHEN record.outcome = 'rejected' THEN substr(record.reason, instr(record.reason, ': ')) ELSE record.reason END
+ORDER BY 3 DESC LIMIT :count;
 
 -- budget: One cap's account.
 SELECT limit_pico, spent_pico, reserved_pico, overrun_pico, tick FROM budget WHERE scope = :scope;
