@@ -55,6 +55,21 @@ def test_what_a_student_learned_from_proves_nothing(build: Build) -> None:
     assert shop.sim.bill().total.requests == 90, "an unproved student answers nothing"
 
 
+@pytest.mark.fault("E23")
+def test_a_lesson_that_comes_again_in_another_job_proves_nothing(build: Build) -> None:
+    """A student would be certified by its own lessons where the same input was run once more under another name."""
+    first = notes(120, "a")
+    shop = school(build, first)
+    give(shop, first)
+    shop.run()
+    learned(shop, "--apply")
+    file = shop.folder / "shop.py"
+    file.write_text(file.read_text().replace('"field:sure"', '"field:sure", review_below=0.95'))
+    assert shop.run("feel", "--job", "again")["waiting"]["review"] == 120
+    label(shop, truth(first))
+    assert learned(shop, "--apply")["student"]["joined"] == 0
+
+
 def test_a_proved_student_answers_first_and_for_nothing(build: Build) -> None:
     """What it can answer would be paid for, or going back would leave it in charge."""
     first, second, third, fourth = (notes(*part) for part in ((60, "a"), (120, "b"), (20, "c"), (6, "d")))

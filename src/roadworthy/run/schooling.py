@@ -104,15 +104,28 @@ def train(
 
 
 def examined(
-    runtime: Runtime, step: Step[Any, Any], kept: KeptStudent, found: list[tuple[Labelled, Case | None]]
+    runtime: Runtime,
+    step: Step[Any, Any],
+    kept: KeptStudent,
+    found: list[tuple[Labelled, Case | None]],
+    answers: tuple[Answered, ...],
 ) -> list[Case]:
-    """Labelled records that the student did not learn from, with its answer before those of the other models."""
+    """Labelled records that the student did not learn from, with its answer before those of the other models.
+
+    What it learned from under another number, because the same input came again in another job, is left out as well.
+
+    Args:
+        answers: accepted ones, those that it learned from among them.
+    """
+    learned = {subject_of(step.name, one.value) for one in answers if one.record in kept.trained}
     name = f"{STUDENT}{step.name}"
     rung = StudentRung(name, kept, step.apart, runtime.lane_of_student(step))
     cases = []
     for one, case in found:
         text = text_of(step, one.value, runtime.settings)
         if case is None or text is None or one.kept.id in kept.trained:
+            continue
+        if subject_of(step.name, one.value) in learned:
             continue
         said, chance = rung.answer(text)
         checked = step.prepared.checker.check(Reply(0, name, Ending.OK, said, "stop"), one.value)

@@ -107,7 +107,7 @@ def _ladder(
         older = runtime.store.read(lambda tx: find_student(tx, before.student))
         students += [] if older is None else [older]
     for kept in students:
-        cases = examined(runtime, step, kept, found)
+        cases = examined(runtime, step, kept, found, () if school is None else school.answers)
         if sum(heard.model == own for case in cases for heard in case.heard) < 2 * GAUGE_LABELS_MIN:
             continue
         after, lines, facts = _threshold(runtime, step, ladder, cases, before)
