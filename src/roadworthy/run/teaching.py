@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from roadworthy._errors import LedgerUnavailable
 from roadworthy._quick import quick
 from roadworthy.decide.confidence import STUDENT
 from roadworthy.keep.states import Proof, note_proof, proofs
@@ -132,7 +133,7 @@ def _threshold(
     delta, number = _delta(runtime, step, aim, parted)
     later = Spending(1 - runtime.settings.threshold_confidence, number).next()
     lesson = teach(aim, parted, delta, later)
-    _note(runtime, step, aim, parted, lesson, Proof(number, "", delta, ""))
+    note_use(runtime, step, aim, parted, lesson, Proof(number, "", delta, ""))
     facts = {
         "max_error": aim.max_error,
         "cap": None if lesson.trust is None else lesson.trust.cap,
@@ -165,18 +166,27 @@ def _delta(runtime: Runtime, step: Step[Any, Any], aim: Aim, parted: Parted) -> 
     return spending.next(), spending.events
 
 
-def _note(
+def note_use(
     runtime: Runtime, step: Step[Any, Any], aim: Aim, parted: Parted, lesson: Lesson, proof: Proof
 ) -> None:
-    """Count the use of delta; a test that tested nothing used none."""
+    """Count the use of delta; a test that tested nothing used none.
+
+    Raises:
+        LedgerUnavailable: someone else's test took its number meanwhile, and with it its delta.
+    """
     if not lesson.found.tested:
         return
     found = {"cap": lesson.found.cap, "accepted": lesson.found.accepted, "wrong": lesson.found.wrong}
     used = replace(proof, subject=_subject(aim, parted), found=orjson.dumps(found).decode())
 
     def change(tx: Transaction) -> None:
-        if all(one.subject != used.subject for one in proofs(tx, runtime.plan.name, step.name)):
-            note_proof(tx, runtime.plan.name, step.name, used)
+        known = proofs(tx, runtime.plan.name, step.name)
+        mine = any(one.subject == used.subject for one in known)
+        if not mine and not note_proof(tx, runtime.plan.name, step.name, used):
+            raise LedgerUnavailable(
+                f"Somebody else has tested what labels teach of {step.name} meanwhile, which was use {used.number} of "
+                "delta. Nothing was changed; run the command again."
+            )
 
     runtime.store.write_now(change)
 
