@@ -324,7 +324,7 @@ def read_settings(
 def _number(name: str, value: object, kind: type) -> float:
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # of infinity no whole number is made
         number = -1
     if number < 0 or number != number:  # noqa: PLR0124 - NaN is the number that differs from itself
         raise WrongUse(

@@ -1,6 +1,7 @@
 """The supervising loop: workers that are lost are placed again, those that cannot work are not."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,3 +157,9 @@ def test_a_worker_stopped_by_the_budget_is_not_placed_again() -> None:
         return desk.placed, crew.stopped
 
     assert asyncio.run(scene()) == (2, "budget")
+
+
+def test_a_worker_is_told_of_settings_without_an_end() -> None:
+    """JSON has no word for it: a worker would be told nothing, and refuse to begin."""
+    order = Order(app="a.py", folder=".", ledger="l", work=Work(), settings={"patience_s": math.inf})
+    assert Order.read(order.as_json()) == order

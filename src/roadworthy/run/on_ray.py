@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict
@@ -57,8 +58,10 @@ class Order:
     settings: dict[str, float]
 
     def as_json(self) -> bytes:
-        """The order as it travels."""
-        return orjson.dumps(asdict(self))
+        """The order as it travels; JSON has no word for a number without an end, so that goes as text."""
+        plain = asdict(self)
+        endless = {name: "inf" for name, value in self.settings.items() if value == math.inf}
+        return orjson.dumps({**plain, "settings": plain["settings"] | endless})
 
     @classmethod
     def read(cls, text: bytes) -> Order:
@@ -66,6 +69,9 @@ class Order:
         found = orjson.loads(text)
         work = found.pop("work")
         wait_s = work.pop("wait_s")
+        found["settings"] = {
+            name: math.inf if value == "inf" else value for name, value in found["settings"].items()
+        }
         return cls(work=Work(wait_s=float("inf") if wait_s is None else wait_s, **work), **found)
 
 

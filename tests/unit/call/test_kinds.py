@@ -6,6 +6,7 @@ import pytest
 
 from roadworthy import App, Function, Model, Price, Prompt
 from roadworthy._errors import WrongUse
+from roadworthy._settings import read_settings
 
 ECHO = Function(lambda prompt: prompt, usd_per_call="0", name="echo")
 
@@ -75,3 +76,9 @@ def test_a_model_refuses_a_price_that_is_none(price: Any) -> None:
     """A traceback where the first call is priced."""
     with pytest.raises(WrongUse, match="price="):
         Model("openai:gpt-5", price=price)
+
+
+def test_a_whole_number_without_an_end_is_refused() -> None:
+    """A traceback without a word of which setting it is."""
+    with pytest.raises(WrongUse, match="concurrency"):
+        read_settings({"concurrency": float("inf")})
