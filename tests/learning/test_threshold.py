@@ -114,3 +114,16 @@ def test_a_wrong_use_is_said(build: Build, words: tuple[str, ...], told: str) ->
     shop = build(notes(1), STEP)
     shop.run()
     assert told in shop.call("learn", "shop.py", *words, status=2)
+
+
+def test_an_option_of_a_candidate_is_refused_without_one(build: Build) -> None:
+    """A margin of nothing would be taken for no margin, and what it was meant for not be said."""
+    shop = build(notes(1), STEP)
+    for option, value in (("--margin", "0"), ("--sample", "9"), ("--field", "mood"), ("--budget-usd", "0")):
+        assert f"{option} belongs to --candidate" in shop.call(
+            "learn", "shop.py:feel", option, value, status=2
+        )
+    for option, value in (("--margin", "0"), ("--field", "mood"), ("--budget-usd", "0")):
+        assert "--batch goes with" in shop.call(
+            "learn", "shop.py:feel", "--batch", "in", option, value, status=2
+        )

@@ -75,7 +75,8 @@ def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bo
     if sum((back is not None, history, apply)) > 1:
         raise WrongUse("--apply, --roll-back and --history are three different things. Give one of them.")
     if given["batch"] is not None:
-        if back is not None or history or apply or given["candidate"] is not None:
+        others = (given[name] for name in ("candidate", "budget_usd", "margin"))
+        if back is not None or history or apply or given["field"] or any(one is not None for one in others):
             raise WrongUse("--batch goes with --max-error and --sample alone.")
         batched = certify(loaded, given)
         click.echo(json_line(batched.as_json()) if as_json else "\n".join(batched.lines()))
@@ -86,7 +87,7 @@ def learn(app: str, *, back: int | None, history: bool, apply: bool, as_json: bo
         if back is not None or history:
             raise WrongUse("--candidate goes with --apply alone. Give --roll-back or --history without it.")
         sys.exit(gate(loaded, given, apply=apply, as_json=as_json))
-    if extra := [option for option, value in given.items() if value]:
+    if extra := [option for option, value in given.items() if value not in (None, ())]:
         raise WrongUse(f"--{extra[0].replace('_', '-')} belongs to --candidate FILE.")
     with reading(loaded.app) as store:
         if history:
