@@ -1,5 +1,6 @@
 """How many records may be worked on at the same time: what no lane can use, and no process can open, is refused."""
 
+import asyncio
 import resource
 import subprocess
 import sys
@@ -83,3 +84,43 @@ def test_the_parts_of_a_record_are_counted_among_the_files(folder: Path, command
     assert "Give concurrency 45 at most" in done.stderr
     assert not (folder / "paid").exists()
     assert within(400, folder, *command, "--concurrency", "45").returncode == 0
+
+
+POSTS = """
+import asyncio, collections, sys
+from roadworthy._settings import DEFAULTS
+from roadworthy.call.transport import PyreqwestTransport
+
+async def main():
+    transport = PyreqwestTransport(DEFAULTS)
+    found = await asyncio.gather(*(transport.post(sys.argv[1], {}, b"{}", 20.0) for _ in range(200)))
+    await transport.close()
+    print(sorted(collections.Counter((one.status, one.error, one.detail) for one in found).items()))
+
+asyncio.run(main())
+"""
+
+
+def test_calls_beyond_the_files_of_a_process_wait_for_one(folder: Path) -> None:
+    """A workflow that asks many steps at once would run out of files, and close the lane as if the provider were down."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            await reader.readexactly(2)
+            await asyncio.sleep(0.3)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    async def scenario() -> str:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=300)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", POSTS, f"http://127.0.0.1:{port}/"),
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)),
+            )
+            said, _ = await asyncio.wait_for(process.communicate(), 60)
+            return said.decode()
+
+    assert asyncio.run(scenario()).strip() == "[((200, '', ''), 200)]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pyreqwest.http import Url
     from pyreqwest.response import Response
 
+OTHER_FILES = 40
+"""The ledger, the input, the output and what Python itself holds open; the rest is for calls."""
 _LET_GO_S = 0.02
 _UNTRUSTED = "invalid peer certificate"  # rustls begins each of its words about a certificate so
 _END_S = 0.2
@@ -170,6 +173,11 @@ class PyreqwestTransport:
                 .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
+            files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if (
+                files != resource.RLIM_INFINITY
+            ):  # how many steps a workflow asks at once nobody knows before it does
+                builder = builder.max_connections(max(1, files - OTHER_FILES))
             with starting_behind():  # its thread starts with the first client
                 self._clients[local] = (builder.no_proxy() if local else builder).build()
         from pyreqwest.http import Url  # noqa: PLC0415 - with the first call

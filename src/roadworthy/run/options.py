@@ -5,15 +5,13 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from roadworthy._errors import WrongUse
 from roadworthy._quick import quick
 from roadworthy._settings import DEFAULTS, Settings
+from roadworthy.call.transport import OTHER_FILES
 from roadworthy.run.entry import Step
-
-_OTHER_FILES: Final = 40
-"""The ledger, the input, the output and what Python itself holds open."""
 
 
 @quick(frozen=True, slots=True, kw_only=True)
@@ -65,12 +63,12 @@ def at_once(wanted: int | None, settings: Settings, steps: Iterable[Step[Any, An
     check_concurrency(count, settings)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     parts = settings.parts_at_once if any(step.split is not None for step in steps) else 1
-    if files != resource.RLIM_INFINITY and count * parts > files - _OTHER_FILES:
+    if files != resource.RLIM_INFINITY and count * parts > files - OTHER_FILES:
         each = f", each asked in up to {parts} parts at once," if parts > 1 else ""
         raise WrongUse(
             f"{count:,} records at the same time{each} need a file for each of their calls, and this process may open "
-            f"{files:,}. Give concurrency {max((files - _OTHER_FILES) // parts, 1):,} at most, or say "
-            f"`ulimit -n {count * parts + _OTHER_FILES}` first."
+            f"{files:,}. Give concurrency {max((files - OTHER_FILES) // parts, 1):,} at most, or say "
+            f"`ulimit -n {count * parts + OTHER_FILES}` first."
         )
     return count
 
