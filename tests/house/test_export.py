@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tests.house.conftest import Build
 from tests.house.house import APP, STEP, House, letter
+from tests.ledgers import change
 
 from roadworthy.run import export
 
@@ -92,3 +93,16 @@ def test_one_job_alone_and_wrong_names(build: Build) -> None:
     assert house.call("export", APP, "--what", "labels", "--job", "one", "-o", "x.jsonl").returncode == 2
     assert house.call("export", APP, "-o", "x.xlsx").returncode == 2
     assert json.loads((house.folder / "x.jsonl").read_text())["job"] == "one"
+
+
+def test_no_export_lies_where_documents_are_read(file_build: Build) -> None:
+    """The next run over the folder would read the export as one of its documents, and pay for it."""
+    house = file_build([letter(1)])
+    house.json("run", STEP, "in.jsonl")
+    inbox = house.folder / "inbox"
+    inbox.mkdir()
+    change(house.ledger, f"UPDATE job SET name = '{inbox}'")
+    done = house.call("export", APP, "-o", "inbox/records.jsonl")
+    assert done.returncode == 2
+    assert "would be read as one of its documents" in " ".join(done.stderr.split())
+    assert list(inbox.iterdir()) == []

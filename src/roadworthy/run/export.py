@@ -17,7 +17,15 @@ from roadworthy.keep.pieces import whole_body
 from roadworthy.keep.transaction import Row, Value, as_float, as_int, as_text
 from roadworthy.observe.visible import json_line
 from roadworthy.run.load import Loaded, load
-from roadworthy.run.output import ENDINGS, check_output, csv_row, is_same_file, plain_text, written_whole
+from roadworthy.run.output import (
+    ENDINGS,
+    check_apart,
+    check_output,
+    csv_row,
+    is_same_file,
+    plain_text,
+    written_whole,
+)
 from roadworthy.run.reading import jobs_named, reading
 
 _PAGE = 1_000
@@ -147,13 +155,14 @@ def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool)
 
 
 def _refuse_inputs(store: Ledger, app: str, output: Path) -> None:
-    """A job is called by the file that it reads; that one is not written over."""
+    """A job is called by what it reads: a file is not written over, and a folder gets no document of ours."""
     for row in store.read(lambda tx: tx.rows("jobs", app=app)):
         if is_same_file(output, as_text(row[2])):
             raise WrongUse(
                 f"The output {str(output)!r} is the input of the job {row[2]!r}, which it would overwrite. "
                 "Name another file with -o, or move that one away first."
             )
+        check_apart(output, as_text(row[2]))
 
 
 def _job_ids(store: Ledger, loaded: Loaded, job: str | None) -> list[int]:
