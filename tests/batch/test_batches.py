@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 from tests.batch.trial import APP, PICO, Trial
-from tests.ledgers import ask
+from tests.crash import tickets
+from tests.ledgers import ask, change
 
 Begin = Callable[..., Trial]
 WAITING = "SELECT count(*) FROM record WHERE outcome = 'waiting' AND waiting_for = 'batch'"
@@ -150,6 +151,18 @@ def test_plan_says_half_the_price(begin: Begin) -> None:
     assert batched["batch"] is True
     half = Decimal(direct["cost_usd"]["likely"]) / 2
     assert abs(Decimal(batched["cost_usd"]["likely"]) - half) < Decimal("0.000001")
+
+
+def test_the_hours_of_a_batch_are_no_latency(begin: Begin) -> None:
+    """A plan without batches would say that it takes weeks, and the report that each answer took hours."""
+    trial = begin("openai", 40, 100)
+    trial.run()
+    change(trial.ledger, "UPDATE attempt SET latency_s = 36000.0")
+    tickets.write(trial.folder / "tickets.jsonl", 60)
+    said = json.loads(trial.command("plan", str(APP), "tickets.jsonl", "--json").stdout)
+    assert said["to_ask"] == 20
+    assert said["seconds"] < 600
+    assert json.loads(trial.command("report", str(APP), "--json").stdout)["latency_s"] == []
 
 
 def test_a_forgotten_record_leaves_nothing_of_what_its_batch_brings(begin: Begin) -> None:

@@ -66,7 +66,7 @@ class Report:
         budget_usd: the job's cap, else the app's; None where neither has one.
         settled_usd: what settled attempts cost: the provider's own bill for them.
         unknown_usd: what attempts that nobody saw end are charged at.
-        latency_s: 50th, 95th and 99th percentile of answered attempts; empty where none was.
+        latency_s: 50th, 95th and 99th percentile of answered attempts that went through no batch; empty where none was.
         grounds: why records are not accepted: (outcome, reason, count), commonest first. What the input is rejected for
             counts without its place, and one of the reasons is given with it.
         gates: what the newest gates of candidates say, over all jobs of the app; `lots` what finished batches say that are certified whole.

@@ -255,7 +255,8 @@ def experience(
     """
     first: dict[int, int] = {}
     above: dict[int, int] = {}
-    totals = [0, 0, 0.0]
+    totals = [0, 0]
+    waited: dict[int, float] = {}
     (attempts,) = tx.row("job_costs", job_id=job_id) or (0,)
     stride = max(1, as_int(attempts) // attempts_max)
     for record_id, model, direct, batched, input_tokens, output_tokens, latency in tx.rows(
@@ -267,7 +268,8 @@ def experience(
         part[as_int(record_id)] = part.get(as_int(record_id), 0) + cost
         totals[0] += as_int(input_tokens)
         totals[1] += as_int(output_tokens)
-        totals[2] += as_float(latency)
+        if spent_s := as_float(latency):  # the hours that a batch takes say nothing of a call
+            waited[as_int(record_id)] = waited.get(as_int(record_id), 0.0) + spent_s
     ids = sorted(first.keys() | above.keys())
     number = max(1, len(ids))
     return Known(
@@ -275,7 +277,7 @@ def experience(
         tuple(above.get(i, 0) for i in ids),
         totals[0] / number,
         totals[1] / number,
-        totals[2] / number,
+        statistics.fmean(waited.values()) if waited else LATENCY_S,
     )
 
 

@@ -126,11 +126,12 @@ FROM batch_call LEFT JOIN batch ON batch.id = batch_call.batch_id WHERE batch_ca
 -- erase_batch_calls: Remove the words of a record's queued calls.
 UPDATE batch_call SET body = NULL WHERE attempt_id IN (SELECT id FROM attempt WHERE record_id = :record_id);
 
--- costs_apart_by_record: What one in :stride records of a job cost by model, directly and in batches, with tokens and time.
+-- costs_apart_by_record: What one in :stride records of a job cost by model, directly and in batches, with tokens, and with the time of direct ones.
 SELECT attempt.record_id, attempt.model,
   sum(CASE WHEN batch_call.attempt_id IS NULL THEN attempt.cost_pico ELSE 0 END),
   sum(CASE WHEN batch_call.attempt_id IS NULL THEN 0 ELSE attempt.cost_pico END),
-  sum(coalesce(attempt.input_tokens, 0)), sum(coalesce(attempt.output_tokens, 0)), sum(coalesce(attempt.latency_s, 0.0))
+  sum(coalesce(attempt.input_tokens, 0)), sum(coalesce(attempt.output_tokens, 0)),
+  sum(CASE WHEN batch_call.attempt_id IS NULL THEN coalesce(attempt.latency_s, 0.0) ELSE 0.0 END)
 FROM attempt LEFT JOIN batch_call ON batch_call.attempt_id = attempt.id
 WHERE attempt.run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND attempt.cost_pico IS NOT NULL
   AND attempt.record_id % 65521 * 48271 % 65521 % :stride = 0

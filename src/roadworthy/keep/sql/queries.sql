@@ -292,9 +292,10 @@ FROM attempt JOIN question ON question.id = attempt.question_id
 WHERE attempt.run_id IN (SELECT id FROM run WHERE job_id = :job_id)
 GROUP BY attempt.model, coalesce(attempt.ending, 'on the wire'), attempt.state, question.step ORDER BY 1, 2, 3, 4;
 
--- job_latencies: How many of a job's answered attempts took how many tenths of a millisecond, in order.
+-- job_latencies: How many of a job's answered attempts that went through no batch took how many tenths of a millisecond, in order.
 SELECT round(latency_s * 10000), count(*) FROM attempt
-WHERE run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND ending = 'ok' GROUP BY 1 ORDER BY 1;
+WHERE run_id IN (SELECT id FROM run WHERE job_id = :job_id) AND ending = 'ok'
+  AND NOT EXISTS (SELECT 1 FROM batch_call WHERE batch_call.attempt_id = attempt.id) GROUP BY 1 ORDER BY 1;
 
 -- job_grounds: Why records of a job are not accepted, commonest first; what is said of a place in the input, up to the first colon, makes no other reason.
 SELECT record.outcome, coalesce(min(record.reason), ''), count(*) FROM line JOIN record ON record.id = line.record_id
