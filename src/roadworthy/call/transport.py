@@ -174,9 +174,7 @@ class PyreqwestTransport:
                 .pool_idle_timeout(timedelta(seconds=settings.pool_idle_s))
             )
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            if (
-                files != resource.RLIM_INFINITY
-            ):  # how many steps a workflow asks at once nobody knows before it does
+            if files != resource.RLIM_INFINITY:  # a workflow may ask any number of steps at once
                 builder = builder.max_connections(max(1, files - OTHER_FILES))
             with starting_behind():  # its thread starts with the first client
                 self._clients[local] = (builder.no_proxy() if local else builder).build()
