@@ -198,6 +198,9 @@ def test_the_ways_to_save_save_what_they_should() -> None:
     elsewhere = tuple(replace(model, name=f"azure:{model.id}") for model in ladder)
     told = table(replace(seen, ladder=elsewhere, prefix_tokens=500.0), "made up")
     assert "`run --batch` asks these models directly" in told.note
+    gateway = tuple(replace(model, name=f"{model.name}@https://gateway.example/v1") for model in ladder)
+    told = table(replace(seen, ladder=gateway, prefix_tokens=500.0), "made up")
+    assert "`run --batch` asks these models directly" in told.note
 
 
 def test_what_is_asked_beside_the_models_is_part_of_the_cost_and_of_no_way_to_save() -> None:

@@ -108,19 +108,21 @@ def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, dict[str, object] | Wrong
 def _names(values: dict[int, object], number: int) -> dict[int, str]:
     """The names in the header by their columns."""
     names: dict[int, str] = {}
+    seen: set[str] = set()
     for place, value in values.items():
         name = str(value).strip()
-        if not name:
-            continue  # blanks name no column
-        if name in names.values():
+        if name in seen:
             raise WrongUse(f"names {shown(name)} twice in its header, row {number}. Rename one of them.")
-        names[place] = name
+        if name:  # blanks name no column
+            names[place] = name
+            seen.add(name)
     return names
 
 
 def _unnamed(place: int, value: object) -> WrongRecord:
+    said = str(value) if isinstance(value, dt.date | dt.time | dt.timedelta) else shown(value)
     return WrongRecord(
-        f"column {_letters(place)} holds {shown(value)} and has no name in the header",
+        f"column {_letters(place)} holds {said} and has no name in the header",
         "Name it in the first row with values, or leave it out.",
     )
 
@@ -145,9 +147,7 @@ def main() -> None:
     """Answer the one question."""
     confine(int(sys.argv[1]))
     slips: list[BaseException] = []
-    with told_to(
-        slips.append, kinds=(BaseException,)
-    ):  # what a parser in Rust raises in despair is no Exception
+    with told_to(slips.append, kinds=(BaseException,)):  # a parser in Rust raises what is no Exception
         asked = orjson.loads(sys.stdin.buffer.read())
         say_rows(Path(asked["path"]), asked["sheet"], Settings(**asked["settings"]), _say)
     if slips:

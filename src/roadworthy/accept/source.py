@@ -92,8 +92,8 @@ class Source:
     def from_path(cls, path: str | Path, settings: Settings, *, sheet: str = "") -> Source:
         """A table or lines, a document, or a folder of documents.
 
-        Tables and lines end with `.jsonl`, `.ndjson`, `.json` (an array), `.csv`, `.tsv`, each also with `.gz`, with `.parquet`, or as
-        workbooks do.
+        Tables and lines end with `.jsonl`, `.ndjson`, `.json` (an array), `.csv`, `.tsv`, each also with `.gz`, with
+        `.parquet`, or as workbooks do.
 
         Args:
             path: where it is.

@@ -67,6 +67,11 @@ def test_a_value_without_a_name_is_the_fate_of_its_row(tmp_path: Path) -> None:
     assert isinstance(second, Unusable)
     assert isinstance(third, Record)
     assert "t.xlsx, row 3: column C holds 'see me' and has no name in the header" in second.reason
+    (dated,) = records(book(tmp_path / "d.xlsx", {"S": [["id"], ["A", dt.date(2026, 1, 2)]]}))
+    assert isinstance(dated, Unusable)
+    assert "column B holds 2026-01-02 and has no name" in dated.reason, (
+        "as people write it, not as Python does"
+    )
 
 
 def test_a_header_of_blanks_names_no_column(tmp_path: Path) -> None:

@@ -67,6 +67,17 @@ def value_of(text: str, kind: Any) -> Any:
     return checked.value
 
 
+def ruled_right(text: str, kind: Any) -> tuple[Checker[Any], Valid[Any]]:
+    """A model's answer, of which a person says that it is right as it is shown: the same value, in the same words."""
+    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
+    said = checker.check(reply_of(text), TICKET)
+    assert isinstance(said, Valid)
+    ruled = checker.check(Reply(attempt=0, model="person", ending=Ending.OK, text=said.body.decode()), TICKET)
+    assert isinstance(ruled, Valid), ruled
+    assert (ruled.value, ruled.body) == (said.value, said.body)
+    return checker, said
+
+
 def test_a_right_answer_is_valid() -> None:
     """If this fails, nothing is ever accepted."""
     checked = judged(RIGHT)
@@ -466,12 +477,7 @@ class Amount(BaseModel):
 )
 def test_an_answer_that_a_person_finds_right_is_valid_as_it_was_shown(text: str, kind: Any) -> None:
     """What the type computes stands in what a person is shown: their yes was refused, and the record went on waiting."""
-    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
-    said = checker.check(reply_of(text), TICKET)
-    assert isinstance(said, Valid)
-    ruled = checker.check(Reply(attempt=0, model="person", ending=Ending.OK, text=said.body.decode()), TICKET)
-    assert isinstance(ruled, Valid), ruled
-    assert (ruled.value, ruled.body) == (said.value, said.body)
+    checker, said = ruled_right(text, kind)
     of_model = checker.check(reply_of(said.body.decode()), TICKET)
     assert isinstance(of_model, Invalid), "a model is not asked for them"
 
@@ -528,12 +534,7 @@ class Started:
 )
 def test_what_a_type_writes_and_does_not_read_is_kept_as_it_was_said(text: str, kind: Any) -> None:
     """A person's yes to an answer, and an example made of it, would be refused by the type that it was written by."""
-    checker: Checker[Any] = Checker(kind, compile_schema(kind), (), DEFAULTS)
-    said = checker.check(reply_of(text), TICKET)
-    assert isinstance(said, Valid)
-    ruled = checker.check(Reply(attempt=0, model="person", ending=Ending.OK, text=said.body.decode()), TICKET)
-    assert isinstance(ruled, Valid), ruled
-    assert (ruled.value, ruled.body) == (said.value, said.body)
+    ruled_right(text, kind)
 
 
 class Left(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import orjson
@@ -81,20 +81,19 @@ def batched(rung: Rung) -> BatchRung | None:
     return BatchRung(rung)
 
 
+def has_batches(name: str) -> bool:
+    """Whether a model of this name can be asked through batches."""
+    return "@http" not in name and name.partition(":")[0] in _DIALECTS
+
+
 def dialect_of(name: str, endpoint: Endpoint) -> BatchDialect | None:
     """How the batches of a model are worded, by what its name begins with."""
-    prefix, _, _ = name.partition(":")
-    url, model_id = endpoint.url, endpoint.model_id
-    if "@http" in name:
-        return None
-    match prefix:
-        case "openai":
-            return OpenAIBatch(url, model_id, "/v1/chat/completions")
-        case "openai-responses":
-            return OpenAIBatch(url, model_id, "/v1/responses")
-        case "anthropic":
-            return AnthropicBatch(url, model_id)
-        case "gemini":
-            return GeminiBatch(url, model_id)
-        case _:
-            return None
+    return _DIALECTS[name.partition(":")[0]](endpoint) if has_batches(name) else None
+
+
+_DIALECTS: Mapping[str, Callable[[Endpoint], BatchDialect]] = {
+    "openai": lambda place: OpenAIBatch(place.url, place.model_id, "/v1/chat/completions"),
+    "openai-responses": lambda place: OpenAIBatch(place.url, place.model_id, "/v1/responses"),
+    "anthropic": lambda place: AnthropicBatch(place.url, place.model_id),
+    "gemini": lambda place: GeminiBatch(place.url, place.model_id),
+}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from roadworthy._quick import quick
+from roadworthy.call.batch.rung import has_batches
 from roadworthy.call.model import PREFIXES
 from roadworthy.observe.report import wilson
 from roadworthy.run.forecast import Known, predict
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 SCALES: Final = (1, 10, 100)
 BATCH_SHARE: Final = Decimal("0.5")
 """Batches cost half: https://platform.openai.com/docs/guides/batch, and the same at Anthropic, Google and Amazon."""
-_BATCHED: Final = ("openai:", "openai-responses:", "anthropic:", "gemini:")
-"""Models that `run --batch` asks through batches; `call.batch.rung.dialect_of` knows how."""
 CACHED_TOKENS_MIN: Final = 1_024
 """Providers keep a prompt's beginning from so many tokens on: https://platform.openai.com/docs/guides/prompt-caching."""
 _PICO: Final = 10**12
@@ -256,7 +255,7 @@ def table(seen: Seen, answers: str) -> Table:
     elif not seen.ladder:
         notes.append("The app has several steps: what each way to save would change is not told apart.")
     if seen.is_official:
-        batched = all(model.name.startswith(_BATCHED) for model in seen.ladder)
+        batched = all(has_batches(model.name) for model in seen.ladder)
         how = "at these prices" if batched else "these models directly, at the full price"
         notes.append(f"Of batches: `run --batch` asks {how}.")
     share = _cached_share(seen)
