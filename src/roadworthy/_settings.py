@@ -136,6 +136,12 @@ class Settings(DoorSettings):
         8, "requests", "in flight per lane at the start; doubles with each round trip until throttled", OURS
     )
     lane_concurrency_max: int = _count(1_000, "requests", "in flight per lane at most", OURS)
+    turn_replies_max: int = _count(
+        40,
+        "replies",
+        "that go on in one turn of the event loop; what comes with them goes on in the next",
+        OURS,
+    )
     lane_decrease: float = _row(
         0.7, "factor", "concurrency after a throttled ending", "AIMD; Netflix concurrency-limits"
     )
@@ -289,7 +295,7 @@ class Settings(DoorSettings):
         500_000_000, "bytes", "a larger ledger is compacted only while no other process works on it", OURS
     )
 
-    commit_rows_max: int = _count(512, "changes", "changes in one transaction of the writer", OURS)
+    commit_rows_max: int = _count(128, "changes", "changes in one transaction of the writer", OURS)
     lease_s: float = _row(
         30.0, "seconds", "a process on a Postgres ledger that is silent so long is taken for dead", OURS
     )

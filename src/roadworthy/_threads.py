@@ -31,6 +31,14 @@ def wake_in_turn() -> bool:
     return False
 
 
+def wake_at_once() -> None:
+    """Let this thread push aside who runs when it wakes, after all, where it was to wait its turn."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            if os.sched_getscheduler(0) == os.SCHED_BATCH:
+                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @contextmanager
 def starting_behind() -> Iterator[None]:
     """Whatever thread a library starts inside waits its turn; this one wakes as before."""

@@ -13,13 +13,14 @@ from tests.acceptance.bench import APP, Bench, messages
 
 
 @pytest.mark.timeout(120)
-def test_an_interrupt_ends_in_order_and_the_same_command_goes_on(calm: Bench) -> None:
-    """Ctrl-C would lose answers, leave money reserved, or end with a traceback."""
+@pytest.mark.parametrize("turn_replies_max", ["1", "40"])
+def test_an_interrupt_ends_in_order_and_the_same_command_goes_on(calm: Bench, turn_replies_max: str) -> None:
+    """Ctrl-C would lose answers, leave money reserved, or end with a traceback; also where answers wait for their turn."""
     calm.sim.script({"latency_ms": 300})
     running = subprocess.Popen(
         calm.command("run", APP, "messages.jsonl", "--json"),
         cwd=calm.folder,
-        env=calm.environ,
+        env=calm.environ | {"ROADWORTHY_TURN_REPLIES_MAX": turn_replies_max},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -135,6 +135,7 @@ def draw(seed: int) -> Scenario:
         "throttle_floor_s": 0.005,
         "park_pause_s": 0.02,
         "crash_loop_deaths": chance.choice((3, 100)),
+        "turn_replies_max": (1, 40)[seed % 2],
     }
     return Scenario(
         seed=seed,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from roadworthy._settings import DEFAULTS
-from roadworthy._threads import starting_behind, wake_in_turn
+from roadworthy._threads import starting_behind, wake_at_once, wake_in_turn
 from roadworthy.keep.store import SqliteStore
 
 R = TypeVar("R")
@@ -65,6 +67,18 @@ def test_a_thread_waits_its_turn_and_is_told_once() -> None:
     assert elsewhere(work) == (True, False, os.SCHED_BATCH)
 
 
+def test_a_thread_that_is_behind_waits_no_more() -> None:
+    """Otherwise a loop that never sleeps would keep the ledger's thread from the core while a thousand wait for it."""
+
+    def work() -> tuple[int, bool, int]:
+        wake_in_turn()
+        wake_at_once()
+        pushes = os.sched_getscheduler(0)
+        return pushes, wake_in_turn(), os.sched_getscheduler(0)
+
+    assert elsewhere(work) == (os.SCHED_OTHER, True, os.SCHED_BATCH)
+
+
 def test_what_starts_inside_waits_and_who_started_it_does_not() -> None:
     """Otherwise the loop itself would wait behind its own helpers: what it answers would come later."""
 
@@ -83,6 +97,7 @@ def test_somebody_elses_policy_is_kept() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         with starting_behind():
             pass
+        wake_at_once()
         return wake_in_turn(), os.sched_getscheduler(0)
 
     assert elsewhere(work) == (False, os.SCHED_IDLE)
@@ -96,6 +111,7 @@ def test_a_system_that_forbids_it_is_no_error(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "sched_setscheduler", forbidden)
     assert not wake_in_turn()
+    wake_at_once()
     with starting_behind():
         pass
 
@@ -109,6 +125,25 @@ def test_the_ledgers_thread_waits_its_turn(tmp_path: Path) -> None:
     finally:
         store.close()
     assert started == [os.SCHED_BATCH]
+
+
+def test_the_ledgers_thread_waits_no_more_while_it_is_behind(tmp_path: Path) -> None:
+    """Otherwise a thousand calls in flight march in step: all behind one commit, then all on the wire."""
+    before = policies()
+    found: list[int] = []
+    store = SqliteStore(tmp_path / "ledger.db", replace(DEFAULTS, commit_rows_max=8))
+    try:
+        (thread,) = policies().keys() - before.keys()
+
+        async def write(count: int) -> None:
+            await asyncio.gather(*(store.write(lambda _tx: None) for _ in range(count)))
+            found.append(os.sched_getscheduler(thread))
+
+        for count in (4, 5, 4):
+            asyncio.run(write(count))
+    finally:
+        store.close()
+    assert found == [os.SCHED_BATCH, os.SCHED_OTHER, os.SCHED_BATCH]
 
 
 def test_the_transports_thread_waits_its_turn() -> None:

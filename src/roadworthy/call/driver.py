@@ -20,6 +20,7 @@ from roadworthy.call.reply import Ending, Outcome, Reply
 from roadworthy.call.retry import Park, Retry, Wait
 from roadworthy.call.rung import Rung
 from roadworthy.call.sharing import Sharing
+from roadworthy.call.turnstile import Turnstile
 
 REPLIES = frozenset({Ending.OK, Ending.TRUNCATED, Ending.REFUSED, Ending.FILTERED, Ending.EMPTY})
 _NEVER_LEFT = frozenset({Ending.UNSENT, Ending.UNTRUSTED})
@@ -66,6 +67,7 @@ class Driver:
         self._clock = clock
         self._tell = tell
         self._tells_attempts = hears(tell, AttemptEnded)
+        self._turnstile = Turnstile(settings.turn_replies_max)
         self._queues: dict[str, dict[asyncio.Future[None], None]] = {}  # in order; whoever leaves is removed
 
     async def buy(self, rung: Rung, ask: Ask, meter: Meter, deadline: float) -> Reply | NoReply:
@@ -255,6 +257,8 @@ class Driver:
             await meter.settle(settlement)
         if self._tells_attempts:
             self._tell(_ended(settlement))
+        if self._turnstile.full():
+            await self._turnstile.wait()
         return outcome
 
     def _saw(self, lane: Lane, outcome: Outcome, now: float, ask: Ask) -> None:

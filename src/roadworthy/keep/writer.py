@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from roadworthy._edge import told_to
 from roadworthy._errors import LedgerUnavailable
-from roadworthy._threads import wake_in_turn
+from roadworthy._threads import wake_at_once, wake_in_turn
 from roadworthy.keep.transaction import Change, TakenForDead
 
 if TYPE_CHECKING:
@@ -188,8 +188,12 @@ class Writer:
 
     def _work(self) -> None:
         wake_in_turn()
+        behind = False
         while True:
             batch, last = self._drain()
+            if behind != self._is_behind(batch):
+                behind = not behind
+                (wake_at_once if behind else wake_in_turn)()
             error = self._tried(batch) if batch else None
             if error is None or isinstance(error, LedgerUnavailable) or _is_single(batch):
                 _tell(batch, error)
@@ -197,6 +201,14 @@ class Writer:
                 self._one_by_one(batch)
             if last:
                 return
+
+    def _is_behind(self, batch: list[_Gathered]) -> bool:
+        """Whether so much waits that the thread is not to wait for its turn as well.
+
+        A loop that never sleeps would keep it from the core, statement after statement, and what the loop could send
+        meanwhile stands behind this commit.
+        """
+        return 2 * sum(len(gathered.changes) for gathered in batch) > self._rows_max
 
     def _tried(self, batch: list[_Gathered]) -> BaseException | None:
         """What came of it, whatever that is: a thread that ended silently would strand who waits."""
