@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.certificate.conftest import Build
 from tests.certificate.shop import Shop, by_truth, notes
+from tests.ledgers import holds
 
 PROMISE = "max_error=0.20, audit_share=0.5"
 
@@ -242,3 +243,48 @@ def test_a_ruling_that_does_not_fit_is_refused(build: Build, words: tuple[str, .
     shop.run()
     assert told in shop.call("review", "shop.py", *words, status=2)
     assert {row[4] for row in shop.audits()} == {"pending"}
+
+
+LABELS = "SELECT key, label, source FROM label ORDER BY key"
+
+
+def take_label(shop: Shop, key: str, mood: str, name: str = "labels.jsonl") -> None:
+    """A file says what is right of one record."""
+    (shop.folder / name).write_text(json.dumps({"key": key, "label": {"mood": mood, "sure": 1}}) + "\n")
+    shop.call("label", "shop.py:feel", name)
+
+
+def test_a_label_of_a_file_comes_back_with_a_ruling_that_is_taken_back(build: Build) -> None:
+    """What a team had labelled itself would be gone for a slip of the finger, and no file be asked for it again."""
+    shop = build(3, "max_error=0.20, audit_share=1.0", second_reader_share=1.0)
+    shop.run()
+    take_label(shop, "N0001", "sad")
+    given = shop.ask(LABELS)
+    everybody = by_truth(truth(3))
+    shop.review(everybody, "ann")
+    shop.review(everybody, "ben")
+    for by in ("ben", "ben", "ben"):
+        shop.call("review", "shop.py", "--undo", "--as", by)
+    assert [row[2] for row in shop.ask(LABELS)] == ["ruling by ann"] * 3, "the other's ruling stands"
+    for by in ("ann", "ann", "ann"):
+        shop.call("review", "shop.py", "--undo", "--as", by)
+    assert shop.ask(LABELS) == given
+    shop.review(everybody, "ann")
+    take_label(shop, "N0002", "sad", "later.jsonl")
+    for by in ("ann", "ann", "ann"):
+        shop.call("review", "shop.py", "--undo", "--as", by)
+    assert [row[2] for row in shop.ask(LABELS)] == ["labels.jsonl", "later.jsonl"], "the newest one stands"
+
+
+def test_a_label_that_a_ruling_replaced_is_forgotten_with_its_record(build: Build) -> None:
+    """Words of somebody who asked to be forgotten would stay behind the ruling, and come back with its undo."""
+    shop = build(2, "max_error=0.20, audit_share=1.0")
+    shop.run()
+    word = "xylophonic"
+    for key in truth(2):
+        take_label(shop, key, word)
+    shop.review(by_truth(truth(2)))
+    assert shop.ask("SELECT count(*) FROM label WHERE under LIKE '%xylophonic%'") == [(2,)]
+    shop.call("forget", "shop.py", "N0000")
+    shop.call("gc", "shop.py", "--older-than", "0")
+    assert holds(shop.ledger, word) == []

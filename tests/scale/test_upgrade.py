@@ -94,6 +94,7 @@ def test_a_ledger_without_the_list_gets_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(place)) as connection:
         connection.executescript(
             "DROP TABLE migration; DROP TABLE lane; DROP INDEX label_key; ALTER TABLE label DROP COLUMN namespace;"
+            "ALTER TABLE label DROP COLUMN ruled; ALTER TABLE label DROP COLUMN under;"
             "CREATE UNIQUE INDEX label_key ON label (app, entry, key); PRAGMA user_version = 17;"
         )
     open_ledger(str(place), QUICK).close()

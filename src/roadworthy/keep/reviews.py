@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import orjson
+
 from roadworthy._quick import quick
 from roadworthy.keep.pieces import whole_body
-from roadworthy.keep.transaction import Transaction, as_float, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Transaction, Value, as_float, as_int, as_text, text_or_none
+
+_UNDER: Final = ("label", "correct", "before", "at", "judged")
+"""What is kept of a label under a ruling's, as the query `label` says it and `restore_label` takes it."""
 
 
 @quick(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Label:
 
     Attributes:
         record_id: the record, which says whose namespace the key is of; 0 for the app's own.
+        ruled: whether it came of a ruling, which may be taken back.
     """
 
     app: str
@@ -63,6 +71,7 @@ class Label:
     correct: bool | None = None
     judged: str | None = None
     record_id: int = 0
+    ruled: bool = False
 
 
 def is_decided(tx: Transaction, record_id: int) -> bool:
@@ -136,7 +145,7 @@ def open_reviews(tx: Transaction, app: str, after: int, count: int, reader: str 
 
 
 def put_label(tx: Transaction, label: Label) -> None:
-    """Keep a label; the newest one stands."""
+    """Keep a label; the newest one stands. One that nobody's ruling gave is kept under a ruling's."""
     tx.change(
         "put_label",
         app=label.app,
@@ -147,8 +156,35 @@ def put_label(tx: Transaction, label: Label) -> None:
         judged=label.judged,
         source=label.source,
         record_id=label.record_id,
+        ruled=int(label.ruled),
+        under=_under(tx, label) if label.ruled else None,
         now=tx.now,
     )
+
+
+def _under(tx: Transaction, label: Label) -> str | None:
+    """What a ruling's label takes the place of, as JSON text; of two rulings' the same thing lies under both."""
+    of = _of(label)
+    row, found = tx.row("label", **of), tx.row("label_under", **of)
+    if row is None or found is None:
+        return None
+    if found[0]:
+        return text_or_none(found[1])
+    return orjson.dumps(dict(zip(_UNDER, row, strict=True))).decode()
+
+
+def take_label_back(tx: Transaction, label: Label) -> None:
+    """A ruling's label goes, if it stands; what it had taken the place of stands again."""
+    of = _of(label)
+    found = tx.row("label_under", **of)
+    if found is None or found[1] is None:
+        tx.change("drop_label", source=label.source, **of)
+    else:
+        tx.change("restore_label", source=label.source, **of, **orjson.loads(as_text(found[1])))
+
+
+def _of(label: Label) -> dict[str, Value]:
+    return {"app": label.app, "entry": label.entry, "key": label.key, "record_id": label.record_id}
 
 
 def begin_once(

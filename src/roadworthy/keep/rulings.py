@@ -15,7 +15,7 @@ from roadworthy.keep.audits import DISPUTED, PENDING, RIGHT, WRONG
 from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import find_record, keep
-from roadworthy.keep.reviews import Doubt, Label, ask_person, put_label
+from roadworthy.keep.reviews import Doubt, Label, ask_person, put_label, take_label_back
 from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text, text_or_none
 
 RULINGS = ("right", "wrong", "reject", "skip")
@@ -73,7 +73,7 @@ class _Case:
 
     def label(self, source: str, answer: str | None = None) -> Label:
         """What is said of the record, as a label."""
-        return Label(self.app, self.entry, self.key, source, answer, record_id=self.record_id)
+        return Label(self.app, self.entry, self.key, source, answer, record_id=self.record_id, ruled=True)
 
     @property
     def alone(self) -> bool:
@@ -190,14 +190,7 @@ def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
     tx.change("unrule", review_id=case.review_id)
     tx.change("reopen_lots", record_id=case.record_id)
     if case.alone:
-        tx.change(
-            "drop_label",
-            app=app,
-            entry=case.entry,
-            key=case.key,
-            source=f"{case.source} {ruled_by}",
-            record_id=case.record_id,
-        )
+        take_label_back(tx, case.label(f"{case.source} {ruled_by}"))
     if case.kind == AUDIT:
         _weigh(tx, case, kept, before)
     elif case.stood is not None and kept.outcome != "pending":

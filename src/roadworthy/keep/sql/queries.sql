@@ -414,18 +414,27 @@ SELECT review.record_id, review.step, review.suggestion, record.key, job.app, jo
 FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id WHERE review.id = :review_id;
 
 -- put_label: The right answer, or right or wrong, for one record; the newest one stands. Without a record: of the app's own.
-INSERT INTO label (app, entry, key, namespace, label, correct, judged, source, at)
+INSERT INTO label (app, entry, key, namespace, label, correct, judged, source, at, ruled, under)
 VALUES (:app, :entry, :key, coalesce((SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id), ''),
-  :label, :correct, :judged, :source, :now)
+  :label, :correct, :judged, :source, :now, :ruled, :under)
 ON CONFLICT (app, entry, key, namespace) DO UPDATE SET label = excluded.label, correct = excluded.correct,
-  judged = excluded.judged, source = excluded.source, at = excluded.at;
+  judged = excluded.judged, source = excluded.source, at = excluded.at, ruled = excluded.ruled, under = excluded.under;
 
 -- label: The label of one record.
 SELECT label, correct, source, at, judged FROM label WHERE app = :app AND entry = :entry AND key = :key
   AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
 
--- drop_label: Take a label back that came of a ruling.
-DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source
+-- label_under: Whether a record's label came of a ruling, and what it took the place of.
+SELECT ruled, under FROM label WHERE app = :app AND entry = :entry AND key = :key
+  AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
+
+-- drop_label: Take a label back that came of a ruling and took no other one's place.
+DELETE FROM label WHERE app = :app AND entry = :entry AND key = :key AND source = :source AND ruled = 1 AND under IS NULL
+  AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
+
+-- restore_label: The same where it took the place of another one, which is there again.
+UPDATE label SET label = :label, correct = :correct, judged = :judged, source = :before, at = :at, ruled = 0, under = NULL
+WHERE app = :app AND entry = :entry AND key = :key AND source = :source AND ruled = 1 AND under IS NOT NULL
   AND namespace = (SELECT job.namespace FROM record JOIN job ON job.id = record.job_id WHERE record.id = :record_id);
 
 -- labels: How many labels an app has.
@@ -572,7 +581,7 @@ UPDATE once SET value = NULL, done = 0 WHERE record_id = :record_id;
 DELETE FROM once WHERE record_id = :record_id;
 
 -- erase_label: Remove a right answer once no record of its key has contents any more.
-UPDATE label SET label = NULL, judged = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
+UPDATE label SET label = NULL, judged = NULL, under = NULL WHERE app = :app AND entry = :entry AND key = :key AND NOT EXISTS (
   SELECT 1 FROM record JOIN job ON job.id = record.job_id WHERE job.app = :app AND job.entry = :entry
     AND job.namespace = label.namespace AND record.key = :key AND record.body IS NOT NULL);
 
