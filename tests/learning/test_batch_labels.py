@@ -143,3 +143,41 @@ def test_a_ruling_on_an_earlier_answer_says_nothing_good_of_a_later_one(shop: Sh
     assert {value for (value,) in shop.ask("SELECT value FROM record WHERE job_id = 2")} == {
         '{"mood":"glad"}'
     }
+
+
+def test_another_label_opens_a_certified_batch_again(shop: Shop) -> None:
+    """A certificate would stand on a label that says something else by now, and the wrong answer stay in its place."""
+    label(shop, TRUTH)
+    ended = shop.json(*BATCH)
+    assert (ended["state"], ended["wrong_found"]) == ("certified", 10)
+    label(shop, TRUTH)
+    assert "at most" in shop.call("report", "shop.py:feel"), "the same labels again say nothing new"
+    take(shop, {KEYS[1]: "sad"})
+    assert "not yet certified" in shop.call("report", "shop.py:feel")
+    found = shop.json(*BATCH)
+    assert (found["state"], found["number"], found["wrong_found"], found["put_right"]) == (
+        "certified",
+        1,
+        11,
+        11,
+    )
+    assert moods(shop)[KEYS[1]] == "sad"
+    spent = shop.ask("SELECT count(*) FROM event WHERE kind = 'delta_spent'")
+    assert spent == [(1,)], "it is the same batch"
+
+
+def test_an_audit_that_finds_otherwise_opens_a_certified_batch_again(build: Build) -> None:
+    """A certificate would count an answer as right that a reader has found wrong since."""
+    shop = build(dict.fromkeys(KEYS, ("glad", 0.9)), f"{SCORED}, max_error=0.2, audit_share=1.0")
+    shop.run()
+    label(shop, TRUTH)
+    assert (ended := shop.json(*BATCH))["state"] == "certified"
+    shop.review(lambda one: ("right", None) if one.key != KEYS[1] else ("skip", None))
+    assert shop.json("report", "shop.py:feel")["lots"] == [
+        line for line in shop.json("report", "shop.py:feel")["lots"] if "at most" in line
+    ]
+    shop.review(by_truth({**TRUTH, KEYS[1]: "sad"}))
+    assert "not yet certified" in shop.call("report", "shop.py:feel")
+    found = shop.json(*BATCH)
+    assert (found["state"], found["number"], found["wrong_found"]) == ("certified", 1, 1)
+    assert ended["wrong_found"] == 0

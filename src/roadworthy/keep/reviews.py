@@ -145,20 +145,25 @@ def open_reviews(tx: Transaction, app: str, after: int, count: int, reader: str 
 
 
 def put_label(tx: Transaction, label: Label) -> None:
-    """Keep a label; the newest one stands. One that nobody's ruling gave is kept under a ruling's."""
+    """Keep a label; the newest one stands. One that nobody's ruling gave is kept under a ruling's.
+
+    What was certified with another label, or without one, goes on; a ruling sees to that itself.
+    """
+    said: dict[str, Value] = {
+        "label": label.answer,
+        "correct": None if label.correct is None else int(label.correct),
+        "judged": label.judged,
+    }
+    if not label.ruled:
+        tx.change("reopen_lots_of_key", **_of(label), **said)
     tx.change(
         "put_label",
-        app=label.app,
-        entry=label.entry,
-        key=label.key,
-        label=label.answer,
-        correct=None if label.correct is None else int(label.correct),
-        judged=label.judged,
         source=label.source,
-        record_id=label.record_id,
         ruled=int(label.ruled),
         under=_under(tx, label) if label.ruled else None,
         now=tx.now,
+        **_of(label),
+        **said,
     )
 
 

@@ -162,6 +162,7 @@ def choose(tx: Transaction, review_id: int, ruling: str, ruled_by: str, note: st
     if right is not None:
         put_label(tx, case.label(f"{case.source} {ruled_by}", right))
     if corrects:
+        tx.change("reopen_lots", record_id=case.record_id)
         _note_result(tx, kept)
         keep(tx, kept.id, Fate("accepted", value=right, confidence=1.0, model=PERSON))
     return True
@@ -240,6 +241,8 @@ def _weigh(tx: Transaction, case: _Case, kept: Kept, before: str | None) -> None
     elif SETTLER in by_reader and standing([_said(by_reader.get(r)) for r in (FIRST, SECOND)]) != DISPUTED:
         tx.change("drop_reading", record_id=case.record_id, audit_id=case.audit_id, reader=SETTLER)
     ruling = find_ruling(tx, case.record_id, case.step, case.subject)
+    if _overruled(ruling) != before:
+        tx.change("reopen_lots", record_id=case.record_id)
     if case.alone:
         _label(tx, case, ruling)
         _replace(tx, case, kept, ruling, readings)

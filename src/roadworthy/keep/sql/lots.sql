@@ -30,9 +30,19 @@ ORDER BY line.number LIMIT :count;
 UPDATE lot SET state = :state, figures = :figures, decided_at = :now
 WHERE id = :lot_id AND (state = 'open' OR (:state = 'overtaken' AND state <> 'overtaken'));
 
--- reopen_lots: A ruling on a record was taken back: what was certified with it goes on.
+-- reopen_lots: People say something else of a record's answer: what was certified with it goes on.
 UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'exhausted')
   AND id IN (SELECT lot_id FROM lot_row WHERE record_id = :record_id);
+
+-- reopen_lots_of_key: The same for a key that a label is about, unless the label says what the one before it said.
+UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'exhausted')
+  AND id IN (SELECT lot_row.lot_id FROM lot_row JOIN record ON record.id = lot_row.record_id
+    JOIN job ON job.id = record.job_id WHERE job.app = :app AND job.entry = :entry AND record.key = :key
+      AND job.namespace = coalesce((SELECT of.namespace FROM record AS its JOIN job AS of ON of.id = its.job_id WHERE its.id = :record_id), ''))
+  AND NOT EXISTS (SELECT 1 FROM label WHERE label.app = :app AND label.entry = :entry AND label.key = :key
+    AND label.namespace = coalesce((SELECT of.namespace FROM record AS its JOIN job AS of ON of.id = its.job_id WHERE its.id = :record_id), '')
+    AND coalesce(label.label, '') = coalesce(:label, '') AND coalesce(label.correct, -1) = coalesce(:correct, -1)
+    AND coalesce(label.judged, '') = coalesce(:judged, ''));
 
 -- withdraw_lot: What a lot asked that nobody has ruled on is not asked any more.
 DELETE FROM review WHERE kind = 'batch' AND ruling IS NULL
