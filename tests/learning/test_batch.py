@@ -3,7 +3,7 @@
 import json
 
 from tests.certificate.shop import Shop, by_truth
-from tests.learning.conftest import Build
+from tests.learning.conftest import Build, give, label
 
 SCORED = 'confidence="field:sure", review_below=0.01'
 BATCH = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".05", "--sample", "60")
@@ -141,3 +141,34 @@ def test_a_ruling_that_is_taken_back_opens_a_certified_batch_again(build: Build)
     assert (found["state"], found["waiting"], found["number"]) == ("open", 1, 1)
     shop.review(by_truth(truth))
     assert shop.json(*aim) == ended, "nothing more was spent"
+
+
+def test_the_report_does_not_call_an_overtaken_batch_certified(build: Build) -> None:
+    """Whoever reads the report alone would ship answers that nobody certified."""
+    keys = [f"N{number:03}" for number in range(40)]
+    shop = build({key: ("sad" if number < 12 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
+    shop.fix_chance()
+    shop.run()
+    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1", "--sample", "30")
+    shop.json(*aim)
+    shop.review(lambda _waiter: ("right", None))
+    assert shop.json(*aim)["state"] == "certified"
+    shop.run()
+    assert "at most 4 of 40 are wrong" in shop.call("report", "shop.py:feel")
+    doubt_the_sad(shop)
+    assert "batch: feel: overtaken" in shop.call("report", "shop.py:feel")
+    assert shop.json(*aim)["state"] == "overtaken"
+
+
+def test_a_record_that_the_input_has_no_more_overtakes_its_batch(build: Build) -> None:
+    """A share of all answers would be proved of some of them, perhaps of the wrong ones alone."""
+    keys = [f"N{number:03}" for number in range(20)]
+    shop = build(dict.fromkeys(keys, ("glad", 0.9)), SCORED)
+    shop.run()
+    label(shop, dict.fromkeys(keys, "glad"))
+    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1")
+    assert shop.json(*aim)["state"] == "certified"
+    give(shop, keys[:10])
+    shop.run()
+    assert "batch: feel: overtaken" in shop.call("report", "shop.py:feel")
+    assert shop.json(*aim)["state"] == "overtaken"

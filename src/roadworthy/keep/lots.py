@@ -148,6 +148,15 @@ def decide_lot(tx: Transaction, lot: Lot, state: str, figures: str) -> bool:
     return decided
 
 
+def is_overtaken(tx: Transaction, lot: Lot) -> bool:
+    """Whether an answer of a lot became another one, or went, and no person's ruling is why."""
+    rows = tx.rows("lot_changes", lot_id=lot.id, job_id=lot.job_id, opened_at=lot.opened_at)
+    return any(
+        seen is None or outcome != "accepted" or value is None or item_of(as_text(value)) != item
+        for item, outcome, value, seen in rows
+    )
+
+
 def is_audit_open(tx: Transaction, record_id: int, step: str) -> bool:
     """Whether an audit asks people about a record already."""
     row = tx.row("open_audit_of", record_id=record_id, step=step)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
 from roadworthy._quick import quick
-from roadworthy.keep.lots import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Lot
+from roadworthy.keep.lots import CERTIFIED, EXHAUSTED, OPEN, OVERTAKEN, Lot, is_overtaken
+from roadworthy.keep.transaction import Transaction
 from roadworthy.learn.certificate import percent
 
 _FIGURES = (
@@ -71,6 +72,14 @@ class Batched:
             sampled=batch.sampled,
             **(orjson.loads(batch.figures) if figures is None else figures),
         )
+
+    @classmethod
+    def standing(cls, tx: Transaction, batch: Lot) -> Batched:
+        """A batch of the ledger; one whose answers changed since is overtaken, whatever it ended with."""
+        found = cls.of(batch)
+        if batch.state in {CERTIFIED, EXHAUSTED} and is_overtaken(tx, batch):
+            return replace(found, state=OVERTAKEN)
+        return found
 
     def figures(self) -> str:
         """What it ended with, as JSON text."""

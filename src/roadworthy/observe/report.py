@@ -151,7 +151,7 @@ class Report:
             accuracy=_accuracy(tx, app, job_id, (apart or {}).get(as_text(job[1]), "") if job else ""),
             reviews=as_int(queue[0]) if queue else 0,
             gates=tuple(short(gate) for gate in gated(tx, app)[:_GATES_MAX]),
-            lots=tuple(Batched.of(batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
+            lots=tuple(Batched.standing(tx, batch).short() for batch in lots_of_app(tx, app, _GATES_MAX)),
             certificates={claim.step: claim.as_json() for claim in claims},
             claims=tuple(line for claim in claims for line in claim.lines()),
             watched=watched or {},

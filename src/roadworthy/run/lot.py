@@ -24,6 +24,7 @@ from roadworthy.keep.lots import (
     answers_of,
     decide_lot,
     is_audit_open,
+    is_overtaken,
     item_of,
     lots,
     open_lot,
@@ -173,18 +174,7 @@ class _Certifier:
         )
 
     def _is_overtaken(self) -> bool:
-        """Whether an answer became another one, and no person's ruling is why."""
-        now = self._store.read(
-            lambda tx: {one.record_id: one.item for one in answers_at_hand(tx, self._batch.job_id)}
-        )
-        changed = [
-            one for one in self._answers if now.get(one.record_id) != one.item and one.item != "forgotten"
-        ]
-        return any(not self._store.read(lambda tx: self._is_ruled(tx, one)) for one in changed)  # noqa: B023 - read at once
-
-    def _is_ruled(self, tx: Transaction, answer: Answer) -> bool:
-        kept = find_record(tx, answer.record_id)
-        return kept is None or kept.stored is None or kept.model == PERSON or kept.outcome == "rejected"
+        return self._store.read(lambda tx: is_overtaken(tx, self._batch))
 
     def _label(self, row: int) -> bool | None:
         """Whether a row's answer was wrong, and stands no more; None where nobody has said, or where it still stands.

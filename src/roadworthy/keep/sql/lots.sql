@@ -44,6 +44,15 @@ UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'e
     AND coalesce(label.label, '') = coalesce(:label, '') AND coalesce(label.correct, -1) = coalesce(:correct, -1)
     AND coalesce(label.judged, '') = coalesce(:judged, ''));
 
+-- lot_changes: What a lot's answers became, in order, and whether the input still has them; without those that nothing happened to, those that are forgotten, and those that a person ruled on.
+SELECT lot_row.item, record.outcome, record.value, seen.record_id FROM lot_row
+JOIN record ON record.id = lot_row.record_id
+LEFT JOIN (SELECT DISTINCT record_id FROM line WHERE job_id = :job_id AND kind = 'first') AS seen ON seen.record_id = record.id
+WHERE lot_row.lot_id = :lot_id AND lot_row.item <> 'forgotten' AND record.body IS NOT NULL
+  AND coalesce(record.model, '') <> 'person' AND record.outcome <> 'rejected'
+  AND (record.updated_at >= :opened_at OR record.outcome <> 'accepted' OR seen.record_id IS NULL)
+ORDER BY lot_row.place;
+
 -- withdraw_lot: What a lot asked that nobody has ruled on is not asked any more.
 DELETE FROM review WHERE kind = 'batch' AND ruling IS NULL
   AND record_id IN (SELECT record_id FROM lot_row WHERE lot_id = :lot_id);
