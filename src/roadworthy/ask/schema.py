@@ -17,7 +17,8 @@ from roadworthy.ask.bound import tokens_max
 from roadworthy.ask.dialect import strict_form
 from roadworthy.ask.form import DIALECTS, narrowed
 from roadworthy.ask.node import Node, as_node, definitions, followed, types
-from roadworthy.ask.question import OutputSchema
+from roadworthy.ask.question import Form, OutputSchema
+from roadworthy.ask.union import OPENAI, told_apart
 
 WRAPPER = "value"
 
@@ -36,6 +37,7 @@ def compile_schema(kind: object) -> OutputSchema:
     wrapped = not _is_object(root)
     canonical = _wrapped(written) if wrapped else {**root, **_defs(written)}
     strict = strict_form(canonical)
+    apart, is_apart = told_apart(strict.schema)
     return OutputSchema(
         name=_name(kind),
         canonical=orjson.dumps(canonical),
@@ -43,9 +45,10 @@ def compile_schema(kind: object) -> OutputSchema:
         words="\n".join(strict.words),
         output_tokens=tokens_max(canonical),
         wrapped=wrapped,
-        speaks_strict=strict.speaks,
+        speaks_strict=strict.speaks and is_apart,
         forms={
-            name: narrowed(strict.schema, dialect, speaks=strict.speaks) for name, dialect in DIALECTS.items()
+            OPENAI: Form(orjson.dumps(apart)),
+            **{name: narrowed(strict.schema, one, speaks=strict.speaks) for name, one in DIALECTS.items()},
         },
     )
 

@@ -345,3 +345,85 @@ def test_a_list_of_types_becomes_a_union_where_lists_are_not_known() -> None:
     one = compile_schema(create_model("One", n=(Literal[1], 1))).forms["anthropic"]
     assert one.schema is not None
     assert json.loads(one.schema)["properties"]["n"] == {"enum": [1, None]}
+
+
+class Base(BaseModel):
+    id: str
+
+
+class Refund(Base):
+    kind: Literal["refund"]
+    amount: int
+
+
+class Reply(Base):
+    kind: Literal["reply"]
+    text: str
+
+
+class Note(Base):
+    text: str
+    kind: Literal["note"] = "note"
+
+
+class Wait(Base):
+    kind: Literal["wait"] = "wait"
+
+
+class Short(BaseModel):
+    name: str
+
+
+class Long(BaseModel):
+    name: str
+    length: int
+
+
+class Act(BaseModel):
+    what: Annotated[Refund | Reply, Field(discriminator="kind")]
+    again: list[Annotated[Refund | Reply, Field(discriminator="kind")]]
+    maybe: Note | Wait | None = None
+
+
+def openai_form(kind: object) -> dict[str, Any]:
+    """What OpenAI is sent, as data."""
+    form = compile_schema(kind).forms["openai"]
+    assert form.schema is not None
+    found: dict[str, Any] = json.loads(form.schema)
+    return found
+
+
+def test_what_names_the_type_comes_first_in_a_union() -> None:
+    """OpenAI would refuse every request whose types inherit their first field: they share identical first keys."""
+    defs = openai_form(Act)["$defs"]
+    assert [list(defs[name]["properties"]) for name in ("Refund", "Reply", "Note", "Wait")] == [
+        ["kind", "id", "amount"],
+        ["kind", "id", "text"],
+        ["kind", "id", "text"],
+        ["kind", "id"],
+    ]
+    assert all(one["required"] == list(one["properties"]) for one in defs.values())
+    assert defs["Wait"]["properties"]["kind"]["enum"] == ["wait"], "null would name none of them"
+    assert compile_schema(Act).speaks_strict
+
+
+def test_types_that_nothing_names_begin_with_a_field_of_their_own() -> None:
+    """OpenAI would refuse every request of a union whose types begin with the same field."""
+    value = openai_form(Short | Long)
+    assert list(value["$defs"]["Short"]["properties"]) == ["name"]
+    assert list(value["$defs"]["Long"]["properties"]) == ["length", "name"]
+    assert compile_schema(Short | Long).speaks_strict
+
+
+def test_types_with_the_same_fields_are_not_sent_strictly() -> None:
+    """OpenAI would refuse every request: nothing that comes first could tell the two apart."""
+    twin = create_model("Twin", name=(str, ...))
+    assert not compile_schema(Short | twin).speaks_strict
+
+
+@pytest.mark.parametrize("kind", [Cat | Dog, Item, Claim, Node, Short | None, int | str])
+def test_a_union_that_is_told_apart_stays_as_it_is(kind: object) -> None:
+    """A model would answer before it reasons, and every reply that is in a ledger would be bought again."""
+    compiled = compile_schema(kind)
+    assert compiled.forms["openai"].schema == compiled.strict
+    assert compiled.speaks_strict

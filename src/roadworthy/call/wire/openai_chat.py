@@ -16,6 +16,7 @@ import orjson
 from roadworthy.accept.image import Image
 from roadworthy.ask.part import storable
 from roadworthy.ask.question import Form, Message
+from roadworthy.ask.union import OPENAI
 from roadworthy.call.reply import Ending, Exchange, Outcome, Usage
 from roadworthy.call.vision import any_image_tokens, data_url, openai_image_tokens
 from roadworthy.call.wire.completion import plain_completion
@@ -45,6 +46,7 @@ class OpenAIChat(Wire):
     """
 
     name = "openai chat completions"
+    dialect = OPENAI
 
     def __init__(self, cap_field: str = "max_completion_tokens") -> None:
         self._cap_field = cap_field

@@ -12,6 +12,7 @@ import orjson
 
 from roadworthy.accept.image import Image
 from roadworthy.ask.question import Form, Message
+from roadworthy.ask.union import OPENAI
 from roadworthy.call.reply import Ending, Outcome, Usage
 from roadworthy.call.vision import data_url, openai_image_tokens
 from roadworthy.call.wire.error import as_name, as_word, find_error, one_line
@@ -30,6 +31,7 @@ class OpenAIResponses(Wire):
     """Responses, which the provider is asked not to keep."""
 
     name = "openai responses"
+    dialect = OPENAI
 
     def url(self, base: str, model_id: str, *, stream: bool) -> str:
         """One address for all models."""

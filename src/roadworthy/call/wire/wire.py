@@ -42,10 +42,10 @@ class Terms:
     logprobs: bool = False
 
     def form(self, dialect: str) -> Form:
-        """The output schema in a dialect of `ask.form`; `""` is the strict one that the question was built for."""
+        """The output schema in a dialect; where it has no form of its own, the strict one that the question was built for."""
         if not self.model.structured:
             return in_words(self.schema.strict)
-        return self.schema.forms[dialect] if dialect else Form(self.schema.strict)
+        return self.schema.forms.get(dialect) or Form(self.schema.strict)
 
 
 class Wire(ABC):
@@ -53,7 +53,7 @@ class Wire(ABC):
 
     Attributes:
         name: for messages and lanes.
-        dialect: how it wants a schema, by the names of `ask.form`; "" for the strict one.
+        dialect: how it wants a schema, by the names of `OutputSchema.forms`; "" for the strict one.
         takes_words: whether a question can be asked with words added to it.
     """
 
