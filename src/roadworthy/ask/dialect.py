@@ -1,8 +1,8 @@
 """The strict dialect: a JSON Schema rewritten for OpenAI's structured outputs.
 
 Every property is required, what was optional may be null, objects are closed, and keywords that the dialect
-does not know are taken out and said in words. Source: OpenAI, "Structured model outputs: supported schemas";
-the keyword list as in pydantic-ai's OpenAI profile.
+does not know are taken out and said in words. Source: OpenAI, "Structured model outputs: supported schemas", with
+the limits on size; the keyword list as in pydantic-ai's OpenAI profile.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ from roadworthy.ask.node import (
 
 NESTING_MAX = 10
 PROPERTIES_MAX = 5_000
+MEMBERS_MAX = 1_000
+"""Of all enums together."""
+MEMBERS_FEW = 250
+MEMBERS_CHARS_MAX = 15_000
+"""Of one enum of text with more than `MEMBERS_FEW`."""
+NAMES_CHARS_MAX = 120_000
+"""Of all names of fields and definitions and all members of enums together."""
 
 KEPT = frozenset(
     [
@@ -83,7 +90,8 @@ class Strict:
     Attributes:
         schema: the rewritten document.
         words: what the dialect cannot say, one line each.
-        speaks: False where a part of the type cannot be said strictly; `schema` is then sent without strictness.
+        speaks: False where a part of the type cannot be said strictly, or it has more members of enums than strictness
+            allows; `schema` is then sent without strictness.
     """
 
     schema: dict[str, Json]
@@ -103,7 +111,7 @@ def strict_form(root: Node) -> Strict:
     if defs:
         schema["$defs"] = {**defs}
     _refuse_excess(root, writer)
-    return Strict(schema, tuple(dict.fromkeys(writer.words)), writer.speaks)
+    return Strict(schema, tuple(dict.fromkeys(writer.words)), writer.speaks and _has_room(schema))
 
 
 class _Writer:
@@ -248,6 +256,26 @@ def nullable(form: dict[str, Json]) -> dict[str, Json]:
     beside: dict[str, Json] = {"description": form["description"]} if "description" in form else {}
     inner: dict[str, Json] = {name: value for name, value in form.items() if name != "description"}
     return {**beside, "anyOf": [inner, nothing]}
+
+
+def _has_room(schema: Node) -> bool:
+    """Whether the names and the members of enums are within the dialect's limits: a list of categories may not be."""
+    members = names = 0
+    left: list[Json] = [{**schema}]
+    while left:
+        node = left.pop()
+        if isinstance(node, list):
+            left += node
+        elif isinstance(node, dict):
+            named = [*as_node(node.get("properties")), *definitions(node)]
+            said = as_list(node.get("enum"))
+            chars = sum(len(member) for member in said if isinstance(member, str))
+            if len(said) > MEMBERS_FEW and chars > MEMBERS_CHARS_MAX:
+                return False
+            members += len(said)
+            names += chars + sum(map(len, named))
+            left += [inner for keyword, inner in node.items() if keyword != "enum"]
+    return members <= MEMBERS_MAX and names <= NAMES_CHARS_MAX
 
 
 def _refuse_excess(root: Node, writer: _Writer) -> None:

@@ -46,7 +46,8 @@ class OutputSchema:
         words: what the dialect cannot say, one line each, for the instructions; empty where it says all.
         output_tokens: an upper bound on the tokens of a valid answer, None where the schema sets none.
         wrapped: the type is no JSON object, so the answer is `{"value": ...}`; both schemas say so already.
-        speaks_strict: False where the dialect cannot say the type (maps, free-form JSON): send `strict: false`.
+        speaks_strict: False where the dialect cannot say the type (maps, free-form JSON, a thousand labels): send
+            `strict: false`.
         forms: the same in narrower dialects, by name. A model's own words are added when it is asked, so the pinned
             question is the same whatever models a ladder has.
     """

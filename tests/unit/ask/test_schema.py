@@ -427,3 +427,28 @@ def test_a_union_that_is_told_apart_stays_as_it_is(kind: object) -> None:
     compiled = compile_schema(kind)
     assert compiled.forms["openai"].schema == compiled.strict
     assert compiled.speaks_strict
+
+
+def labels(count: int, chars: int) -> Any:
+    """So many different labels of such a length."""
+    return Literal[tuple(f"{number:0{chars}}" for number in range(count))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "speaks"),
+    [
+        (labels(1_000, 8), True),
+        (labels(1_001, 8), False),
+        (create_model("Two", a=(labels(600, 8), ...), b=(labels(401, 8), ...)), False),
+        (labels(250, 100), True),
+        (labels(251, 59), True),
+        (labels(251, 60), False),
+        (create_model("Long", **{f"{number:0300}": (int, ...) for number in range(401)}), False),  # type: ignore[call-overload]
+    ],
+    ids=["1000", "1001", "1001 in two", "250 long", "251 short", "251 long", "long names"],
+)
+def test_more_labels_than_strictness_allows_are_sent_without_it(kind: object, *, speaks: bool) -> None:
+    """OpenAI would refuse every request of a step that sorts into a thousand categories."""
+    compiled = compile_schema(kind)
+    assert compiled.speaks_strict is speaks
+    assert (compiled.forms["gemini"].schema is not None) is speaks
