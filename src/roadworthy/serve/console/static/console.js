@@ -6,8 +6,10 @@ const KEYS = new Map();
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input, textarea, select");
-  if (event.ctrlKey && event.key === "Enter") {
-    if (press("Ctrl+Enter")) event.preventDefault();
+  if (event.repeat && !typing) {
+    return; // a finger that rests on a key would rule on question after question unseen
+  } else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+    if (!event.repeat && press("Ctrl+Enter")) event.preventDefault();
   } else if (event.key === "Escape" && typing) {
     event.target.blur();
   } else if (!typing && !event.ctrlKey && !event.altKey && !event.metaKey && event.key.length === 1) {

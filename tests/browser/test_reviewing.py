@@ -1,0 +1,89 @@
+"""What happens to a reviewer's hands at the desk: a key held down, a note and Enter, a key that opens the desk alone."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.browser.eyes import browsing, find_browser
+from tests.serve.conftest import Build, maker
+from tests.serve.counter import Counter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.timeout(300)
+DOUBTS = 4
+ANSWER = '{"mood": "glad"}'
+
+
+@pytest.fixture
+def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
+    """Makes counters whose model is never sure."""
+    find_browser()
+    folder = tmp_path_factory.mktemp("reviewing")
+    with ExitStack() as running:
+        yield maker(running, folder, str(folder / "shop.db"))
+
+
+def doubts(counter: Counter, key: str = "") -> None:
+    """Records that wait for a person."""
+    for number in range(DOUBTS):
+        note = {"id": f"n{number}", "text": f"hm {number}"}
+        assert counter.call("POST", "/v1/records/feel", note, key=key).status == 202
+
+
+def unsure() -> dict[str, str]:
+    """What the model says of them."""
+    return {f"hm {number}": "?sad" for number in range(DOUBTS)}
+
+
+def ruled(counter: Counter) -> list[tuple[object, ...]]:
+    """What was ruled."""
+    return list(counter.ask("SELECT ruling, note FROM review WHERE ruling IS NOT NULL ORDER BY id"))
+
+
+def test_enter_in_a_note_rules_nothing(browser: "Browser", make: Build) -> None:
+    """A reviewer who writes why an answer is wrong and presses Enter would rule it right."""
+    counter = make(unsure())
+    doubts(counter)
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        eyes.go("/desk")
+        eyes.page.keyboard.press("n")
+        eyes.page.keyboard.type("not sad at all")
+        eyes.page.keyboard.press("Enter")
+        eyes.page.wait_for_timeout(500)
+        assert ruled(counter) == []
+        eyes.page.keyboard.press("Escape")
+        eyes.press("x")
+        assert ruled(counter) == [("reject", "not sad at all")]
+        assert eyes.clean
+
+
+def test_a_key_that_is_held_down_rules_once(browser: "Browser", make: Build) -> None:
+    """A finger that rests on a key would rule on question after question that nobody has seen."""
+    counter = make(unsure())
+    doubts(counter)
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        eyes.go("/desk")
+        with eyes.page.expect_navigation(wait_until="load"):
+            eyes.page.keyboard.down("r")
+        for _ in range(3):
+            eyes.page.keyboard.down("r")
+            eyes.page.wait_for_timeout(300)
+        eyes.page.keyboard.up("r")
+        assert [ruling for ruling, _ in ruled(counter)] == ["right"]
+        eyes.press("r")
+        assert [ruling for ruling, _ in ruled(counter)] == ["right", "right"]
+
+
+def test_the_command_key_sends_a_correction_too(browser: "Browser", make: Build) -> None:
+    """On a Mac, Ctrl+Enter is Command+Enter in every other program."""
+    counter = make(unsure())
+    doubts(counter)
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        eyes.go("/desk")
+        eyes.page.keyboard.press("w")
+        eyes.page.fill("#answer", ANSWER)
+        eyes.press("Meta+Enter")
+        assert [ruling for ruling, _ in ruled(counter)] == ["wrong"]
