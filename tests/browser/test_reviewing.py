@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browser.eyes import browsing, find_browser
+from tests.browser.eyes import Eyes, browsing, find_browser
 from tests.serve.conftest import Build, maker
 from tests.serve.counter import Counter
 
@@ -36,6 +36,14 @@ def doubts(counter: Counter, key: str = "") -> None:
 def unsure() -> dict[str, str]:
     """What the model says of them."""
     return {f"hm {number}": "?sad" for number in range(DOUBTS)}
+
+
+def log_in(eyes: Eyes, key: str) -> None:
+    """Show a key."""
+    eyes.go("/login")
+    eyes.page.fill("#key", key)
+    with eyes.page.expect_navigation(wait_until="load"):
+        eyes.page.keyboard.press("Enter")
 
 
 def ruled(counter: Counter) -> list[tuple[object, ...]]:
@@ -87,3 +95,19 @@ def test_the_command_key_sends_a_correction_too(browser: "Browser", make: Build)
         eyes.page.fill("#answer", ANSWER)
         eyes.press("Meta+Enter")
         assert [ruling for ruling, _ in ruled(counter)] == ["wrong"]
+
+
+def test_a_reviewer_s_key_opens_the_desk(browser: "Browser", make: Build) -> None:
+    """Whoever may only review would log in, be told that they may not, and find no way to the desk."""
+    counter = make(unsure(), "later")
+    admin, key = counter.new_key("ann", "--role", "admin"), counter.new_key("ben", "--role", "review")
+    counter.start()
+    doubts(counter, admin)
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        log_in(eyes, key)
+        assert eyes.text("h1") == "Review desk"
+        assert eyes.page.locator("nav a").all_inner_texts() == ["Review desk"]
+        assert eyes.go("/cost") == 403
+        assert "`operate`" in eyes.text("main")
+        eyes.page.locator("main a").click()
+        assert eyes.text("h1") == "Review desk"

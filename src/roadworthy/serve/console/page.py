@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -19,19 +19,24 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 Field: TypeAlias = tuple[str, list[tuple[str, bool]]]
-PLACES: Final = (
-    ("/", "today", "Today"),
-    ("/runs", "runs", "Runs"),
-    ("/records", "records", "Records"),
-    ("/desk", "desk", "Review desk"),
-    ("/quality", "quality", "Quality"),
-    ("/cost", "cost", "Cost"),
-    ("/versions", "versions", "Versions"),
-    ("/docs", "docs", "API"),
+_PLACES: Final = (
+    ("/", "today", "Today", "operate"),
+    ("/runs", "runs", "Runs", "operate"),
+    ("/records", "records", "Records", "operate"),
+    ("/desk", "desk", "Review desk", "review"),
+    ("/quality", "quality", "Quality", "operate"),
+    ("/cost", "cost", "Cost", "operate"),
+    ("/versions", "versions", "Versions", "operate"),
+    ("/docs", "docs", "API", "submit"),
 )
 _SHORT: Final = 60
 _CENT: Final = Decimal("0.01")
 _SMALLEST: Final = Decimal("0.000001")
+
+
+def places_for(roles: Collection[str]) -> list[tuple[str, str, str]]:
+    """The pages that somebody with these roles may open, in the order of the menu: (path, name, words)."""
+    return [place[:3] for place in _PLACES if place[3] in roles or "admin" in roles]
 
 
 def render(name: str, **shown: Any) -> str:
@@ -41,7 +46,7 @@ def render(name: str, **shown: Any) -> str:
         name: of its template, without its endings.
         shown: what stands in it; `live` is False in a file, where nothing can be asked or decided.
     """
-    given = {"places": PLACES, "here": name, "live": True, "visit": None, "frame": "base.html.j2"}
+    given = {"places": (), "here": name, "live": True, "visit": None, "frame": "base.html.j2"}
     return _environment().get_template(f"{name}.html.j2").render(given | shown)
 
 

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from roadworthy._errors import LedgerUnavailable
 from roadworthy.observe.story import stories
 from roadworthy.run.output import csv_row, plain_text
 from roadworthy.serve.body import read_form
 from roadworthy.serve.console import contents, view
 from roadworthy.serve.console.look import Look
-from roadworthy.serve.console.page import render
+from roadworthy.serve.console.page import places_for, render
 from roadworthy.serve.console.session import COOKIE, LASTS_S, Away, SeesAll, Visit, Visits
 from roadworthy.serve.console.view import Wanted
 from roadworthy.serve.problem import Problem, on_problem
@@ -47,15 +48,18 @@ def look_at(service: Service) -> Look:
 def page(
     name: str, service: Service, visit: Visit | None, status: int = HTTPStatus.OK, **shown: Any
 ) -> HTMLResponse:
-    """One page; whatever a record or a model said in it is text."""
-    return HTMLResponse(render(name, app=service.runtime.plan.name, visit=visit, **shown), status)
+    """One page; whatever a record or a model said in it is text. The menu holds what its reader may open."""
+    places = [] if visit is None else places_for(visit.caller.roles)
+    return HTMLResponse(
+        render(name, app=service.runtime.plan.name, visit=visit, places=places, **shown), status
+    )
 
 
 def add_pages(http: FastAPI, service: Service, visits: Visits) -> None:
     """The routes of the console that look."""
     http.state.visits = visits
     http.add_exception_handler(Away, _to_login)
-    http.add_exception_handler(Problem, _problems(service))
+    http.add_exception_handler(Problem, _problems(service, visits))
     _add_login(http, service, visits)
     _add_lists(http, service)
     _add_records(http, service)
@@ -73,7 +77,7 @@ def _add_login(http: FastAPI, service: Service, visits: Visits) -> None:
         cookie = visits.begin(form.get("key", "").strip())
         if cookie is None:
             return page("login", service, None, HTTPStatus.UNAUTHORIZED, wrong=True)
-        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        response = RedirectResponse(_home(visits.visit_of(cookie)), HTTPStatus.SEE_OTHER)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, cookie, int(LASTS_S), httponly=True, samesite="strict", secure=secure)
         return response
@@ -165,7 +169,12 @@ def _add_figures(http: FastAPI, service: Service) -> None:
         return page("versions", service, visit, said=said, **contents.versions(look_at(service)))
 
 
-def _problems(service: Service) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _home(visit: Visit | None) -> str:
+    """The first page that somebody may open: not everybody may see Today."""
+    return places_for(visit.caller.roles)[0][0] if visit is not None else "/"
+
+
+def _problems(service: Service, visits: Visits) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Tell a problem to a person as a page, to everybody else as `on_problem` does."""
 
     async def told(request: Request, problem: Exception) -> Response:
@@ -173,12 +182,21 @@ def _problems(service: Service) -> Callable[[Request, Exception], Awaitable[Resp
         wanted = request.headers.get("accept", "")
         if request.url.path.startswith("/v1/") or "text/html" not in wanted:
             return await on_problem(request, problem)
-        title = HTTPStatus(problem.status).phrase
-        found = page("problem", service, None, problem.status, title=title, detail=problem.detail)
+        title, visit = HTTPStatus(problem.status).phrase, _visit(visits, request)
+        found = page(
+            "problem", service, visit, problem.status, title=title, detail=problem.detail, home=_home(visit)
+        )
         found.headers.update(problem.headers)
         return found
 
     return told
+
+
+def _visit(visits: Visits, request: Request) -> Visit | None:
+    try:
+        return visits.of(request)
+    except LedgerUnavailable:  # a problem is told without it too
+        return None
 
 
 async def _to_login(_request: Request, _away: Exception) -> Response:

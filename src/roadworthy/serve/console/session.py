@@ -93,7 +93,11 @@ class Visits:
         if not self._keeper.ever_had_keys:
             name = unquote(request.cookies.get(NAME_COOKIE, ""))[:NAME_CHARS_MAX].strip()
             return replace(self._local, caller=replace(LOCAL, name=name)) if name else self._local
-        visit = self._visits.get(request.cookies.get(COOKIE, ""))
+        return self.visit_of(request.cookies.get(COOKIE, ""))
+
+    def visit_of(self, cookie: str) -> Visit | None:
+        """The visit that a cookie stands for."""
+        visit = self._visits.get(cookie)
         if visit is None or visit.until <= self._clock() or self._keeper.caller_by(visit.digest) is None:
             return None
         return visit
