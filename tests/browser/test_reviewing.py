@@ -111,3 +111,12 @@ def test_a_reviewer_s_key_opens_the_desk(browser: "Browser", make: Build) -> Non
         assert "`operate`" in eyes.text("main")
         eyes.page.locator("main a").click()
         assert eyes.text("h1") == "Review desk"
+
+
+def test_a_person_is_told_of_a_fault_in_a_page(browser: "Browser", make: Build) -> None:
+    """Whoever mistypes an address in a browser would be met by JSON, without a way back."""
+    counter = make({})
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        for path, status in (("/nope", 404), ("/records?job=abc", 422), ("/desk/7", 405)):
+            assert eyes.go(path) == status, path
+            assert eyes.page.locator("main a").count() == 1, path

@@ -30,7 +30,7 @@ from roadworthy.serve.description import describe
 from roadworthy.serve.guard import Guard
 from roadworthy.serve.health import add_health
 from roadworthy.serve.jobs import add_jobs
-from roadworthy.serve.problem import Problem, answer, on_bug, on_gone, on_invalid, on_ledger, on_problem
+from roadworthy.serve.problem import Problem, on_bug, on_gone, on_invalid, on_ledger, on_problem, tell
 from roadworthy.serve.records import add_records, take_record
 from roadworthy.serve.service import Service
 from roadworthy.serve.traced import Traced
@@ -103,10 +103,13 @@ def build_routes(service: Service, keeper: Doorkeeper, metrics: Metrics) -> Fast
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers, detail = dict(error.headers or {}), str(error.detail)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
-    return answer(error.status_code, str(error.detail), headers)
+        detail = f"What is at this address takes {headers['Allow']} alone."
+    elif error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is nothing at this address. /docs shows every route."
+    return await tell(request, Problem(error.status_code, detail, headers))
 
 
 def _methods(request: Request) -> set[str]:

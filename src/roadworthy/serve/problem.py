@@ -52,19 +52,26 @@ async def on_problem(_request: Request, problem: Exception) -> Response:
     return answer(problem.status, problem.detail, problem.headers)
 
 
-async def on_invalid(_request: Request, error: Exception) -> Response:
+async def tell(request: Request, problem: Problem) -> Response:
+    """Tell a `Problem` the way the app tells them: to a person as a page."""
+    said: Response = await request.app.exception_handlers[Problem](request, problem)
+    return said
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
     """Tell what is wrong with a path or a query; the value itself is not said back."""
     assert isinstance(error, RequestValidationError)
     places = "; ".join(
         f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5]
     )
-    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request does not fit: {places}.")
+    problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request does not fit: {places}.")
+    return await tell(request, problem)
 
 
-async def on_ledger(_request: Request, _error: Exception) -> Response:
+async def on_ledger(request: Request, _error: Exception) -> Response:
     """What the error says names files; the caller is told no more than that waiting helps."""
     detail = "The ledger cannot be used just now. Send it again."
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
+    return await tell(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"}))
 
 
 async def on_gone(_request: Request, _error: Exception) -> Response:
