@@ -109,8 +109,23 @@ def test_a_reviewer_s_key_opens_the_desk(browser: "Browser", make: Build) -> Non
         assert eyes.page.locator("nav a").all_inner_texts() == ["Review desk"]
         assert eyes.go("/cost") == 403
         assert "`operate`" in eyes.text("main")
-        eyes.page.locator("main a").click()
+        with eyes.page.expect_navigation(wait_until="load"):
+            eyes.page.locator("main a").click()
         assert eyes.text("h1") == "Review desk"
+
+
+def test_each_record_of_a_key_has_its_own_story(browser: "Browser", make: Build) -> None:
+    """Where two steps have a record of one key, both rows would lead to the story of the newer one."""
+    counter = make({"what a day": "glad"})
+    for step in ("feel", "twice"):
+        assert counter.call("POST", f"/v1/records/{step}", {"id": "n1", "text": "what a day"}).status == 200
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        eyes.go("/records?entry=feel")
+        eyes.page.locator("#found tbody a").click()
+        assert "feel" in eyes.text(".facts")
+        eyes.page.locator("main a", has_text="twice, version 1").click()
+        eyes.page.wait_for_url("**/records/n1?number=*")
+        eyes.page.locator(".facts", has_text="twice").wait_for()
 
 
 def test_a_person_is_told_of_a_fault_in_a_page(browser: "Browser", make: Build) -> None:

@@ -124,9 +124,15 @@ def versions(look: Look) -> dict[str, Any]:
     }
 
 
-def record(look: Look, found: list[Story]) -> dict[str, Any]:
-    """One record's story, and how many more stand under its key."""
-    return {"trace": trace(look, found[0]), "older": found[1:]}
+def record(look: Look, found: list[Story], number: int) -> dict[str, Any]:
+    """One record's story, and what else stands under its key.
+
+    Args:
+        found: every story of the key, newest first.
+        number: of the record that is looked for; the newest one where none of the key has it.
+    """
+    shown = next((one for one in found if one.record.id == number), found[0])
+    return {"trace": trace(look, shown), "others": [one for one in found if one is not shown]}
 
 
 def trace(look: Look, story: Story) -> Trace:

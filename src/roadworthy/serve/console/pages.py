@@ -123,12 +123,16 @@ def _add_records(http: FastAPI, service: Service) -> None:
         return Response(b"".join(rows), media_type="text/csv; charset=utf-8", headers=named)
 
     @http.get(f"/records/{KEY}", include_in_schema=False)
-    async def record(key: str, visit: Annotated[Visit, Depends(SeesAll)]) -> Response:
+    async def record(
+        key: str,
+        visit: Annotated[Visit, Depends(SeesAll)],
+        number: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    ) -> Response:
         look = look_at(service)
         found = look.read(lambda tx: stories(tx, look.app, key))
         if not found:
             raise Problem(HTTPStatus.NOT_FOUND, "No record has this key.")
-        return page("record", service, visit, **contents.record(look, found))
+        return page("record", service, visit, **contents.record(look, found, number))
 
 
 def _wanted(
