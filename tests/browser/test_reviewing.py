@@ -114,6 +114,21 @@ def test_a_reviewer_s_key_opens_the_desk(browser: "Browser", make: Build) -> Non
         assert eyes.text("h1") == "Review desk"
 
 
+def test_a_tab_that_outlived_its_service_says_so(browser: "Browser", make: Build) -> None:
+    """A page that renews itself would be empty once the service was started anew, and nobody would know why."""
+    counter = make(unsure(), "later")
+    key = counter.new_key("ann", "--role", "admin")
+    counter.start()
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        log_in(eyes, key)
+        port = counter.port
+        counter.stop()
+        eyes.page.wait_for_timeout(4_000)
+        assert "Waits for people" in eyes.text("main"), "what was known stays"
+        counter.start("--port", str(port))
+        eyes.page.locator("h1", has_text="Log in").wait_for(timeout=15_000)
+
+
 def test_each_record_of_a_key_has_its_own_story(browser: "Browser", make: Build) -> None:
     """Where two steps have a record of one key, both rows would lead to the story of the newer one."""
     counter = make({"what a day": "glad"})
@@ -135,3 +150,18 @@ def test_a_person_is_told_of_a_fault_in_a_page(browser: "Browser", make: Build) 
         for path, status in (("/nope", 404), ("/records?job=abc", 422), ("/desk/7", 405)):
             assert eyes.go(path) == status, path
             assert eyes.page.locator("main a").count() == 1, path
+
+
+def test_a_refused_search_leaves_what_was_found(browser: "Browser", make: Build) -> None:
+    """The list, and with it the place where the next search is shown, would be gone until the page is loaded anew."""
+    counter = make(unsure())
+    doubts(counter)
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        eyes.go("/records")
+        with eyes.page.expect_response(lambda said: said.status == 422):
+            eyes.page.fill("[name=key]", "n" * 2_001)
+        eyes.page.wait_for_timeout(500)
+        assert eyes.page.locator("#found tbody tr").count() == DOUBTS
+        eyes.page.fill("[name=key]", "n1")
+        eyes.page.wait_for_url("**key=n1&**")
+        assert eyes.page.locator("#found tbody tr").count() == 1

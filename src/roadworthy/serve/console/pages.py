@@ -203,5 +203,7 @@ def _visit(visits: Visits, request: Request) -> Visit | None:
         return None
 
 
-async def _to_login(_request: Request, _away: Exception) -> Response:
+async def _to_login(request: Request, _away: Exception) -> Response:
+    if "hx-request" in request.headers:  # a part of a page: what it is to be put into would be left empty
+        return Response(None, HTTPStatus.NO_CONTENT, {"HX-Redirect": "/login"})
     return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
