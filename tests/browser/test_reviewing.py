@@ -114,6 +114,22 @@ def test_a_reviewer_s_key_opens_the_desk(browser: "Browser", make: Build) -> Non
         assert eyes.text("h1") == "Review desk"
 
 
+def test_one_can_leave(browser: "Browser", make: Build) -> None:
+    """On a machine that others use, the next one would rule in a reviewer's name for a day."""
+    counter = make(unsure(), "later")
+    key = counter.new_key("ann", "--role", "admin")
+    counter.start()
+    with browsing(browser, f"http://127.0.0.1:{counter.port}") as eyes:
+        log_in(eyes, key)
+        cookies = eyes.page.context.cookies()
+        with eyes.page.expect_navigation(wait_until="load"):
+            eyes.page.get_by_role("button", name="Log out").click()
+        assert eyes.text("h1") == "Log in"
+        eyes.page.context.add_cookies(cookies)  # type: ignore[arg-type] # what it gave is what it takes
+        eyes.go("/desk")
+        assert eyes.text("h1") == "Log in", "the visit itself has ended, not its cookie alone"
+
+
 def test_a_tab_that_outlived_its_service_says_so(browser: "Browser", make: Build) -> None:
     """A page that renews itself would be empty once the service was started anew, and nobody would know why."""
     counter = make(unsure(), "later")

@@ -20,8 +20,8 @@ from roadworthy.serve.problem import Problem
 
 Role: TypeAlias = Literal["submit", "review", "operate", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/static/{name}"})
-"""What anyone may ask: whether the service is up, the page that asks for a key, and how pages look."""
+OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/logout", "/static/{name}"})
+"""What anyone may ask: whether the service is up, the page that asks for a key, to end their own visit, and how pages look."""
 
 _BEARER: Final = "bearer "
 

@@ -82,6 +82,13 @@ def _add_login(http: FastAPI, service: Service, visits: Visits) -> None:
         response.set_cookie(COOKIE, cookie, int(LASTS_S), httponly=True, samesite="strict", secure=secure)
         return response
 
+    @http.post("/logout", include_in_schema=False)
+    async def leave(request: Request) -> Response:
+        visits.end(request)
+        response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
     @http.get("/static/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
         if name not in STATIC:
