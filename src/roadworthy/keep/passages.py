@@ -46,8 +46,15 @@ def known_documents(tx: Transaction, corpus_id: int) -> dict[str, str]:
 
 
 def put_documents(tx: Transaction, corpus_id: int, documents: Sequence[Indexed]) -> None:
-    """Index documents, each in the place of what was there under its key."""
+    """Index documents, each in the place of what was there under its key.
+
+    One that is there as it is was put there by another process since it was read. It keeps its passages: their numbers
+    are what that process searches and finds by.
+    """
     for document in documents:
+        known = tx.row("document_id", corpus_id=corpus_id, key=document.key)
+        if known is not None and known[1] == document.sha256:
+            continue
         drop_documents(tx, corpus_id, [document.key])
         tx.change("add_document", corpus_id=corpus_id, key=document.key, sha256=document.sha256)
         row = tx.row("document_id", corpus_id=corpus_id, key=document.key)

@@ -738,8 +738,8 @@ SELECT key, sha256 FROM document WHERE corpus_id = :corpus_id;
 -- corpus_size: How many passages an index holds, and the newest of them.
 SELECT count(*), coalesce(max(id), 0) FROM passage WHERE corpus_id = :corpus_id;
 
--- document_id: Find a document of an index.
-SELECT id FROM document WHERE corpus_id = :corpus_id AND key = :key;
+-- document_id: Find a document of an index, and what it was when it was read.
+SELECT id, sha256 FROM document WHERE corpus_id = :corpus_id AND key = :key;
 
 -- add_document: Note that a document is indexed.
 INSERT INTO document (corpus_id, key, sha256) VALUES (:corpus_id, :key, :sha256);
