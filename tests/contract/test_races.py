@@ -28,7 +28,7 @@ from roadworthy.keep.lots import Answer, Lot, open_lot
 from roadworthy.keep.record import Fate
 from roadworthy.keep.records import claim, claim_all, claim_unfinished, keep
 from roadworthy.keep.reviews import Doubt, ask_person
-from roadworthy.keep.rulings import FIRST, SECOND, rule
+from roadworthy.keep.rulings import FIRST, SECOND, rule, undo
 from roadworthy.keep.transaction import Change, Transaction
 from roadworthy.run.keeping import sweep
 
@@ -281,3 +281,25 @@ def test_a_probe_that_a_newcomer_claimed_meanwhile_is_left_to_it(
         go_on.set()
         assert (first_claims.result(10), second_claims.result(10)) == (True, False)
     newcomer.close()
+
+
+def test_a_ruling_that_somebody_gave_meanwhile_is_not_taken_back(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Who clicks `undo` twice would take back what another person said in between, and nobody would know."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    doubt = Doubt("entry", b"s" * 32, "doubt", "not sure", '{"mood":"good"}')
+    first.write_now(lambda tx: ask_person(tx, record_id, doubt))
+    ((review,),) = ask(url, "SELECT id FROM review")
+    assert first.write_now(lambda tx: rule(tx, review, "right", None, "ann"))
+
+    def corrected(tx: Transaction) -> None:
+        assert undo(tx, "app", "ann") is not None
+        assert rule(tx, review, "wrong", '{"mood":"bad"}', "bob")
+
+    with uncommitted(first, corrected):
+        assert second.write_now(lambda tx: undo(tx, "app", "ann")) is None
+    assert ask(url, "SELECT ruling, ruled_by FROM review") == [("wrong", "bob")]
+    assert ask(url, "SELECT label FROM label") == [('{"mood":"bad"}',)]

@@ -16,7 +16,7 @@ from roadworthy.keep.jobs import note
 from roadworthy.keep.record import Fate, Kept
 from roadworthy.keep.records import find_record, keep
 from roadworthy.keep.reviews import Doubt, Label, ask_person, put_label, take_label_back
-from roadworthy.keep.transaction import Row, Transaction, as_bytes, as_int, as_text, text_or_none
+from roadworthy.keep.transaction import Again, Row, Transaction, as_bytes, as_int, as_text, text_or_none
 
 RULINGS = ("right", "wrong", "reject", "skip")
 CHOICES = ("a", "b", "both", "neither")
@@ -182,13 +182,18 @@ def _chosen(case: _Case, kept: Kept, ruling: str) -> tuple[str | None, bool]:
 
 
 def undo(tx: Transaction, app: str, ruled_by: str) -> tuple[int, str] | None:
-    """Take a person's newest ruling back, with what followed from it. Returns its number and the record's key."""
+    """Take a person's newest ruling back, with what followed from it. Returns its number and the record's key.
+
+    Raises:
+        Again: it was taken back since it was looked up, and may be somebody else's by now.
+    """
     row = tx.row("last_ruling", app=app, ruled_by=ruled_by)
     case = None if row is None else _case(tx, as_int(row[0]))
     if case is None:
         return None
     kept, before = _before(tx, case)
-    tx.change("unrule", review_id=case.review_id)
+    if not tx.change("unrule", review_id=case.review_id, ruled_by=ruled_by):
+        raise Again
     tx.change("reopen_lots", record_id=case.record_id)
     if case.alone:
         take_label_back(tx, case.label(f"{case.source} {ruled_by}"))

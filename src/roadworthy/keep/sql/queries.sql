@@ -385,9 +385,9 @@ UPDATE review SET ruling = :ruling, correction = :correction, note = :note, rule
 WHERE id = :review_id AND ruling IS NULL AND (audit_id = 0 OR NOT EXISTS (SELECT 1 FROM review AS other
   WHERE other.record_id = review.record_id AND other.audit_id = review.audit_id AND other.ruled_by = :ruled_by));
 
--- unrule: A ruling is taken back.
+-- unrule: A person's ruling is taken back; no row where it stands no more.
 UPDATE review SET ruling = NULL, correction = NULL, note = NULL, ruled_by = NULL, ruled_at = NULL, stood = NULL
-WHERE id = :review_id;
+WHERE id = :review_id AND ruled_by = :ruled_by;
 
 -- last_ruling: The newest ruling of a person in an app.
 SELECT review.id FROM review JOIN record ON record.id = review.record_id JOIN job ON job.id = record.job_id
