@@ -15,13 +15,13 @@ from tests.ledgers import ask
 
 from roadworthy.accept.record import Record
 from roadworthy.call.meter import Opened
-from roadworthy.keep.attempts import Payer, Pin, open_attempt, reap, scopes_of
+from roadworthy.keep.attempts import Payer, Pin, open_attempt, pin_question, reap, scopes_of
 from roadworthy.keep.audits import Audited, Policy, enter_epoch, find_audit, put_audit
 from roadworthy.keep.batches import plan_batch, queue_attempt
 from roadworthy.keep.gates import Test as Gate
 from roadworthy.keep.gates import open_gate
 from roadworthy.keep.intake import take_direct
-from roadworthy.keep.jobs import begin_run, end_run, open_job
+from roadworthy.keep.jobs import begin_run, end_run, open_job, put_back_failed
 from roadworthy.keep.lanes import claim_probe, open_lane
 from roadworthy.keep.ledger import Ledger, open_ledger
 from roadworthy.keep.lots import Answer, Lot, open_lot
@@ -303,3 +303,19 @@ def test_a_ruling_that_somebody_gave_meanwhile_is_not_taken_back(
         assert second.write_now(lambda tx: undo(tx, "app", "ann")) is None
     assert ask(url, "SELECT ruling, ruled_by FROM review") == [("wrong", "bob")]
     assert ask(url, "SELECT label FROM label") == [('{"mood":"bad"}',)]
+
+
+def test_failed_records_that_two_runs_put_back_at_one_moment_are_asked_once(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """The second run would raise the sample once more, under the first one's feet: what that one bought would be bought again."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+    pin = Pin(record_id, PIN.step, PIN.version, PIN.fixed, PIN.body)
+    question_id = first.write_now(lambda tx: pin_question(tx, pin))
+    failed = Fate("failed", reason="no", question_id=question_id)
+    first.write_now(lambda tx: keep(tx, record_id, failed))
+    with uncommitted(first, lambda tx: put_back_failed(tx, job_id)):
+        assert second.write_now(lambda tx: put_back_failed(tx, job_id)) == 0
+    assert ask(url, "SELECT sample FROM question") == [(1,)]

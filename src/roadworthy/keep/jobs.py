@@ -29,8 +29,7 @@ def find_job(tx: Transaction, app: str, entry: str, name: str) -> int | None:
 
 def begin_run(tx: Transaction, job_id: int, owner: int) -> int:
     """A new run of a job; not while retention goes through what no run of it has seen for long."""
-    if tx.concurrent:
-        tx.change("hold_job", job_id=job_id)
+    _hold(tx, job_id)
     run_id = tx.add("add_run", job_id=job_id, owner=owner, now=tx.now)
     failpoint("run_begun_written")
     return run_id
@@ -63,6 +62,7 @@ def version_spec(tx: Transaction, app: str, step: str, version: str) -> str | No
 
 def put_back_failed(tx: Transaction, job_id: int) -> int:
     """`run --retry failed`: failed records are asked anew, under the next sample number."""
+    _hold(tx, job_id)
     tx.change("retry_failed_questions", job_id=job_id)
     return tx.change("retry_failed_records", job_id=job_id)
 
@@ -71,6 +71,12 @@ def put_back_all(tx: Transaction, job_id: int) -> int:
     """`run --refresh`: every answered record is asked anew, under the next sample number."""
     tx.change("refresh_questions", job_id=job_id)
     return tx.change("refresh_records", job_id=job_id)
+
+
+def _hold(tx: Transaction, job_id: int) -> None:
+    """Have what follows see all that others did to a job; where one writes at a time it does."""
+    if tx.concurrent:
+        tx.change("hold_job", job_id=job_id)
 
 
 def note(
