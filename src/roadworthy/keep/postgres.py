@@ -14,13 +14,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from roadworthy._errors import LedgerUnavailable, WrongUse
 from roadworthy._failpoints import failpoint
 from roadworthy._settings import Settings
 from roadworthy.keep.attempts import key64
+from roadworthy.keep.connection import BEATS_A_LEASE, connect, is_pooled, limit_silence
 from roadworthy.keep.erase import Compacted
 from roadworthy.keep.queries import migrations, postgres_queries
 from roadworthy.keep.transaction import (
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 _TURNS_MAX = 20
 _TICKS_A_TRANSACTION = 1_000_000
-_BEATS_A_LEASE = 4
 _BEYOND = "the server's write-ahead log, its replicas and its back-ups"
 
 
@@ -181,11 +181,11 @@ class PostgresStore:
         self._settings = settings
         self._now = now
         with self._explained():
-            self._connection = _connect(url, settings)
+            self._connection = connect(url, settings)
             _migrate(self._connection, self.name)
-            self._reader = _connect(url, settings, reads=True)
+            self._reader = connect(url, settings, reads=True)
         self.owner = self._begin()
-        beat_s = settings.lease_s / _BEATS_A_LEASE
+        beat_s = settings.lease_s / BEATS_A_LEASE
         self._writer = Writer(
             self._run, settings.commit_rows_max, name=self.name, idle=self._beat, idle_s=beat_s
         )
@@ -224,7 +224,8 @@ class PostgresStore:
         if others and before > self._settings.compact_shared_bytes_max:
             return Compacted(before, before, f"{len(others)} other processes work on this ledger", _BEYOND)
         limit = f"{self._settings.ledger_busy_s:g}s"
-        self.read(lambda tx: tx.row("wait_for_locks", limit=limit))
+        if not is_pooled(self._reader):
+            self.read(lambda tx: tx.row("wait_for_locks", limit=limit))
         self.read(lambda tx: tx.change("compact"))
         return Compacted(before, self.bytes(), beyond=_BEYOND)
 
@@ -280,10 +281,12 @@ class PostgresStore:
         began = time.monotonic()
         with self._connection.transaction():
             transaction = PostgresTransaction(self._connection, self._now(), sure=sure)
+            if is_pooled(self._connection):
+                limit_silence(self._connection, self._settings)
             self._stay_alive(transaction)
             results = [change(transaction) for change in changes]
             transaction.flush()
-            if time.monotonic() - began > self._settings.lease_s / _BEATS_A_LEASE:
+            if time.monotonic() - began > self._settings.lease_s / BEATS_A_LEASE:
                 self._stay_alive(transaction)  # others would see when it began, and that was long ago
             failpoint("before_commit")
         failpoint("after_commit")
@@ -304,9 +307,9 @@ class PostgresStore:
         that is away.
         """
         if self._connection.closed:
-            self._connection = _connect(self._url, self._settings)
+            self._connection = connect(self._url, self._settings)
         if self._reader.closed:
-            self._reader = _connect(self._url, self._settings, reads=True)
+            self._reader = connect(self._url, self._settings, reads=True)
 
     def _beat(self) -> None:
         """Be heard while there is nothing to write, and find out whether a connection that nobody used was ended."""
@@ -326,58 +329,6 @@ class PostgresStore:
                 f"The ledger {self.name} cannot be used just now: {said}. Nothing that was kept is lost; see to the server "
                 "and run the same command again."
             ) from error
-
-
-def _connect(url: str, settings: Settings, *, reads: bool = False) -> psycopg.Connection[Row]:
-    try:
-        import psycopg  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise WrongUse(
-            "A Postgres ledger needs the extra `postgres`: pip install 'roadworthy[postgres]'."
-        ) from error
-    if urlsplit(url).scheme not in {"postgresql", "postgres"}:
-        raise WrongUse(
-            f"The ledger's address begins with {urlsplit(url).scheme!r}. Use a file's path, or postgresql://host/database."
-        )
-    said = psycopg.conninfo.conninfo_to_dict(url)
-    ours = {name: value for name, value in _manner(settings).items() if name not in said}
-    connection: psycopg.Connection[Any] = psycopg.connect(url, **ours)
-    connection.adapters.register_loader("numeric", _numeric_loader())
-    # A process that stands still in a transaction holds its lease's row; without a limit nobody could take it for dead.
-    silent_ms = str(max(1, int(settings.lease_s * 1_000)))
-    connection.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (silent_ms,))
-    connection.commit()
-    connection.autocommit = reads
-    return connection
-
-
-def _manner(settings: Settings) -> dict[str, Any]:
-    """How we connect where the address does not say it.
-
-    A host that vanishes without a word is given up within a lease, when others take this process for dead anyhow: the
-    kernel asks a silent one whether it is there, and waits no longer for what it was sent.
-    """
-    probe_s = max(1, int(settings.lease_s / _BEATS_A_LEASE))
-    return {
-        "connect_timeout": max(2, int(settings.connect_timeout_s)),
-        "application_name": "roadworthy",
-        "keepalives_idle": probe_s,
-        "keepalives_interval": probe_s,
-        "keepalives_count": _BEATS_A_LEASE - 1,
-        "tcp_user_timeout": max(1_000, int(settings.lease_s * 1_000)),
-    }
-
-
-def _numeric_loader() -> type:
-    """Sums of whole numbers come as numeric; they are whole numbers here."""
-    from psycopg.adapt import Loader  # noqa: PLC0415 - an extra
-
-    class Whole(Loader):
-        def load(self, data: bytes | bytearray | memoryview) -> int | float:
-            text = bytes(data)
-            return float(text) if b"." in text else int(text)
-
-    return Whole
 
 
 def _migrate(connection: psycopg.Connection[Row], name: str) -> None:
