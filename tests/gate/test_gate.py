@@ -1,5 +1,6 @@
 """The gate from end to end: shadow runs that are paid for once, people who rule without knowing, a ruling that stands."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -238,3 +239,22 @@ def test_a_ruling_that_corrects_a_result_is_the_result(build: Build) -> None:
     for _ in range(3):
         assert "taken back" in trial.call("review", "shop.py", "--by", "ann", "--undo")
     assert not [row for row in trial.ask(results) if row[1] == "person"], "what a ruling replaced is put back"
+
+
+def test_records_whose_old_answers_are_not_known_do_not_hide_the_others(build: Build) -> None:
+    """A gate would say for ever that there is nothing to compare on, or stay at too few records, though many are there."""
+    trial = build(30, PLAIN, PLAIN)
+    rows = [json.loads(line) for line in (trial.folder / "in.jsonl").read_text().splitlines()]
+    rows.sort(key=lambda row: hashlib.sha256(f"feel\0{row['id']}".encode()).digest())
+
+    def run(part: list[dict[str, str]], job: str) -> None:
+        (trial.folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        trial.run("feel", "--job", job, "--yes")
+
+    trial.write("shop.py", "big")
+    run(rows[:20], "of another model")
+    trial.write("shop.py", "small")
+    run(rows[20:], "of this one")
+    found = trial.gate("--sample", "5", *MARGIN)
+    assert (found["in_shadow"], found["unbought"]) == (5, False)
+    assert trial.gate("--sample", "30", *MARGIN)["in_shadow"] == 10, "and no more than there are"

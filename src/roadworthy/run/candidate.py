@@ -118,15 +118,15 @@ def shadow_records(store: Ledger, job_id: int) -> Iterator[tuple[int, Kept]]:
         after = page[-1].number
 
 
-def choose(store: Ledger, app: str, step: str, known: set[str], count: int) -> list[int]:
-    """Numbers of up to `count` records that the app answered, drawn by the hash of their keys, in that order.
+def choose(store: Ledger, app: str, step: str, known: set[str], count: int) -> list[tuple[int, str]]:
+    """Numbers and keys of up to `count` records that the app answered, drawn by the hash of the keys, in that order.
 
     The hash knows nothing of the answers, so the sample is a random one, and a second look draws the same.
 
     Args:
         known: keys that are not drawn again.
     """
-    held: dict[bytes, int] = {}
+    held: dict[bytes, tuple[int, str]] = {}
     after = 0
     while page := store.read(
         lambda tx: tx.rows("answered_records", app=app, entry=step, after=after, count=_PAGE)  # noqa: B023 - read at once
@@ -134,10 +134,11 @@ def choose(store: Ledger, app: str, step: str, known: set[str], count: int) -> l
         for record_id, key in page:
             after = as_int(record_id)
             if as_text(key) not in known:
-                held[hashlib.sha256(f"{step}\0{key!s}".encode()).digest()[:16]] = after
+                rank = hashlib.sha256(f"{step}\0{key!s}".encode()).digest()[:16]
+                held[rank] = after, as_text(key)
         if len(held) > 2 * count + _PAGE:
             held = dict(sorted(held.items())[:count])
-    return [record_id for _rank, record_id in sorted(held.items())[:count]]
+    return [one for _rank, one in sorted(held.items())[:count]]
 
 
 def _record(step: Step[Any, Any], kept: Kept, line: int, store: Ledger) -> Record:

@@ -132,17 +132,25 @@ async def _shadow(candidate: Candidate, wanted: Wanted, old: Runtime, new: Runti
 
 
 async def _answered(candidate: Candidate, old: Runtime, known: set[str], count: int) -> list[int]:
-    """Records drawn by chance whose old answer the ledger still tells; nothing is bought for others."""
+    """Records drawn by chance whose old answer the ledger still tells; nothing is bought for others.
+
+    Those that it tells no more of are passed over, however many they are: each draw is twice the one before.
+    """
     found: list[int] = []
-    if not count:
-        return found
     store, app, step = old.store, old.plan.name, candidate.old.name
-    for record_id in choose(store, app, step, known, 2 * count):
-        kept = store.read(lambda tx: find_record(tx, record_id))  # noqa: B023 - read at once
-        first = None if kept is None else store.read(lambda tx: original(tx, app, step, kept))  # noqa: B023 - as above
-        if first is not None and (await said(candidate.old, first, old)).known:
-            found.append(record_id)
-        if len(found) == count:
+    seen, size = set(known), count
+    while len(found) < count:
+        size *= 2
+        drawn = choose(store, app, step, seen, size)
+        for record_id, key in drawn:
+            seen.add(key)
+            kept = store.read(lambda tx: find_record(tx, record_id))  # noqa: B023 - read at once
+            first = None if kept is None else store.read(lambda tx: original(tx, app, step, kept))  # noqa: B023 - as above
+            if first is not None and (await said(candidate.old, first, old)).known:
+                found.append(record_id)
+            if len(found) == count:
+                break
+        if len(drawn) < size:
             break
     return found
 
