@@ -38,6 +38,17 @@ def ask(prompt: str) -> dict[str, str]:
     + FUNCTION
 )
 
+DIES = (
+    HEAD
+    + '''
+def ask(prompt: str) -> dict[str, str]:
+    """Takes the process with it, once the provider has heard the prompt."""
+    provider(prompt)
+    os._exit(3)
+'''
+    + FUNCTION
+)
+
 REMEMBERS = (
     HEAD
     + """
@@ -115,6 +126,14 @@ def test_a_prompt_with_another_records_words_is_found(tmp_path: Path) -> None:
     assert findings["neighbours"].grade is Grade.FAIL
     assert findings["neighbours"].measured
     assert findings["keys"].grade is Grade.PASS
+
+
+def test_a_run_without_rows_says_nothing_of_the_rows(tmp_path: Path) -> None:
+    """An app that breaks off before it writes a row would be told that no row holds another's words."""
+    with stand(tmp_path, DIES) as bench:
+        findings, _ = drive(LEAKAGE, bench)
+    assert findings["neighbours"].grade is Grade.NOT_TESTED
+    assert "row" in findings["neighbours"].happened
 
 
 def test_an_obedient_model_says_the_word_in_every_shape_of_a_recorded_answer() -> None:

@@ -111,6 +111,13 @@ def _neighbours(bench: Bench, samples: Sequence[Sample]) -> Finding:
     mixed = sorted({row for row in heard if len(row) > 1})
     strange = _strange(ran, list(marked))
     good = not mixed and not strange
+    if good and not ran.rows:
+        return not_tested(
+            "neighbours",
+            _OWN,
+            f"No prompt held another record's canary, but the run ended with status {ran.status} and without a row of "
+            "output that could be looked at.",
+        )
     return Finding(
         name="neighbours",
         promise=_OWN,
