@@ -46,3 +46,15 @@ def test_each_line_of_labels_is_taken_or_told(build: Build, place: str) -> None:
     assert json.loads(house.call("label", STEP, place, "--json", said=said).stdout)["labels"] == 1
     nothing = house.call("label", STEP, "nothing.jsonl")
     assert (nothing.returncode, "nothing.jsonl does not exist" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.timeout(90)
+def test_a_label_is_named_by_its_place_as_intake_names_it(file_build: Build) -> None:
+    """Whoever gives an array on one line, or a table, would look for a line that is not there."""
+    house = file_build([letter(1)])
+    house.json("run", STEP, "in.jsonl")
+    (house.folder / "labels.json").write_text(
+        '[{"key": "L1", "label": "post"}, {"key": "L9", "label": "post"}]'
+    )
+    told = house.call("label", STEP, "labels.json").stderr
+    assert told.startswith("labels.json, item 2: no record has the key 'L9'"), told

@@ -105,7 +105,9 @@ def _taken(
             body, value, filled = _row_value(body, schema, "" if isinstance(unit, Row) else None)
             cleanings += filled
         record = _identified(body, value, key, unit.number, _raw(unit) if cleanings else None, cleanings)
-        return replace(record, size=size) if size > LARGE else record
+        if size <= LARGE:
+            size = 0
+        return replace(record, size=size, place=unit.place) if size or unit.place != record.place else record
     except WrongRecord as wrong:
         own = own_key(body, key) or f"{unit.place}-{unit.number}"
         raw = (_raw(unit) or b"").rstrip(b"\r\n")

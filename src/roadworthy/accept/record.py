@@ -48,6 +48,7 @@ class Record:
         cleanings: what was changed, in order.
         size: bytes or characters that it came in, so that batches of large ones stay small.
         long: its text where that is too long to be held; a mark stands in the body for it.
+        place: what `line` counts: lines, items of an array, or rows of a table.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Record:
     cleanings: tuple[Cleaning, ...] = ()
     size: int = 0
     long: Pieces | None = None
+    place: str = "line"
 
 
 @quick(frozen=True, slots=True)

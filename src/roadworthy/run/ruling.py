@@ -267,7 +267,7 @@ def label(app: str, file: str, *, as_json: bool) -> None:
             if isinstance(found, Label):
                 found = _judged(found, store)
             if isinstance(found, str):
-                problems.append(f"{name}, line {item.line}: {found}")
+                problems.append(f"{name}, {item.place} {item.line}: {found}")
                 continue
             store.write_now(partial(put_label, label=found))
             taken += 1
