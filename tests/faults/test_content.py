@@ -89,6 +89,31 @@ def test_room_that_reasoning_used_up_is_a_cut_and_not_an_empty_answer(bench: Ben
     assert bench.outcomes() == {"N-0": ("accepted", "")}
 
 
+@pytest.mark.fault("B3")
+def test_a_model_that_said_nothing_for_its_reasoning_is_given_room_to_reason(bench: Bench) -> None:
+    """Twice 64 tokens is no room either: each record would be paid for twice and go to a person."""
+    go(asked(bench, bench.topics(), recorded({"$turns": [cut(None), GOOD]})))
+    caps = [row[0] for row in bench.ask("SELECT output_cap FROM attempt ORDER BY id")]
+    assert caps[0] < 100
+    assert caps[1:] == [64 * caps[0]]
+
+
+@pytest.mark.fault("B3")
+def test_room_to_reason_ends_where_models_do(bench: Bench) -> None:
+    """A cap beyond what a model can say would be refused, or money held for it that nothing can cost."""
+    go(asked(bench, bench.step(Names), recorded({"$turns": [cut(None), GOOD]})))
+    caps = [row[0] for row in bench.ask("SELECT output_cap FROM attempt ORDER BY id")]
+    assert caps[:2] == [1_024, 16_384]
+
+
+@pytest.mark.fault("B3")
+def test_a_model_that_writes_blanks_to_its_cap_is_given_twice_the_room_alone(bench: Bench) -> None:
+    """A model that falls into writing line breaks for ever would be paid for 64 times as many of them."""
+    go(asked(bench, bench.topics(), recorded({"$turns": [cut("\n\n\n\n"), GOOD]})))
+    caps = [row[0] for row in bench.ask("SELECT output_cap FROM attempt ORDER BY id")]
+    assert caps[1] == 2 * caps[0]
+
+
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("content", ["", " \n\t ", None])
 def test_an_empty_answer_is_asked_for_once_more_then_goes_up(bench: Bench, content: str | None) -> None:

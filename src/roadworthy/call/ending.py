@@ -65,7 +65,7 @@ TREATMENT: Mapping[Ending, Treatment] = MappingProxyType(
         ),
         Ending.TRUNCATED: Treatment(
             False, False, "usage", "The answer was cut off at its output cap.",
-            "Never repaired, never the same bytes again: once more with twice the room, then the next model.",
+            "Never repaired, never the same bytes again: once more with twice the room, or with room to reason where nothing was said, then the next model.",
         ),
         Ending.REFUSED: Treatment(
             False, False, "usage", "The model refused to answer.", "No retry on this model; the next one, else review.",

@@ -36,6 +36,8 @@ from roadworthy.call.wire.error import one_line
 from roadworthy.call.wire.stream import Stream
 from roadworthy.call.wire.wire import Terms, Wording
 
+ROOM_MAX = 16_384
+"""Output tokens that a model is given to reason, at most; all models that do take as many."""
 LaneOf: TypeAlias = "Callable[[str, int | None, int | None], Lane]"
 
 
@@ -120,7 +122,7 @@ class EndpointRung:
 
         How an answer is read, whole or as a stream, is no part of its identity.
         """
-        cap = self._cap * room
+        cap = self._capped(room)
         said = (self._wordings.get(room) or self._worded(room)).body(question, words)
         plain = body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         if self._model.stream:
@@ -147,10 +149,14 @@ class EndpointRung:
 
     def _worded(self, room: int) -> Wording:
         """How its requests with so much room are worded; the same for all records."""
-        cap, model_id = self._cap * room, self._endpoint.model_id
+        cap, model_id = self._capped(room), self._endpoint.model_id
         terms = Terms(model_id, self._model, self._schema, cap, self._logprobs)
         made = self._wordings[room] = Wording(self._endpoint.wire, terms)
         return made
+
+    def _capped(self, room: int) -> int:
+        """The output cap times `room`; room to reason ends where models do."""
+        return min(self._cap * room, max(self._cap * 2, ROOM_MAX))
 
     @property
     def endpoint(self) -> Endpoint:

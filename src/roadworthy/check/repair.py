@@ -12,6 +12,9 @@ from roadworthy.ask.build import again_message
 
 REASKABLE = frozenset({"malformed", "invalid", "ungrounded", "empty"})
 TRUNCATED = "truncated"
+TO_REASON = 64
+"""How much more room a model gets that reasoned up to its cap. The smallest caps are some 64 tokens; GPT-5's smaller
+models reason for hundreds of tokens about a label and for some 1,200 about a paragraph."""
 
 
 @quick(frozen=True, slots=True)
@@ -36,13 +39,16 @@ class Stop:
 Repair = AskAgain | MoreRoom | Stop
 
 
-def reask(fault: Fault, previous: Fault | None) -> Repair:
+def reask(fault: Fault, previous: Fault | None, *, silent: bool = False) -> Repair:
     """What to do about `fault`, given the fault of the answer before it by the same model, if there was one.
+
+    Args:
+        silent: not a character came, not even white space: where it was cut off, its reasoning used up the room.
 
     A refusal or a filtered answer is final for its model; trying again would buy the same (DESIGN, section 6).
     """
     if previous is None and fault.kind == TRUNCATED:
-        return MoreRoom()
+        return MoreRoom(TO_REASON) if silent else MoreRoom()
     if fault.kind in REASKABLE and (previous is None or previous.kind == TRUNCATED):
         return AskAgain(again_message(fault))
     return Stop()

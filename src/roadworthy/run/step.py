@@ -102,7 +102,7 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
             answers = await _judged(step.judging, answers, value, desk, buy=buy)
         if (fault := _common_fault(answers)) is None:
             break
-        match reask(fault, previous):
+        match reask(fault, previous, silent=not answers[0].reply.text):
             case AskAgain(words):
                 replies = await desk.replies(rung, words=words, buy=buy)
             case MoreRoom(factor):

@@ -32,6 +32,14 @@ def test_truncation_asks_for_more_room_once() -> None:
     assert isinstance(reask(Fault("no", kind="invalid"), truncated), AskAgain)
 
 
+def test_room_to_reason_is_given_once_and_for_a_cut_alone() -> None:
+    """If this fails, a model that reasons is never heard, or an empty answer costs 64 times as much."""
+    truncated = Fault("cut off", kind="truncated")
+    assert reask(truncated, None, silent=True) == MoreRoom(64)
+    assert reask(truncated, truncated, silent=True) == Stop()
+    assert isinstance(reask(Fault("nothing", kind="empty"), None, silent=True), AskAgain)
+
+
 @pytest.mark.parametrize("kind", ["refused", "filtered", "too_long", "quota", "transient"])
 def test_what_asking_again_cannot_mend_stops(kind: str) -> None:
     """If this fails, a refusal is bought a second time."""
