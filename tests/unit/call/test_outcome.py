@@ -92,6 +92,40 @@ def test_a_flagged_input_is_filtered_by_either_sign(metadata: dict[str, Any]) ->
     assert read(OpenAIChat(), 400, {"error": {"code": 400, "metadata": metadata}}).ending is E.BAD_REQUEST
 
 
+NO_CREDIT = {
+    "type": "error",
+    "error": {
+        "type": "invalid_request_error",
+        "message": "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing.",
+    },
+}
+TOO_LARGE = {
+    "message": "Request too large for gpt-4o in organization org-1 on tokens per min (TPM): Limit 30000, Requested 30601.",
+    "type": "tokens",
+    "code": "rate_limit_exceeded",
+}
+
+
+def test_an_account_without_credit_is_no_bad_request() -> None:
+    """Every record of a run would go to a person because an account ran dry, instead of waiting until it is filled."""
+    assert read(AnthropicMessages(), 400, NO_CREDIT).ending is E.QUOTA
+    quoted = {
+        "type": "invalid_request_error",
+        "message": 'messages: "Your credit balance is too low" is no role',
+    }
+    assert read(AnthropicMessages(), 400, {"error": quoted}).ending is E.BAD_REQUEST
+
+
+def test_a_request_that_no_minute_has_room_for_is_too_long() -> None:
+    """One long record would be sent for ever, and slow its lane down for all others each time."""
+    assert read(OpenAIChat(), 429, {"error": TOO_LARGE}).ending is E.TOO_LONG
+    reached = TOO_LARGE | {
+        "message": "Rate limit reached for gpt-4o: Limit 30000, Used 29000, Requested 2000."
+    }
+    assert read(OpenAIChat(), 429, {"error": reached}).ending is E.THROTTLED
+    assert read(OpenAIChat(), 413, {"error": reached}).ending is E.TOO_LONG, "as Groq says it"
+
+
 def test_a_code_inside_a_success_is_a_status_only_in_its_range() -> None:
     """A server's own numbering would be taken for HTTP's."""
     for code, ending in ((399, E.TRANSIENT), (400, E.BAD_REQUEST), (499, E.TRANSIENT), (401, E.AUTH)):

@@ -1,4 +1,4 @@
-"""An error as the providers word it, read by status and code, never by the words of its message.
+"""An error as the providers word it, read by status and code, and by how its message begins in two cases alone.
 
 Sources: platform.openai.com/docs/guides/error-codes and the SDK's `ResponseError`; the `error_code` details of
 Anthropic's SDK; ai.google.dev/gemini-api/docs/troubleshooting with google.rpc.Code; the exceptions of Bedrock's service
@@ -88,6 +88,10 @@ _BY_STATUS = {
     429: Ending.THROTTLED,
     499: Ending.TRANSIENT,
 }
+_NO_CREDIT = "your credit balance is too low"
+"""Anthropic's message for an account that ran dry: a 400 with the code of any bad request (anthropics/claude-code#66314)."""
+_TOO_LARGE = "request too large for "
+"""OpenAI's for a request that is larger than a minute's tokens: a 429 with the code of any other, and no wait ends it."""
 _GATEWAYS_MEAN_IT = frozenset({401, 413, 429})
 _REFUSES_THE_REQUEST = frozenset({"invalid_request_error", "invalid_argument", "validationexception"})
 
@@ -114,6 +118,8 @@ def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
     code, words = error.get("code") or error.get("type"), error.get("message")
     detail = " ".join(f"HTTP {status} {code if isinstance(code, str | int) else ''}".split())
     detail = one_line(f"{detail}: {words}" if isinstance(words, str) and words else detail)
+    if (worded := _by_words(status, codes, words)) is not None:
+        return worded, detail
     for known, ending in _BY_CODE:
         if codes & known:
             return ending, detail
@@ -123,6 +129,16 @@ def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
         return _BY_STATUS[status], detail
     passing = status >= 500 or 300 <= status < 400
     return Ending.TRANSIENT if passing else Ending.BAD_REQUEST, detail
+
+
+def _by_words(status: int, codes: set[str], words: object) -> Ending | None:
+    """What no code tells. The beginning is the provider's own, whatever it quotes further on."""
+    said = words.lstrip().lower() if isinstance(words, str) else ""
+    if codes & _THROTTLED and (
+        status == 413 or said.startswith(_TOO_LARGE)
+    ):  # 413: Groq's status for the same
+        return Ending.TOO_LONG
+    return Ending.QUOTA if status == 400 and said.startswith(_NO_CREDIT) else None
 
 
 def asked_wait_s(error: Mapping[str, object]) -> float | None:
