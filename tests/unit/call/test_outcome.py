@@ -195,8 +195,10 @@ def test_an_error_that_reports_usage_keeps_it() -> None:
 @pytest.mark.parametrize(
     ("finish", "ending"),
     [
-        *((word, E.OK) for word in ("stop", "end_turn", "eos", "eos_token", "STOP")),
+        *((word, E.OK) for word in ("stop", "end_turn", "eos", "eos_token", "stop_sequence", "STOP")),
         *((word, E.TRUNCATED) for word in ("length", "max_tokens", "max_output_tokens", "model_length")),
+        ("model_context_window_exceeded", E.TRUNCATED),
+        *((word, E.FILTERED) for word in ("sensitive", "content_filtered", "guardrail_intervened")),
         *((word, E.FILTERED) for word in ("content_filter", "safety", "recitation", "blocklist")),
         *((word, E.FILTERED) for word in ("prohibited_content", "spii")),
         *((word, E.EMPTY) for word in ("tool_calls", "function_call", "tool_use")),

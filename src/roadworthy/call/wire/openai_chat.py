@@ -1,7 +1,8 @@
 """OpenAI chat completions, and every endpoint compatible with it: vLLM, Ollama, llama.cpp, gateways; Azure's too.
 
 Source: platform.openai.com/docs/api-reference/chat; docs.vllm.ai, "OpenAI-compatible server" (`reasoning_content`, finish
-reasons `abort` and `error`). Unknown fields and values are read leniently, except where leniency would take a broken
+reasons `abort` and `error`); docs.z.ai (`sensitive`, `model_context_window_exceeded`); huggingface.co/docs,
+"Text generation inference" (`eos_token`, `stop_sequence`). Unknown fields and values are read leniently, except where leniency would take a broken
 answer for a whole one.
 """
 
@@ -26,11 +27,13 @@ from roadworthy.call.wire.value import as_count, as_text, at, mean_probability, 
 from roadworthy.call.wire.wire import Terms, Wire, provider_id_of
 
 _FINISHES: Mapping[str, Ending] = {
-    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token"), Ending.OK),
+    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token", "stop_sequence"), Ending.OK),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Ending.TRUNCATED),
+    "model_context_window_exceeded": Ending.TRUNCATED,
     **dict.fromkeys(
         ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"), Ending.FILTERED
     ),
+    **dict.fromkeys(("content_filtered", "guardrail_intervened", "sensitive"), Ending.FILTERED),
     **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Ending.EMPTY),
     "refusal": Ending.REFUSED,
 }
