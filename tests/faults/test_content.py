@@ -90,9 +90,12 @@ def test_room_that_reasoning_used_up_is_a_cut_and_not_an_empty_answer(bench: Ben
 
 
 @pytest.mark.fault("B3")
-def test_a_model_that_said_nothing_for_its_reasoning_is_given_room_to_reason(bench: Bench) -> None:
+@pytest.mark.parametrize("said", [None, "<think>\nThe customer asks for"])
+def test_a_model_that_said_nothing_for_its_reasoning_is_given_room_to_reason(
+    bench: Bench, said: str | None
+) -> None:
     """Twice 64 tokens is no room either: each record would be paid for twice and go to a person."""
-    go(asked(bench, bench.topics(), recorded({"$turns": [cut(None), GOOD]})))
+    go(asked(bench, bench.topics(), recorded({"$turns": [cut(said), GOOD]})))
     caps = [row[0] for row in bench.ask("SELECT output_cap FROM attempt ORDER BY id")]
     assert caps[0] < 100
     assert caps[1:] == [64 * caps[0]]

@@ -1,8 +1,8 @@
 """Mending: the slips that can be undone without adding or leaving out anything the model said.
 
 In this order, each only when strict parsing failed before it: `bom` (a byte order mark at the start),
-`white_space` (around the answer, of kinds JSON does not know), `fence` (a ``` or ```json fence around the whole
-message), and for an object that came as a JSON string, `double_encoding`, one level. Prose around the answer,
+`white_space` (around the answer, of kinds JSON does not know), `reasoning` (a <think> block before the answer, from
+servers that do not take it apart), `fence` (a ``` or ```json fence around the whole message), and for an object that came as a JSON string, `double_encoding`, one level. Prose around the answer,
 trailing commas, single quotes, two values, a missing end: none of these is mended, the model is asked again.
 """
 
@@ -18,6 +18,8 @@ from roadworthy.check.parse import parse_answer
 BOM = "\ufeff"
 FENCE = "```"
 LANGUAGES = ("json", "JSON")
+THINK, THOUGHT = "<think>", "</think>"
+_JSON_BEGINS = ("{", "[", '"')
 
 
 def mend(text: str, settings: Settings, *, wants_object: bool = True) -> tuple[Json, tuple[str, ...]]:
@@ -59,11 +61,21 @@ def _candidates(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     if text != text.strip():
         text, names = text.strip(), (*names, "white_space")
         yield text, names
+    thought, end, answer = text.partition(THOUGHT)
+    # Many chat templates open the block themselves, so that an answer begins inside it.
+    if end and not thought.startswith(_JSON_BEGINS):
+        text, names = answer.strip(), (*names, "reasoning")
+        yield text, names
     if text.startswith(FENCE) and text.endswith(FENCE) and len(text) >= 2 * len(FENCE):
         inner = text[len(FENCE) : -len(FENCE)]
         for language in LANGUAGES:
             inner = inner.removeprefix(language)
         yield inner.strip(), (*names, "fence")
+
+
+def only_reasons(text: str) -> bool:
+    """Whether nothing was said, or the reasoning before it did not come to its end."""
+    return not text or (text.lstrip().startswith(THINK) and THOUGHT not in text)
 
 
 def _decoded(value: str, names: tuple[str, ...], settings: Settings) -> tuple[Json, tuple[str, ...]]:

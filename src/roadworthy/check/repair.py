@@ -43,7 +43,8 @@ def reask(fault: Fault, previous: Fault | None, *, silent: bool = False) -> Repa
     """What to do about `fault`, given the fault of the answer before it by the same model, if there was one.
 
     Args:
-        silent: not a character came, not even white space: where it was cut off, its reasoning used up the room.
+        silent: not a character of an answer came, not even white space: where it was cut off, its reasoning used up the
+            room.
 
     A refusal or a filtered answer is final for its model; trying again would buy the same (DESIGN, section 6).
     """

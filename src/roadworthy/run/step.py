@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from roadworthy._errors import Fault
 from roadworthy.check.checked import GRADED, Checked, Invalid, Valid
+from roadworthy.check.mend import only_reasons
 from roadworthy.check.repair import AskAgain, MoreRoom, Stop, reask
 from roadworthy.decide.confidence import favourite
 from roadworthy.decide.rule import decide, give_up, sureness
@@ -102,7 +103,7 @@ async def _answers(step: Step[R, T], value: R, desk: Desk, rung: Rung, *, buy: b
             answers = await _judged(step.judging, answers, value, desk, buy=buy)
         if (fault := _common_fault(answers)) is None:
             break
-        match reask(fault, previous, silent=not answers[0].reply.text):
+        match reask(fault, previous, silent=only_reasons(answers[0].reply.text)):
             case AskAgain(words):
                 replies = await desk.replies(rung, words=words, buy=buy)
             case MoreRoom(factor):

@@ -180,3 +180,40 @@ def test_every_leaf_stands_in_the_text(text: str) -> None:
     except Fault:
         return
     assert all(occurs(leaf, text) for leaf in leaves(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>\nA bill, so {"topic": "other"} is wrong.\n</think>\n\n{"topic": "billing"}',
+        '<think>\n</think>\n\n{"topic": "billing"}',
+        'A bill, so billing.\n</think>\n{"topic": "billing"}',
+        '<think>a bill</think>\n```json\n{"topic": "billing"}\n```',
+    ],
+)
+def test_reasoning_before_an_answer_is_no_answer(text: str) -> None:
+    """A model of one's own without a parser for its reasoning would be paid twice for each record, and never be heard."""
+    value, names = mend(text, DEFAULTS)
+    assert value == {"topic": "billing"}
+    assert names[0] == "reasoning"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>a bill</think>\nIt is {"topic": "billing"}',
+        '<think>a bill</think>{"topic": "billing"}</think>{"topic": "other"}',
+        '<think>a bill {"topic": "billing"}',
+        '{"topic": "other"}</think>{"topic": "billing"}',
+        "<think>a bill</think>",
+    ],
+)
+def test_what_may_be_two_answers_is_none(text: str) -> None:
+    """What a model only thought of would be taken for its answer."""
+    with pytest.raises(Fault):
+        mend(text, DEFAULTS)
+
+
+def test_an_answer_that_speaks_of_reasoning_is_left_alone() -> None:
+    """A quote would lose its beginning."""
+    assert mend('{"quote": "<think>no</think> yes"}', DEFAULTS) == ({"quote": "<think>no</think> yes"}, ())
