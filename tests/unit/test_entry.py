@@ -177,3 +177,14 @@ def test_a_ledger_is_named_by_text_or_a_path(ledger: Any) -> None:
     """A variable that is not set would make a file called `None`, and a run there would pay for every answer anew."""
     with pytest.raises(WrongUse, match=rf"ledger={re.escape(repr(ledger))}.*leave it out for shop\.db"):
         App("shop", ledger=ledger)
+
+
+def test_a_step_that_is_declared_anew_is_told_how() -> None:
+    """Whoever runs a cell of a notebook again would be told to rename a step that stands there once."""
+    app = App("shop")
+    app.step(models=[Function(feel, usd_per_call="0.001")])(feel)
+    with pytest.raises(
+        WrongUse,
+        match=r"'shop' has an entry 'feel' already.*In a notebook run the cell of `app = App\(\.\.\.\)` first",
+    ):
+        app.step(models=[Function(feel, usd_per_call="0.001")])(feel)

@@ -24,13 +24,13 @@ class WrongRecord(Final):
     """One unit of input cannot be used. It stays inside this room: intake adds the place.
 
     Args:
-        what: what is wrong, with the field and the value; no full stop at its end.
+        what: what is wrong, with the field and the value. It may end as a library's own words do, in a full stop.
         remedy: what to do, as a sentence.
         fields: top-level fields that are at fault, where they are known.
     """
 
     def __init__(self, what: str, remedy: str, fields: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{what}. {remedy}")
+        super().__init__(f"{what.removesuffix('.')}. {remedy}")
         self.what = what
         self.remedy = remedy
         self.fields = fields

@@ -317,7 +317,10 @@ class App:
     def _check_name(self, name: str) -> None:
         taken = [entry.name for entry in [*self.plan.steps, *self.plan.workflows]]
         if name in taken:
-            raise WrongUse(f"The app {self.name!r} has two entries called {name!r}. Rename one.")
+            raise WrongUse(
+                f"The app {self.name!r} has an entry {name!r} already. Give this one another name. In a notebook run the cell "
+                "of `app = App(...)` first, then this one."
+            )
 
     def _every_door(self) -> Doors:
         doors = self._doors

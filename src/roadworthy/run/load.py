@@ -52,12 +52,20 @@ def load(target: str, prefix: str = APP_MODULE) -> Loaded:
     if name and isinstance(chosen := vars(module).get(name), App):
         return Loaded(chosen, None)
     unique = list({id(app): app for app in apps}.values())
-    if len(unique) != 1:
-        raise WrongUse(
-            f"{target!r} holds {len(unique)} apps. "
-            + ("Make one: `app = App('name')`." if not unique else "Name one: FILE.py:APP.")
-        )
+    if not unique:
+        raise WrongUse(_without_app(place, "" if name in vars(module) else name))
+    if len(unique) > 1:
+        raise WrongUse(f"{target!r} holds {len(unique)} apps. Name one: FILE.py:APP.")
     return Loaded(unique[0], name or None)
+
+
+def _without_app(place: str, missing: str) -> str:
+    """What is said of a file without an app, and of a name that nothing in it has."""
+    found = f"no app, and nothing is called {missing!r} there" if missing else "no app"
+    return (
+        f"{place!r} holds {found}. Make one: `app = App('name')`. A plain function needs none to be tested: "
+        f"roadworthy vet {place}:FUNCTION INPUT."
+    )
 
 
 def load_app(target: str) -> App:

@@ -175,3 +175,10 @@ def test_mojibake_is_put_right_as_far_as_ftfy_reaches() -> None:
     print(f"mojibake: {len(rows)} cases, {right} as wanted; of {negatives} that must stay {kept} stay")
     assert right >= 151
     assert kept == negatives >= 30
+
+
+def test_words_that_end_with_a_stop_get_no_second_one() -> None:
+    """A library's own words stand in what is wrong, and the report would say `Data format error).. Save it again`."""
+    assert (
+        str(WrongRecord("it is no PDF: broken.", "Save it again.")) == "it is no PDF: broken. Save it again."
+    )
