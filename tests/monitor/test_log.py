@@ -28,6 +28,7 @@ from roadworthy._events import (
 )
 from roadworthy._secret import Secret, struck_out
 from roadworthy._settings import Settings
+from roadworthy.call.price import pico
 from roadworthy.observe.log import Log
 from roadworthy.observe.progress import Progress
 from roadworthy.observe.receiver import EVERYTHING, Several, listen
@@ -235,3 +236,12 @@ def _run(counter: Counter, place: Path) -> "subprocess.CompletedProcess[str]":
     )
     assert done.returncode == 0, done.stderr
     return done
+
+
+def test_progress_says_a_small_budget_as_it_was_given() -> None:
+    """A cap of less than a cent would be shown as 0.00 USD: a run that goes on would look as if nothing stopped it."""
+    out = io.StringIO()
+    progress = Progress(0, pico("0.004"), out)
+    progress._next = 0.0
+    progress(RecordEnded("T-1", "accepted", reused=False, spent_pico=1_700_000_000))
+    assert "0.0017 of 0.004 USD" in out.getvalue()

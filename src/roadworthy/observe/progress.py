@@ -70,7 +70,7 @@ class Progress(LibraryLine):
         self._shown = True
         rate = self._done / max(now - self._began, 1e-9)
         parts = [f"{self._done}/{self._total}" if self._total else f"{self._done} records", f"{rate:.0f}/s"]
-        budget = "" if self._budget is None else f" of {usd(self._budget):.2f}"
+        budget = "" if self._budget is None else f" of {usd(self._budget):f}"
         parts.append(f"{usd(self._spent):.4f}{budget} USD")
         if self._total > self._done and rate > 0:
             parts.append(f"{(self._total - self._done) / rate:.0f} s left")
