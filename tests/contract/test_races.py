@@ -16,7 +16,7 @@ from tests.ledgers import ask
 from roadworthy.accept.record import Record
 from roadworthy.call.meter import Opened
 from roadworthy.keep.attempts import Payer, Pin, open_attempt, pin_question, reap, scopes_of
-from roadworthy.keep.audits import Audited, Policy, enter_epoch, find_audit, put_audit
+from roadworthy.keep.audits import Audited, Policy, coin_secret, enter_epoch, find_audit, put_audit
 from roadworthy.keep.batches import plan_batch, queue_attempt
 from roadworthy.keep.gates import Test as Gate
 from roadworthy.keep.gates import open_gate
@@ -319,3 +319,21 @@ def test_failed_records_that_two_runs_put_back_at_one_moment_are_asked_once(
     with uncommitted(first, lambda tx: put_back_failed(tx, job_id)):
         assert second.write_now(lambda tx: put_back_failed(tx, job_id)) == 0
     assert ask(url, "SELECT sample FROM question") == [(1,)]
+
+
+def test_a_coin_that_two_processes_toss_at_one_moment_falls_once(
+    two: tuple[Ledger, Ledger], url: str
+) -> None:
+    """Each would toss with a secret of its own, or twice for one answer: who is checked would not be chance's choice any more."""
+    first, second = two
+    job_id, payer = job(first)
+    record_id = taken(first, job_id, payer.run_id, "a")
+
+    def toss(tx: Transaction, *, picked: bool) -> tuple[str, bool]:
+        return coin_secret(tx).reveal(), put_audit(tx, Audited(record_id, 1, "item", 0.5, picked=picked))
+
+    with uncommitted(first, lambda tx: toss(tx, picked=True)) as tossing:
+        late = second.write_now(lambda tx: toss(tx, picked=False))
+    assert tossing.result(10) == (late[0], True)
+    assert not late[1]
+    assert ask(url, "SELECT state FROM audit") == [("pending",)]
