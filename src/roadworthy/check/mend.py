@@ -2,8 +2,9 @@
 
 In this order, each only when strict parsing failed before it: `bom` (a byte order mark at the start),
 `white_space` (around the answer, of kinds JSON does not know), `reasoning` (a <think> block before the answer, from
-servers that do not take it apart), `fence` (a ``` or ```json fence around the whole message), and for an object that came as a JSON string, `double_encoding`, one level. Prose around the answer,
-trailing commas, single quotes, two values, a missing end: none of these is mended, the model is asked again.
+servers that do not take it apart), `fence` (a ``` or ```json fence around the whole message), and for an object that
+came as a JSON string, `double_encoding`, one level. Prose around the answer, trailing commas, single quotes, two values,
+a missing end: none of these is mended, the model is asked again.
 """
 
 from __future__ import annotations

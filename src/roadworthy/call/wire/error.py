@@ -134,9 +134,8 @@ def read_error(status: int, error: Mapping[str, object]) -> tuple[Ending, str]:
 def _by_words(status: int, codes: set[str], words: object) -> Ending | None:
     """What no code tells. The beginning is the provider's own, whatever it quotes further on."""
     said = words.lstrip().lower() if isinstance(words, str) else ""
-    if codes & _THROTTLED and (
-        status == 413 or said.startswith(_TOO_LARGE)
-    ):  # 413: Groq's status for the same
+    too_large = status == 413 or said.startswith(_TOO_LARGE)  # 413: Groq's status for the same
+    if too_large and codes & _THROTTLED:
         return Ending.TOO_LONG
     return Ending.QUOTA if status == 400 and said.startswith(_NO_CREDIT) else None
 
