@@ -32,3 +32,17 @@ def test_what_is_scraped_is_what_happened(file_build: Build) -> None:
     assert values["roadworthy_records_refused_total"] == "0.0"
     assert "SECRETKEY" not in page
     assert "what a day" not in page
+
+
+def test_what_can_be_got_can_be_asked_for_without_its_body(file_build: Build) -> None:
+    """A balancer or a watcher that asks with HEAD (RFC 9110, 9.3.2) would take a service that is well for broken."""
+    counter = file_build({})
+    for path in ("/healthz", "/readyz", "/metrics", "/v1/models", "/", "/static/console.css"):
+        got, head = counter.call("GET", path), counter.call("HEAD", path)
+        assert (head.status, head.body) == (200, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"], path
+    assert counter.call("HEAD", "/v1/records/nobody").status == 404
+    refused = counter.call("HEAD", "/v1/chat/completions")
+    assert (refused.status, refused.headers["allow"]) == (405, "POST")
+    assert counter.call("DELETE", "/healthz").headers["allow"] == "GET, HEAD"
+    assert counter.call("GET", "/metrics").status == 200, "the connection is in order"

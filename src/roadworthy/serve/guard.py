@@ -61,6 +61,9 @@ class Guard:
         if refused:
             await answer(HTTPStatus.FORBIDDEN, refused)(scope, receive, guarded)
             return
+        if scope["method"] == "HEAD":
+            # Every route that can be got; the connection, which knows what was asked, leaves the body out.
+            scope = {**scope, "method": "GET"}
         await self._inner(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> str:
