@@ -12,3 +12,8 @@ def header(scope: Scope, name: bytes) -> str | None:
             text: str = value.decode("latin-1")
             return text
     return None
+
+
+def headers(scope: Scope, name: bytes) -> str:
+    """Every header of this name that is a list, as one; "" where there is none."""
+    return ",".join(value.decode("latin-1") for given, value in scope["headers"] if given == name)

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.types import Scope
 
 from roadworthy._quick import quick
-from roadworthy.serve.head import header
+from roadworthy.serve.head import header, headers
 from roadworthy.serve.problem import Problem
 
 TOKEN_CHARS_MAX: Final = 255
@@ -45,18 +45,25 @@ class Terms:
                 f"The Idempotency-Key has {len(token)} characters; send at most {TOKEN_CHARS_MAX}.",
             )
         seconds = _seconds(header(scope, _DEADLINE))
-        return cls(token, wait_s(header(scope, b"prefer") or "", wait_s_max), seconds)
+        return cls(token, wait_s(headers(scope, b"prefer"), wait_s_max), seconds)
 
 
 def wait_s(prefer: str, most: float) -> float:
-    """How long the caller wants to wait, RFC 7240; what is not understood is ignored, as that says."""
+    """How long the caller wants to wait, RFC 7240; what is not understood is ignored, as that says.
+
+    With `respond-async` and `wait` it is the seconds after which it is answered without the outcome (4.3).
+    """
+    at_once, seconds = False, None
     for part in prefer.lower().split(",") if prefer else ():
-        name, _, value = part.strip().partition("=")
+        name, _, value = part.partition(";")[0].partition("=")
+        name, value = name.strip(), value.strip().strip('"')
         if name == "respond-async":
-            return 0.0
-        if name == "wait" and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
-            return min(float(value), most)
-    return most
+            at_once = True
+        elif name == "wait" and seconds is None and value.isascii() and value.isdigit() and len(value) < 10:
+            seconds = min(float(value), most)
+    if seconds is not None:
+        return seconds
+    return 0.0 if at_once else most
 
 
 def _seconds(deadline: str | None) -> float | None:
