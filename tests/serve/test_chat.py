@@ -142,3 +142,12 @@ def test_a_wrong_request_is_told_without_the_words_of_a_library(
     assert "_Asked" not in message
     assert "pydantic" not in message
     assert "Send " in message, "what to do"
+
+
+def test_a_client_can_look_one_model_up(shared: Counter) -> None:
+    """A client that looks its model up before it asks, as OpenAI's can, would take the step for missing."""
+    listed = shared.call("GET", "/v1/models").json["data"]
+    assert [shared.call("GET", f"/v1/models/{one['id']}").json for one in listed] == listed
+    missing = shared.call("GET", "/v1/models/nobody")
+    assert missing.status == 404
+    assert "feel" in missing.json["detail"]

@@ -102,11 +102,12 @@ def add_chat(http: FastAPI, service: Service) -> None:
     @http.get("/v1/models", tags=["openai"])
     async def models(_caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, object]:
         """Every step and workflow, as models."""
-        data = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "roadworthy"}
-            for name in service.entries
-        ]
-        return {"object": "list", "data": data}
+        return {"object": "list", "data": [_model(name) for name in service.entries]}
+
+    @http.get("/v1/models/{step}", tags=["openai"])
+    async def model(step: str, _caller: Annotated[Caller, Depends(MaySubmit)]) -> dict[str, object]:
+        """One step or workflow, as a model."""
+        return _model(service.entry(step).name)
 
     @http.post("/v1/chat/completions", tags=["openai"], responses=_ANSWERS)
     async def complete(
@@ -142,6 +143,10 @@ async def complete_chat(service: Service, request: Request, caller: Caller) -> R
     if not asked.stream:
         return Response(orjson.dumps(completion), headers=told, media_type="application/json")
     return Response(b"".join(_burst(asked, completion)), headers=told, media_type="text/event-stream")
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "roadworthy"}
 
 
 def _first(error: ValidationError) -> str:
