@@ -62,7 +62,7 @@ def test_no_page_is_wider_than_its_window(browser: "Browser", stage: Stage, widt
             if eyes.overflow > 0:
                 wide.append((path, eyes.overflow))
             low = eyes.page.evaluate(
-                "[...document.querySelectorAll('main button, main input:not([type=hidden]), main select')]"
+                "[...document.querySelectorAll('main button:not([hidden]), main input:not([type=hidden]), main select')]"
                 ".filter((one) => one.getBoundingClientRect().height < 24).length"
             )
             assert low == 0, (path, "what one presses is at least 24 pixels high (WCAG 2.5.8)")
