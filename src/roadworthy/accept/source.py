@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -45,6 +46,8 @@ STANDARD_INPUT: Final = "standard input"
 
 _HINTS: Final = dict.fromkeys((".xls", ".xlsb"), " Save the workbook as .xlsx.")
 _JSON_BEGINS: Final = ("{", "[", '"')
+# A header in quotes begins as a text of JSON does (RFC 8259, 7); behind that a line ends, and a header goes on.
+_QUOTED_HEADER: Final = re.compile(r'"(?:[^"\\]|\\.)*+"[",;\t|]')
 
 
 class Source:
@@ -140,7 +143,8 @@ class Source:
             stream: open for reading bytes.
             settings: the limits.
             form: as told, else by the first character that is no blank: `json` where it is `[` and the stream can be
-                looked into (`peek`), `jsonl` where it is one of `{ [ "`, else `csv`.
+                looked into (`peek`), `jsonl` where it is one of `{ [ "`, else `csv`; also where a text in quotes is
+                followed by a delimiter, as in a quoted header.
             name: what messages call it.
         """
         unread = [stream]
@@ -212,8 +216,9 @@ def _sniffed(lines: Iterator[Line]) -> tuple[Form, Iterator[Line]]:
     """The form that the first line with text shows, and all lines again."""
     blank: list[Line] = []
     for line in lines:
-        if text := line.text.strip() or line.cut:
-            is_json = line.cut or str(text).startswith(_JSON_BEGINS)
+        text = line.text.strip()
+        if text or line.cut:
+            is_json = line.cut or (text.startswith(_JSON_BEGINS) and not _QUOTED_HEADER.match(text))
             return "jsonl" if is_json else "csv", chain((line,), lines)
         blank.append(line)
     return "jsonl", iter(blank)
