@@ -313,6 +313,19 @@ def test_a_file_that_is_refused_changes_no_job(file_build: Build) -> None:
     assert counter.ask("SELECT count(*) FROM job") == [(1,)]
 
 
+def test_what_is_wrong_with_a_body_speaks_of_no_file(file_build: Build) -> None:
+    """Whoever sent an array from a program would be told to name a file otherwise and to run a command."""
+    counter = file_build(MOODS)
+    told = [
+        str(counter.call("POST", "/v1/jobs/feel", raw=raw, Content_Type="application/json").json["detail"])
+        for raw in (b"[]", b"", b'{"id": "n1"}', b"[1] [2]", b'[{"id": "n1", "text": "no', b"[\xff\xfe")
+    ]
+    for detail in told:
+        assert detail.startswith("The body "), detail
+        assert "file" not in detail, detail
+        assert "command" not in detail, detail
+
+
 def test_what_is_wrong_with_a_body_is_a_sentence(file_build: Build) -> None:
     """Whoever reads "the body is the field" would look for a fault of the service and not of theirs."""
     counter = file_build(MOODS)

@@ -130,8 +130,8 @@ class _Array:
             raise WrongUse(f"{self._name} holds an empty array. Give at least one record.")
         if not self._ended:
             raise WrongUse(
-                f"{self._name} ends within item {self._items + 1} of its array. The file is cut off or damaged: get a "
-                "whole copy and run the same command again; what was answered is kept."
+                f"{self._name} ends within item {self._items + 1} of its array. It is cut off or damaged: give a whole "
+                "copy in the same way; what was answered is kept."
             )
 
     def _first(self, chunk: bytes) -> int:
@@ -141,8 +141,8 @@ class _Array:
             return len(chunk)
         if not begins_array(rest):
             raise WrongUse(
-                f"{self._name} holds no JSON array. Give an array of records, or one record a line in a file that ends "
-                "with .jsonl."
+                f"{self._name} holds no JSON array. Give an array of records, or one record a line as JSONL (.jsonl, "
+                "application/x-ndjson)."
             )
         self._begun = True
         self._open = 1
@@ -174,5 +174,5 @@ class _Array:
         if rest.strip(_BLANK):
             raise WrongUse(
                 f"{self._name} goes on behind its array, which ends with item {self._items}. Write one array, or one "
-                "record a line in a file that ends with .jsonl; what was answered is kept."
+                "record a line as JSONL (.jsonl, application/x-ndjson); what was answered is kept."
             )

@@ -182,7 +182,7 @@ def _no_object(body: Json) -> WrongRecord:
     if isinstance(body, list):
         return WrongRecord(
             f"a JSON array where one object is expected, {shown(body)}",
-            "Give an array in a file that ends with .json, or write its items one per line.",
+            "Give an array as JSON (.json, application/json), or write its items one per line.",
         )
     return WrongRecord(f"expected a JSON object, got {shown(body)}", ONE_PER_LINE)
 

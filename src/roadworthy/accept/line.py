@@ -134,8 +134,7 @@ class Inflow(io.RawIOBase):
         except (OSError, EOFError, zlib.error) as error:
             raise WrongUse(
                 f"{self._name} cannot be read on after {self._unit} {self.line}: {error}. "
-                "The file is cut off or damaged: get a whole copy and run the same command again; "
-                "what was answered is kept."
+                "It is cut off or damaged: give a whole copy in the same way; what was answered is kept."
             ) from error
 
     def _recoded(self, decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:

@@ -64,7 +64,7 @@ def add_jobs(http: FastAPI, service: Service) -> None:
             await save_body(request, settings, file)
             name = name or await asyncio.to_thread(_digest, file)
             file.seek(0)
-            source = Source.from_stream(file, settings, form=form, name="the file")
+            source = Source.from_stream(file, settings, form=form, name="The body")
             items = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
             try:
                 job_id = await service.take_file(entry, items, caller, name)

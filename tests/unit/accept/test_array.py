@@ -98,7 +98,7 @@ def test_an_item_that_is_too_long_is_its_own_fate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b'[{"id": "A"}, {"id": "B"', "ends within item 2 of its array. The file is cut off or damaged"),
+        (b'[{"id": "A"}, {"id": "B"', "ends within item 2 of its array. It is cut off or damaged"),
         (b'[{"id": "A"}, {"id": "B]', "ends within item 2 of its array"),
         (b'[{"id": "A"}', "ends within item 1 of its array"),
         (b'[{"id": "A"}] [{"id": "B"}]', "goes on behind its array, which ends with item 1"),

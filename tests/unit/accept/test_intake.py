@@ -87,7 +87,7 @@ def test_a_repaired_line_keeps_its_raw_bytes_and_tells_the_repairs() -> None:
             '{"id": "T-1", "id": "T-2", "body": "b"}',
             "the field 'id' is given 2 times in one object, with 'T-1' and",
         ),
-        ('[{"id": "T-1"}]', "Give an array in a file that ends with .json"),
+        ('[{"id": "T-1"}]', "Give an array as JSON [(].json"),
         ("17", "expected a JSON object, got 17"),
         ("null", "expected a JSON object, got None"),
         ('{"id": "T-1"', "not JSON: .* near .*Write each record as one JSON object on one line"),
