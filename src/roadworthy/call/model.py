@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from roadworthy._errors import WrongUse
-from roadworthy._figure import is_number, is_whole
+from roadworthy._figure import is_number, is_whole, plain
 from roadworthy.accept.record import Json
 from roadworthy.call.price import Price, pico
 
@@ -26,6 +26,7 @@ EMBEDDINGS = "openai-embeddings"
 _NAME = re.compile(
     rf"student:\w+|(?:{'|'.join((*PREFIXES, EMBEDDINGS))}):[A-Za-z0-9._:/@-]+|[A-Za-z0-9._:/-]+@https?://\S+"
 )
+_WHOLE = ("max_output_tokens", "requests_per_minute", "tokens_per_minute", "context_tokens")
 _OWN = frozenset(
     {"best_of", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "model", "n"}
     | {"response_format", "stream", "stream_options"}
@@ -91,7 +92,9 @@ class Model:
         if not _NAME.fullmatch(self.name):
             raise WrongUse(f"There is no model {self.name!r}. Use {ACCEPTED}.")
         self._check_extra()
-        for name in ("max_output_tokens", "requests_per_minute", "tokens_per_minute", "context_tokens"):
+        for name in (*_WHOLE, "timeout_s", "temperature"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        for name in _WHOLE:
             value: int | None = getattr(self, name)
             if value is not None and (not is_whole(value) or value < 1):
                 raise WrongUse(f"Model({self.name!r}, {name}={value!r}): give a whole number of 1 or more.")

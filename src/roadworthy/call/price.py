@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from roadworthy._errors import WrongUse
+from roadworthy._figure import plain
 from roadworthy.call.reply import Usage
 
 if TYPE_CHECKING:
@@ -246,6 +247,7 @@ def _fine(usd_per_million: Decimal) -> int:
 
 
 def _amount(value: object, what: str) -> Decimal:
+    value = plain(value)
     if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
         raise WrongUse(f'{what} is {value!r}. Write money as text, such as "0.05": a float is not exact.')
     try:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
 from roadworthy._errors import Fault, WrongUse
+from roadworthy._figure import plain
 from roadworthy._function import refuse_check, takes_passages
 from roadworthy._settings import Settings
 from roadworthy.accept.passage import Passage
@@ -202,6 +203,7 @@ def _unfinished(ending: Ending) -> Fault:
 
 def _score(check: Callable[..., float | None], returned: object) -> float:
     """What a check returned, which is a score."""
+    returned = plain(returned)
     if isinstance(returned, bool) or not isinstance(returned, int | float):
         raise WrongUse(
             f"The check {_named(check)} returned a {type(returned).__name__}. A check raises Fault when the answer is "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
 
 from roadworthy._errors import Failed, Rejected, Waiting, WrongUse
 from roadworthy._events import Listener, silence
-from roadworthy._figure import is_number, is_whole
+from roadworthy._figure import is_number, is_whole, plain
 from roadworthy._settings import Settings, read_settings
 from roadworthy.accept.passage import Passage
 from roadworthy.ask.passages import Passages
@@ -146,10 +146,10 @@ class App:
         """
         if not models:
             raise WrongUse('A step needs a model: models=["openai:gpt-5-nano"].')
-        ladder = as_models(models)
-        rule = rule_of(review_below, confidence, people=review, promised=max_error is not None)
-        hidden, cut = _hidden(mask, examples), _cut(split, part_chars)
-        promise = promise_of(max_error, audit_share, hold=hold_until_certified)
+        ladder, examples = as_models(models), plain(examples)
+        rule = rule_of(plain(review_below), confidence, people=review, promised=max_error is not None)
+        hidden, cut = _hidden(mask, examples), _cut(split, plain(part_chars))
+        promise = promise_of(plain(max_error), plain(audit_share), hold=hold_until_certified)
 
         def declare(fn: Asking[R, T]) -> Step[R, T]:
             self._check_name(fn.__name__)
@@ -363,6 +363,7 @@ def _hidden(mask: bool | Collection[str], examples: int) -> tuple[str, ...]:  # 
 
 
 def _cap(name: str, usd: float | str | Decimal | None) -> int | None:
+    usd = plain(usd)
     return None if usd is None else pico(str(usd) if is_number(usd) else usd, name)  # type: ignore[arg-type] # what else it is, is refused
 
 
