@@ -143,6 +143,23 @@ def test_a_ruling_that_is_taken_back_opens_a_certified_batch_again(build: Build)
     assert shop.json(*aim) == ended, "nothing more was spent"
 
 
+def test_a_ruling_that_is_taken_back_opens_the_newest_batch_alone(build: Build) -> None:
+    """Nothing goes on with an older one: the report would say of it for ever that questions wait for people."""
+    keys = [f"N{number:03}" for number in range(40)]
+    truth = dict.fromkeys(keys, "glad")
+    shop = build({key: ("sad" if number < 6 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
+    shop.run()
+    for share in (".1", ".2"):
+        aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", share, "--sample", "40")
+        shop.json(*aim)
+        shop.review(by_truth(truth))
+        assert shop.json(*aim)["state"] in {"certified", "exhausted"}
+    shop.call("review", "shop.py", "--undo", "--as", "ann")
+    said = [line for line in shop.call("report", "shop.py:feel").splitlines() if line.startswith("batch: ")]
+    assert ["not yet certified" in line for line in said] == [True, False], said
+    assert ["overtaken" in line for line in said] == [False, True], said
+
+
 def test_the_report_does_not_call_an_overtaken_batch_certified(build: Build) -> None:
     """Whoever reads the report alone would ship answers that nobody certified."""
     keys = [f"N{number:03}" for number in range(40)]

@@ -30,12 +30,14 @@ ORDER BY line.number LIMIT :count;
 UPDATE lot SET state = :state, figures = :figures, decided_at = :now
 WHERE id = :lot_id AND (state = 'open' OR (:state = 'overtaken' AND state <> 'overtaken'));
 
--- reopen_lots: People say something else of a record's answer: what was certified with it goes on.
-UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'exhausted')
+-- reopen_lots: People say something else of a record's answer: what was certified with it goes on, or is overtaken where a newer lot goes on in its place.
+UPDATE lot SET state = CASE WHEN EXISTS (SELECT 1 FROM lot AS later WHERE later.job_id = lot.job_id AND later.number > lot.number)
+  THEN 'overtaken' ELSE 'open' END, decided_at = NULL WHERE state IN ('certified', 'exhausted')
   AND id IN (SELECT lot_id FROM lot_row WHERE record_id = :record_id);
 
 -- reopen_lots_of_key: The same for a key that a label is about, unless the label says what the one before it said.
-UPDATE lot SET state = 'open', decided_at = NULL WHERE state IN ('certified', 'exhausted')
+UPDATE lot SET state = CASE WHEN EXISTS (SELECT 1 FROM lot AS later WHERE later.job_id = lot.job_id AND later.number > lot.number)
+  THEN 'overtaken' ELSE 'open' END, decided_at = NULL WHERE state IN ('certified', 'exhausted')
   AND id IN (SELECT lot_row.lot_id FROM lot_row JOIN record ON record.id = lot_row.record_id
     JOIN job ON job.id = record.job_id WHERE job.app = :app AND job.entry = :entry AND record.key = :key
       AND job.namespace = coalesce((SELECT of.namespace FROM record AS its JOIN job AS of ON of.id = its.job_id WHERE its.id = :record_id), ''))
