@@ -1,6 +1,7 @@
 """How a run ends: interrupted, out of keys, from standard input, as CSV; and that it goes on afterwards."""
 
 import csv
+import gzip
 import json
 import signal
 import subprocess
@@ -53,6 +54,31 @@ def test_a_revoked_key_parks_records_and_a_later_run_finishes(calm: Bench) -> No
     calm.sim.script({"faults": {}})
     done = calm.run(APP, "messages.jsonl")
     assert (done["accepted"], done["pending"]) == (300, 0)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("ending", [".json", ".jsonl.gz"])
+def test_a_file_that_was_cut_off_goes_on_once_it_is_whole(calm: Bench, ending: str) -> None:
+    """What came before the break would be paid for twice, or the rows of the whole file be out of order."""
+    rows = [json.loads(line) for line in messages(calm.folder, 35).read_text().splitlines()]
+    place, lines = calm.folder / f"in{ending}", [json.dumps(row) for row in rows]
+    # Packed as it is, so that what stands before the break comes out.
+    whole = (
+        gzip.compress("\n".join(lines).encode(), 0)
+        if ending.endswith(".gz")
+        else f"[{','.join(lines)}]".encode()
+    )
+    place.write_bytes(whole[: -len(lines[-1]) // 2])
+    refused = calm.call("run", APP, place.name, "-o", "out.jsonl", ROADWORTHY_INTAKE_BATCH="10")
+    assert refused.returncode == 2
+    assert "It is cut off or damaged" in refused.stderr
+    assert not (calm.folder / "out.jsonl").exists()
+    place.write_bytes(whole)
+    done = calm.run(APP, place.name, "-o", "out.jsonl", ROADWORTHY_INTAKE_BATCH="10")
+    assert (done["records"], done["accepted"], done["pending"]) == (35, 35, 0)
+    assert [row["key"] for row in calm.rows("out.jsonl")] == [row["id"] for row in rows]
+    twice = "SELECT 1 FROM attempt WHERE ending = 'ok' GROUP BY question_id, model HAVING count(*) > 1"
+    assert not calm.ask("banking77.db", twice)
 
 
 @pytest.mark.timeout(60)

@@ -313,6 +313,17 @@ def test_a_file_that_is_refused_changes_no_job(file_build: Build) -> None:
     assert counter.ask("SELECT count(*) FROM job") == [(1,)]
 
 
+def test_a_long_body_that_breaks_off_is_refused_whole(file_build: Build) -> None:
+    """A caller who is told 422 would be charged for the records before the break, in a job whose number nobody told."""
+    counter = file_build(MOODS, intake_batch=10)
+    body = json.dumps([{"id": f"n{n}", "text": f"note {n}"} for n in range(35)]).encode()
+    send = {"Content_Type": "application/json"}
+    assert counter.call("POST", "/v1/jobs/feel", raw=body[:-9], **send).status == 422
+    assert counter.ask("SELECT count(*) FROM job WHERE entry = 'feel'") == [(0,)]
+    where = counter.call("POST", "/v1/jobs/feel", raw=body, **send).headers["location"]
+    assert counter.call("GET", where).json["records"] == 35
+
+
 def test_what_is_wrong_with_a_body_speaks_of_no_file(file_build: Build) -> None:
     """Whoever sent an array from a program would be told to name a file otherwise and to run a command."""
     counter = file_build(MOODS)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, BinaryIO, Final, cast
@@ -14,6 +15,7 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from roadworthy._errors import WrongUse
+from roadworthy._settings import Settings
 from roadworthy.accept.intake import read_records
 from roadworthy.accept.source import Form, Source
 from roadworthy.keep.records import page_lines
@@ -63,10 +65,13 @@ def add_jobs(http: FastAPI, service: Service) -> None:
             file = cast("BinaryIO", opened)
             await save_body(request, settings, file)
             name = name or await asyncio.to_thread(_digest, file)
-            file.seek(0)
-            source = Source.from_stream(file, settings, form=form, name="The body")
+            source = _source(file, form, settings)
             items = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
             try:
+                # Read to its end before a record is taken in: whoever is told that it is refused pays for none.
+                file.seek(0)
+                await asyncio.to_thread(deque, _source(file, form, settings), 0)
+                file.seek(0)
                 job_id = await service.take_file(entry, items, caller, name)
             except WrongUse as wrong:
                 raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(wrong)) from wrong
@@ -91,6 +96,10 @@ def add_jobs(http: FastAPI, service: Service) -> None:
         """Work no more on a job. Handing the same file over again goes on with it."""
         await service.cancel(caller, _number(job_id))
         return service.job(caller, job_id)
+
+
+def _source(file: BinaryIO, form: Form, settings: Settings) -> Source:
+    return Source.from_stream(file, settings, form=form, name="The body")
 
 
 def _number(job_id: int) -> int:
