@@ -20,6 +20,13 @@ _TIMES: Final = (dt.datetime, dt.date, dt.time, dt.timedelta)
 
 
 @quick(frozen=True, slots=True)
+class Nanoseconds:
+    """A time or an interval that is finer than Python's own, as it is written."""
+
+    text: str
+
+
+@quick(frozen=True, slots=True)
 class Cells:
     """One row of a Parquet file, of a workbook or of a query.
 
@@ -97,6 +104,8 @@ class _Writer:
             return self._decimal(value, path)
         if isinstance(value, _TIMES):
             return self._noted(_time(value), path, type(value).__name__, "text")
+        if isinstance(value, Nanoseconds):
+            return self._noted(value.text, path, "nanoseconds", "text")
         if isinstance(value, bytes | bytearray | memoryview):
             self._counted(value := bytes(value))
             return self._noted(base64.b64encode(value).decode(), path, "bytes", "base64")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from roadworthy._errors import WrongUse
 from roadworthy._settings import Settings
-from roadworthy.accept.cells import Cells, cells_of
+from roadworthy.accept.cells import Cells, Nanoseconds, cells_of
 from roadworthy.accept.reason import WrongRecord, shown
 from roadworthy.accept.record import Unusable
 
@@ -102,14 +102,48 @@ def units_of(batch: Any, before: int, name: str, settings: Settings) -> Iterator
 
 def _rows(batch: Any) -> Iterator[dict[str, object] | Exception]:
     """The rows of a batch; one that Python cannot hold (a map with a key twice, a date out of range) as its error."""
+    columns = [
+        (name, column, "[ns" in str(column.type))
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
     for place in range(batch.num_rows):
         try:
             yield {
-                name: column[place].as_py(maps_as_pydicts="strict")
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                name: _value(column[place]) if finer else column[place].as_py(maps_as_pydicts="strict")
+                for name, column, finer in columns
             }
         except (ValueError, OverflowError, KeyError) as error:
             yield error
+
+
+def _value(cell: Any) -> object:
+    """A cell as Python's value; nanoseconds, which Python's times and intervals have none of, as text."""
+    kind = str(cell.type)
+    if "[ns" not in kind or not cell.is_valid:
+        return cell.as_py(maps_as_pydicts="strict")
+    if kind.startswith("struct"):
+        return {name: _value(item) for name, item in cell.items()}
+    if "list" in kind.partition("<")[0]:
+        return [_value(item) for item in cell.values]
+    if kind.startswith(("time64", "timestamp", "duration")) and (finer := cell.value % 1_000):
+        return Nanoseconds(_fine(cell, kind, finer))
+    return cell.as_py(maps_as_pydicts="strict")
+
+
+def _fine(cell: Any, kind: str, finer: int) -> str:
+    """A time with nine digits of a second, ISO 8601; pyarrow gives it by pandas, or cut, or not at all."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if kind.startswith("duration"):
+        seconds, rest = divmod(abs(cell.value), 10**9)
+        minutes, hours = seconds // 60, seconds // 3_600
+        sign = "-" if cell.value < 0 else ""
+        return f"{sign}P{hours // 24}DT{hours % 24}H{minutes % 60}M{seconds % 60}.{rest:09}S"
+    unit = pa.time64("us") if kind.startswith("time64") else pa.timestamp("us", tz=cell.type.tz)
+    coarse = pa.scalar(cell.value // 1_000, unit).as_py()
+    bare = coarse.replace(tzinfo=None).isoformat(timespec="microseconds")
+    zone = coarse.isoformat(timespec="microseconds").removeprefix(bare)
+    return f"{bare}{finer:03}{zone}"
 
 
 def _unit(number: int, row: dict[str, object] | Exception, name: str, settings: Settings) -> Cells | Unusable:

@@ -82,6 +82,52 @@ def test_odd_types_of_parquet_are_written_as_json_and_that_is_noted(tmp_path: Pa
     }
 
 
+NANO = 79_999_123_456_789
+"""22:13:19.123456789 as nanoseconds of a day."""
+
+
+def test_nanoseconds_of_parquet_are_kept(tmp_path: Path) -> None:
+    """Times would be cut to microseconds without a word, or rows be rejected where pandas is not installed."""
+    path = tmp_path / "t.parquet"
+    at, time = pa.timestamp("ns"), pa.time64("ns")
+    columns = {
+        "id": pa.array(["fine", "whole", "none"]),
+        "time": pa.array([NANO, NANO - 789, None], time),
+        "at": pa.array([NANO, NANO - 789, None], at),
+        "here": pa.array([NANO, NANO - 789, None], pa.timestamp("ns", tz="Asia/Tokyo")),
+        "long": pa.array([90_061_000_000_001, 90_061_000_000_000, None], pa.duration("ns")),
+        "times": pa.array([[NANO, None], [], None], pa.list_(time)),
+        "both": pa.array(
+            [{"t": NANO, "a": NANO}, {"t": None, "a": NANO - 789}, None], pa.struct([("t", time), ("a", at)])
+        ),
+    }
+    parquet.write_table(pa.table(columns), path)
+    first, second, _ = records(Source.from_path(path, Settings()))
+    assert isinstance(first, Record)
+    assert isinstance(second, Record)
+    fine, whole = first.body, second.body
+    text = "22:13:19.123456789"
+    assert {one.before for one in first.cleanings} == {"nanoseconds"}
+    assert fine == {
+        "id": "fine",
+        "time": text,
+        "at": f"1970-01-01T{text}",
+        "here": "1970-01-02T07:13:19.123456789+09:00",
+        "long": "P1DT1H1M1.000000001S",
+        "times": [text, None],
+        "both": {"t": text, "a": f"1970-01-01T{text}"},
+    }
+    assert whole == {
+        "id": "whole",
+        "time": text[:-3],
+        "at": f"1970-01-01T{text[:-3]}",
+        "here": "1970-01-02T07:13:19.123456+09:00",
+        "long": "P1DT1H1M1S",
+        "times": [],
+        "both": {"t": None, "a": f"1970-01-01T{text[:-3]}"},
+    }
+
+
 class Line(BaseModel):
     id: int
     price: Decimal
