@@ -82,7 +82,7 @@ def test_a_child_that_is_not_back_in_time_is_ended_with_what_it_started(tmp_path
         status, _, _, _ = trial.give(["run", trial.target, "input.jsonl"], {"SLOW": "1"}, timeout_s=3)
         assert status is None
         started = int((trial.folder / "started").read_text())
-        assert not _is_alive(started)
+        assert _is_gone(started)
 
 
 def test_a_child_that_kills_itself_is_told_as_such(bench: Bench) -> None:
@@ -123,10 +123,15 @@ def test_it_ends_when_whoever_started_it_dies(tmp_path: Path) -> None:
         number = int(parent.stdout.readline())
         assert _is_alive(number)
         parent.kill()
+    assert _is_gone(number)
+
+
+def _is_gone(number: int) -> bool:
+    """Whether it ends within a time that a busy machine may take: a signal is on its way when `kill` returns."""
     ends = time.monotonic() + 30
     while _is_alive(number) and time.monotonic() < ends:
         time.sleep(0.05)
-    assert not _is_alive(number)
+    return not _is_alive(number)
 
 
 def _is_alive(number: int) -> bool:
