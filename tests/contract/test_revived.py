@@ -10,11 +10,13 @@ from roadworthy.accept.long import MARK, PIECE_CHARS, LongText
 from roadworthy.accept.reason import WrongRecord
 from roadworthy.accept.record import Json, Record
 from roadworthy.accept.schema import RecordSchema
+from roadworthy.keep.erase import FORGOTTEN, forget
 from roadworthy.keep.intake import take_in
 from roadworthy.keep.jobs import begin_run, open_job
 from roadworthy.keep.ledger import Ledger
 from roadworthy.keep.record import Kept
 from roadworthy.keep.records import find_record, find_whole
+from roadworthy.run.export import TABLES, exported
 from roadworthy.run.revive import revived
 
 
@@ -50,6 +52,17 @@ def long_one(store: Ledger) -> Kept:
         return TEXT[number * PIECE_CHARS : (number + 1) * PIECE_CHARS]
 
     return kept(store, {"id": "1", "text": {MARK: len(TEXT)}}, LongText(len(TEXT), piece))
+
+
+def test_an_export_holds_no_half_of_what_is_erased(store: Ledger) -> None:
+    """A text that is erased while it is exported would stand empty in the file, beside what else its record said."""
+    kept(store, {"id": "0", "text": "short"})
+    found = long_one(store)
+    rows = exported(store, TABLES["records"], "a", 0)
+    next(rows)
+    store.write_now(lambda tx: forget(tx, "a", "1", found.id))
+    (row,) = (dict(zip(TABLES["records"].columns, row, strict=True)) for row in rows)
+    assert (row["key"], row["body_json"], row["reason"]) == (f"forgotten-{found.id}", None, FORGOTTEN)
 
 
 def test_a_long_text_is_read_where_it_lies(store: Ledger) -> None:

@@ -141,7 +141,7 @@ def export(app: str, output: Path, *, what: str, job: str | None, as_json: bool)
             if output.suffix == ".csv":
                 file.write(csv_row(map(_name, TABLES[what].columns)))
             for job_id in job_ids:
-                for row in _rows(store, TABLES[what], loaded.app.name, job_id):
+                for row in exported(store, TABLES[what], loaded.app.name, job_id):
                     if what == "labels" and loaded.name not in {None, row[1]}:
                         continue
                     count += 1
@@ -172,23 +172,30 @@ def _job_ids(store: Ledger, loaded: Loaded, job: str | None) -> list[int]:
     return [as_int(row[0]) for row in jobs_named(store, loaded.app.name, job, loaded.name)]
 
 
-def _rows(store: Ledger, table: Table, app: str, job_id: int) -> Iterator[Row]:
+def exported(store: Ledger, table: Table, app: str, job_id: int) -> Iterator[Row]:
+    """The rows of a table in the order of the query, page by page."""
     after = 0
     while page := store.read(
         lambda tx: tx.rows(table.query, app=app, job_id=job_id, after=after, count=_PAGE)  # noqa: B023 - read at once
     ):
         for row in page:
-            yield _whole(store, row) if table.pieces else row
+            yield _whole(store, table, app, row) if table.pieces else row
         after = as_int(page[-1][0])
 
 
-def _whole(store: Ledger, row: Row) -> Row:
-    """A record's row with the text that is kept in pieces in its body; how many those are is told to nobody."""
-    *cells, pieces = row
-    if pieces:
-        body = as_text(row[_BODY])
-        cells[_BODY] = store.read(lambda tx: whole_body(tx, as_int(row[0]), body))
-    return tuple(cells)
+def _whole(store: Ledger, table: Table, app: str, row: Row) -> Row:
+    """A record's row with the text that is kept in pieces in its body; how many those are is told to nobody.
+
+    Looks see different moments. A text that is erased after its row was read is missed where the row is read once more.
+    """
+    number, pieces = as_int(row[0]), row[-1]
+    if not pieces:
+        return row[:-1]
+    whole = store.read(lambda tx: whole_body(tx, number, as_text(row[_BODY])))
+    (now,) = store.read(lambda tx: tx.rows(table.query, app=app, job_id=0, after=number - 1, count=1))
+    if now[-1] != pieces:
+        return _whole(store, table, app, now)
+    return (*now[:_BODY], whole, *now[_BODY + 1 : -1])
 
 
 def _name(column: str) -> str:
