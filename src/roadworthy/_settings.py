@@ -332,9 +332,8 @@ def _number(name: str, value: object, kind: type) -> float:
         number = kind(value)
     except (TypeError, ValueError, OverflowError):  # of infinity no whole number is made
         number = -1
-    is_cut = (
-        kind is int and not isinstance(value, str) and number != value
-    )  # of 7.9 a whole number is made, and it is another one
+    # Of 7.9 a whole number is made, and it is another one.
+    is_cut = kind is int and not isinstance(value, str) and number != value
     if number < 0 or number != number or is_cut:  # noqa: PLR0124 - NaN is the number that differs from itself
         raise WrongUse(
             f"{name} is {value!r}. Give {'a whole number' if kind is int else 'a number'} of 0 or more."

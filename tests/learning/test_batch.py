@@ -106,8 +106,8 @@ def test_what_cannot_be_a_batch_is_refused(build: Build) -> None:
     assert "never run" in shop.call("learn", "shop.py:feel", "--batch", "x", "--max-error", ".1", status=2)
 
 
-def test_answers_that_change_afterwards_overtake_a_certified_batch(build: Build) -> None:
-    """A run that asked anew would keep the certificate of answers that are no more."""
+def sampled_right(build: Build) -> tuple[Shop, tuple[str, ...]]:
+    """A batch of 40 answers whose sample of 30 people found right, and the command that goes on with it."""
     keys = [f"N{number:03}" for number in range(40)]
     shop = build({key: ("sad" if number < 12 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
     shop.fix_chance()
@@ -115,6 +115,12 @@ def test_answers_that_change_afterwards_overtake_a_certified_batch(build: Build)
     aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1", "--sample", "30")
     shop.json(*aim)
     shop.review(lambda _waiter: ("right", None))
+    return shop, aim
+
+
+def test_answers_that_change_afterwards_overtake_a_certified_batch(build: Build) -> None:
+    """A run that asked anew would keep the certificate of answers that are no more."""
+    shop, aim = sampled_right(build)
     ended = shop.json(*aim)
     assert (ended["state"], ended["unlabelled"]) == ("certified", 10)
     shop.run()
@@ -162,13 +168,7 @@ def test_a_ruling_that_is_taken_back_opens_the_newest_batch_alone(build: Build) 
 
 def test_the_report_does_not_call_an_overtaken_batch_certified(build: Build) -> None:
     """Whoever reads the report alone would ship answers that nobody certified."""
-    keys = [f"N{number:03}" for number in range(40)]
-    shop = build({key: ("sad" if number < 12 else "glad", 0.9) for number, key in enumerate(keys)}, SCORED)
-    shop.fix_chance()
-    shop.run()
-    aim = ("learn", "shop.py:feel", "--batch", "in.jsonl", "--max-error", ".1", "--sample", "30")
-    shop.json(*aim)
-    shop.review(lambda _waiter: ("right", None))
+    shop, aim = sampled_right(build)
     assert shop.json(*aim)["state"] == "certified"
     shop.run()
     assert "at most 4 of 40 are wrong" in shop.call("report", "shop.py:feel")

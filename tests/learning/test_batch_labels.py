@@ -173,9 +173,8 @@ def test_an_audit_that_finds_otherwise_opens_a_certified_batch_again(build: Buil
     label(shop, TRUTH)
     assert (ended := shop.json(*BATCH))["state"] == "certified"
     shop.review(lambda one: ("right", None) if one.key != KEYS[1] else ("skip", None))
-    assert shop.json("report", "shop.py:feel")["lots"] == [
-        line for line in shop.json("report", "shop.py:feel")["lots"] if "at most" in line
-    ]
+    (said,) = shop.json("report", "shop.py:feel")["lots"]
+    assert "at most" in said, "who agrees with the labels opens nothing"
     shop.review(by_truth({**TRUTH, KEYS[1]: "sad"}))
     assert "not yet certified" in shop.call("report", "shop.py:feel")
     found = shop.json(*BATCH)

@@ -37,7 +37,7 @@ from roadworthy.call.wire.stream import Stream
 from roadworthy.call.wire.wire import Terms, Wording
 
 ROOM_MAX = 16_384
-"""Output tokens that a model is given to reason, at most; all models that do take as many."""
+"""Output tokens that a model is given to reason, at most."""
 LaneOf: TypeAlias = "Callable[[str, int | None, int | None], Lane]"
 
 
@@ -155,7 +155,7 @@ class EndpointRung:
         return made
 
     def _capped(self, room: int) -> int:
-        """The output cap times `room`; room to reason ends where models do."""
+        """The output cap times `room`; room to reason ends at `ROOM_MAX`."""
         return min(self._cap * room, max(self._cap * 2, ROOM_MAX))
 
     @property

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 
 _LOOPS_MAX: Final = 8
+"""Loops in the midst of a turn, beyond which those that were closed are looked for."""
 
 
 class Turnstile:

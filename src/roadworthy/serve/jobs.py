@@ -65,13 +65,11 @@ def add_jobs(http: FastAPI, service: Service) -> None:
             file = cast("BinaryIO", opened)
             await save_body(request, settings, file)
             name = name or await asyncio.to_thread(_digest, file)
-            source = _source(file, form, settings)
-            items = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
             try:
                 # Read to its end before a record is taken in: whoever is told that it is refused pays for none.
-                file.seek(0)
                 await asyncio.to_thread(deque, _source(file, form, settings), 0)
-                file.seek(0)
+                source = _source(file, form, settings)
+                items = read_records(source, schema=entry.record_schema, key=entry.key, settings=settings)
                 job_id = await service.take_file(entry, items, caller, name)
             except WrongUse as wrong:
                 raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(wrong)) from wrong
@@ -99,6 +97,8 @@ def add_jobs(http: FastAPI, service: Service) -> None:
 
 
 def _source(file: BinaryIO, form: Form, settings: Settings) -> Source:
+    """A body from its beginning."""
+    file.seek(0)
     return Source.from_stream(file, settings, form=form, name="The body")
 
 

@@ -2,8 +2,8 @@
 
 Source: platform.openai.com/docs/api-reference/chat; docs.vllm.ai, "OpenAI-compatible server" (`reasoning_content`, finish
 reasons `abort` and `error`); docs.z.ai (`sensitive`, `model_context_window_exceeded`); huggingface.co/docs,
-"Text generation inference" (`eos_token`, `stop_sequence`). Unknown fields and values are read leniently, except where leniency would take a broken
-answer for a whole one.
+"Text generation inference" (`eos_token`, `stop_sequence`). Unknown fields and values are read leniently, except where
+leniency would take a broken answer for a whole one.
 """
 
 from __future__ import annotations
